@@ -1,0 +1,397 @@
+"""Generates a rental store of any size: customers, products and rentals that belong together.
+
+Every row follows from the seed and from its own number, and from nothing else. So a row can be
+made again wherever it is needed: a rental repeats its customer's address, and shuffled rows need
+no list to be shuffled in. Memory stays the same however many rows there are.
+"""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import blake2b
+from itertools import repeat
+from math import gcd
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The items of a list written with commas."""
+    return tuple(text.split(", "))
+
+
+PACKAGE_NAME = "datapackage.json"
+PACKAGE_TEMPLATE = Path(__file__).resolve().parent.parent / "data" / PACKAGE_NAME
+
+DEFAULT_SEED = 1
+MIN_ID_DIGITS = 6
+
+CUSTOMER_HEADER = (
+    "user_id",
+    "Name",
+    "Last_name",
+    "Home_address",
+    "Phone_number",
+    "Email_address",
+    "Status",
+    "Credit_limit",
+)
+PRODUCT_HEADER = ("product_id", "description", "product_type", "quantity_available")
+RENTAL_HEADER = ("user_id", "name", "address", "phone_number", "email", "product_id")
+
+# How an e-mail address spells the letters that it cannot hold.
+ASCII_SPELLING = str.maketrans(
+    {
+        "Á": "A",
+        "á": "a",
+        "ć": "c",
+        "ë": "e",
+        "é": "e",
+        "í": "i",
+        "Ł": "L",
+        "ñ": "n",
+        "ó": "o",
+        "ö": "oe",
+        "Ø": "O",
+        "ś": "s",
+        "ü": "ue",
+        "林": "Lin",
+        "秀": "Xiu",
+        "英": "ying",
+        "'": "",
+        " ": "",
+    }
+)
+FIRST_NAMES = listed(
+    "Ada, Amara, Aroha, Ásta, Björk, Bruno, Carmen, Chidi, Dagny, Dmitri, Edith, Emre, Farah, "
+    "Felix, Grace, Hana, Hugo, Ines, Ivan, Jamal, Joan, José, Jürgen, Kofi, Lena, Łukasz, Maeve, "
+    "Mateo, Mei, Nadia, Nnamdi, Olive, Omar, Pearl, Priya, Quentin, Rosa, Samir, Siobhán, Theo, "
+    "Uma, Viktor, Wanda, Yusuf, Zoë, 秀英"
+)
+LAST_NAMES = listed(
+    "Adeyemi, Almqvist, Bakker, Bianchi, Castillo, Chen, de la Cruz, Dubois, Eriksen, Fischer, "
+    "García, Grant, Haddad, Hughes, Ivanova, Jensen, Jónsdóttir, Kaya, Kowalski, Lindqvist, "
+    "Martin, Mbeki, Moreau, Müller, Nakamura, Novak, O'Brien, Okafor, Ødegaard, Park, Patel, "
+    "Peña, Quill, Reyes, Rossi, Santos, Schmidt, Singh, Smith, Tanaka, Underhill, Varga, Walsh, "
+    "Wiśniewski, Yilmaz, Young, Zhang, 林"
+)
+STREETS = listed(
+    "Bandstand Terrace, Bell Street, Bridge Road, Canal Street, Chapel Lane, Clocktower Lane, "
+    "Elm Street, Ferry Road, Garden Terrace, Harbour View, Hill Street, Inkwell Row, "
+    "Lantern Street, Library Walk, Lighthouse Point, Maple Avenue, Market Square, Mill Lane, "
+    "Orchard Road, Park Avenue, River Road, School Lane, Station Road, Teahouse Square"
+)
+AREA_CODES = ("206", "212", "303", "312", "415", "503", "617", "702")
+MAIL_DOMAINS = ("example.com", "example.org")
+STATUSES = ("Active",) * 9 + ("Inactive",)
+HIGHEST_CREDIT_LIMIT = 3000
+CREDIT_STEP = 50
+
+MATERIALS = listed(
+    "Antique, Bamboo, Beech, Black, Blue, Brass, Chrome, Copper, Cream, Folding, Green, Grey, "
+    "Heavy-duty, Ivory, Large, Mahogany, Oak, Pine, Portable, Red, Rosé, Silver, Small, Steel, "
+    "Teak, Walnut, White"
+)
+THINGS = tuple(
+    (thing, product_type)
+    for product_type, things in {
+        "Electronics": "amplifier, loudspeaker, monitor, projector, television, turntable",
+        "Furniture": "armchair, bookshelf, chaise longue, coat stand, desk, dining table, stool",
+        "Kitchen": "coffee machine, crêpe pan, fondue set, ice-cream maker, waffle iron",
+        "Music": "accordion, cello, drum kit, keyboard, music stand",
+        "Outdoors": "barbecue, canoe, gazebo, parasol, telescope, tent",
+        "Party": "bubble machine, chocolate fountain, disco ball, marquee, papier-mâché piñata",
+        "Tools": "cement mixer, drill, ladder, sander, tile cutter, wheelbarrow",
+    }.items()
+    for thing in listed(things)
+)
+HIGHEST_QUANTITY = 60
+
+# How many rentals each of five neighbours has: five in all, whichever line is drawn.
+RENTALS_OF_FIVE = (
+    (1, 1, 1, 1, 1),
+    (0, 2, 1, 1, 1),
+    (2, 0, 0, 3, 0),
+    (1, 0, 4, 0, 0),
+    (0, 1, 2, 0, 2),
+    (3, 0, 1, 1, 0),
+)
+MOST_RENTALS = 4
+
+T = TypeVar("T")
+Row = Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What to generate: how many rows in each file, from which seed, in which order."""
+
+    rows: int
+    seed: int = DEFAULT_SEED
+    shuffled: bool = False
+
+    def user_id(self, number: int) -> str:
+        """The id of customer `number`, counted from 1."""
+        return f"C{number:0{self._id_digits}}"
+
+    def product_id(self, number: int) -> str:
+        """The id of product `number`, counted from 1."""
+        return f"P{number:0{self._id_digits}}"
+
+    @property
+    def _id_digits(self) -> int:
+        # Wide enough for the last id: sorted as text, ids are sorted as numbers too.
+        return max(MIN_ID_DIGITS, len(str(self.rows)))
+
+
+@dataclass(frozen=True)
+class Table:
+    """What stands in one CSV file."""
+
+    header: Sequence[str]
+    rows: Iterable[Row]
+
+
+class Customer(NamedTuple):
+    """A row of customers.csv, in the order of its columns."""
+
+    user_id: str
+    name: str
+    last_name: str
+    home_address: str
+    phone_number: str
+    email_address: str
+    status: str
+    credit_limit: int
+
+
+class Draws:
+    """The random choices for one row, the same ones on every machine.
+
+    They are the digits of one large number, in as many bases as there are choices: enough for
+    some twenty choices out of a hundred. `random.Random` could not start anew for each row as
+    fast.
+    """
+
+    def __init__(self, seed: int, kind: str, number: int) -> None:
+        digest = blake2b(f"{seed} {kind} {number}".encode(), digest_size=16).digest()
+        self._left = int.from_bytes(digest, "big")
+
+    def below(self, limit: int) -> int:
+        """A number from 0 to `limit` - 1."""
+        self._left, drawn = divmod(self._left, limit)
+        return drawn
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of `choices`."""
+        self._left, drawn = divmod(self._left, len(choices))
+        return choices[drawn]
+
+    def percent(self, share: int) -> bool:
+        """True in `share` of a hundred cases."""
+        self._left, drawn = divmod(self._left, 100)
+        return drawn < share
+
+
+def tables(shape: Shape) -> dict[str, Table]:
+    """Every CSV file by its name; rows are made when they are asked for."""
+    return {
+        "customers.csv": Table(CUSTOMER_HEADER, customers(shape)),
+        "product.csv": Table(PRODUCT_HEADER, products(shape)),
+        "rental.csv": Table(RENTAL_HEADER, rentals(shape)),
+    }
+
+
+def customers(shape: Shape) -> Iterator[Row]:
+    """The rows of customers.csv."""
+    return (customer(shape, number) for number in numbers(shape))
+
+
+def products(shape: Shape) -> Iterator[Row]:
+    """The rows of product.csv."""
+    return (product(shape, number) for number in numbers(shape))
+
+
+def rentals(shape: Shape) -> Iterator[Row]:
+    """The rows of rental.csv, sorted by customer and product in any case."""
+    for number, count in enumerate(rental_counts(shape), start=1):
+        if count:
+            who = customer(shape, number)
+            name = f"{who.name} {who.last_name}"
+            contact = (who.user_id, name, who.home_address, who.phone_number, who.email_address)
+            for product_number in rented_products(shape, number, count):
+                yield *contact, shape.product_id(product_number)
+
+
+def numbers(shape: Shape) -> Iterable[int]:
+    """The numbers from 1 to `shape.rows`, each of them once, in the order of the file's rows."""
+    if not shape.shuffled:
+        return range(1, shape.rows + 1)
+    # Steps of about the golden ratio, which never land close to the steps before.
+    step = shape.rows * 618_034 // 1_000_000
+    while gcd(step, shape.rows) != 1:
+        step += 1
+    return ((shape.seed + step * turn) % shape.rows + 1 for turn in range(shape.rows))
+
+
+def customer(shape: Shape, number: int) -> Customer:
+    """Customer `number`, counted from 1."""
+    draws = Draws(shape.seed, "customer", number)
+    name = draws.pick(FIRST_NAMES)
+    last_name = draws.pick(LAST_NAMES)
+    return Customer(
+        user_id=shape.user_id(number),
+        name=name,
+        last_name=last_name,
+        home_address=home_address(draws),
+        phone_number=f"{draws.pick(AREA_CODES)}-555-01{draws.below(100):02}",
+        email_address=f"{mailbox(name, last_name)}.{number}@{draws.pick(MAIL_DOMAINS)}",
+        status=draws.pick(STATUSES),
+        credit_limit=draws.below(HIGHEST_CREDIT_LIMIT // CREDIT_STEP + 1) * CREDIT_STEP,
+    )
+
+
+def home_address(draws: Draws) -> str:
+    """An address; one in ten has a comma, and so needs quotes."""
+    street = f"{1 + draws.below(400)} {draws.pick(STREETS)}"
+    return f"{street}, Apt {1 + draws.below(40)}" if draws.percent(10) else street
+
+
+@cache
+def mailbox(name: str, last_name: str) -> str:
+    """A name as an e-mail address can hold it; there are only some two thousand of them."""
+    return f"{name}.{last_name}".translate(ASCII_SPELLING).lower()
+
+
+def product(shape: Shape, number: int) -> Row:
+    """Product `number`, counted from 1: a row of product.csv."""
+    draws = Draws(shape.seed, "product", number)
+    thing, product_type = draws.pick(THINGS)
+    description = f"{draws.pick(MATERIALS)} {thing}"
+    # One in ten has an inch mark, which CSV doubles within quotes.
+    if draws.percent(10):
+        description += f' {12 + draws.below(60)}" wide'
+    quantity = 0 if draws.percent(8) else 1 + draws.below(HIGHEST_QUANTITY)
+    return shape.product_id(number), description, product_type, quantity
+
+
+def rental_counts(shape: Shape) -> Iterator[int]:
+    """How many rentals each customer has, from the first to the last: `shape.rows` in all."""
+    groups, others = divmod(shape.rows, len(RENTALS_OF_FIVE[0]))
+    for group in range(groups):
+        yield from Draws(shape.seed, "rental counts", group).pick(RENTALS_OF_FIVE)
+    yield from repeat(1, others)
+
+
+def rented_products(shape: Shape, customer_number: int, count: int) -> list[int]:
+    """The numbers of `count` different products that a customer rents, sorted."""
+    draws = Draws(shape.seed, "rental", customer_number)
+    first = draws.below(shape.rows)
+    # MOST_RENTALS such steps go round all the products once at most: no product comes twice.
+    step = 1 + draws.below(max(1, shape.rows // MOST_RENTALS))
+    return sorted((first + step * turn) % shape.rows + 1 for turn in range(count))
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Writes a CSV file."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(table.header)
+        writer.writerows(table.rows)
+
+
+def package_beside_its_files() -> dict[str, Any]:
+    """The project's data package, with its CSV files in the same folder as itself."""
+    package: dict[str, Any] = json.loads(PACKAGE_TEMPLATE.read_text(encoding="utf-8"))
+    for resource in package["resources"]:
+        resource["path"] = Path(resource["path"]).name
+    return package
+
+
+def write_package(path: Path) -> None:
+    """Writes the datapackage.json that describes the files beside it."""
+    text = json.dumps(package_beside_its_files(), indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+def generate(shape: Shape, out: Path) -> None:
+    """Writes all the files into the folder `out`, which is made if need be."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_package(out / PACKAGE_NAME)
+    for name, table in tables(shape).items():
+        write_table(out / name, table)
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports wrong usage in one plain line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"Error: {message}. Try '{self.prog} --help'.\n")
+
+
+def row_count(text: str) -> int:
+    """The value of --rows."""
+    try:
+        rows = int(text)
+    except ValueError:
+        rows = 0
+    if rows < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, not {text!r}")
+    return rows
+
+
+def command_line() -> Parser:
+    """What the script can be asked for."""
+    parser = Parser(
+        description="Generates customers.csv, product.csv and rental.csv with N rows each, and "
+        "the datapackage.json that describes them. The same arguments give the same bytes on "
+        "every machine.",
+        epilog="Example: python scripts/generate.py --rows 1000000 --out /tmp/million",
+    )
+    parser.add_argument(
+        "--rows", type=row_count, required=True, metavar="N", help="rows in each file, 1 or more"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder for the files; it is made if need be, and files of the same names in it "
+        "are replaced",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=DEFAULT_SEED,
+        metavar="S",
+        help="a whole number; another one gives other data (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--shuffled",
+        action="store_true",
+        help="the same rows, but customers and products in an order that looks random instead of "
+        "sorted by their ids; rentals stay sorted",
+    )
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Does what the command line asks for, and returns the exit status."""
+    options = command_line().parse_args(arguments)
+    shape = Shape(rows=options.rows, seed=options.seed, shuffled=options.shuffled)
+    try:
+        generate(shape, options.out)
+    except OSError as error:
+        where = error.filename or options.out
+        print(f"Error: {where}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    print(f"Generated {shape.rows:,} rows for each file in {options.out}.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

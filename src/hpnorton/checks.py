@@ -1,0 +1,192 @@
+"""Rows become records, or faults: what the schema says of a file's rows.
+
+Columns are checked whole, since that is several times faster than cell by cell; the outcome is the
+same. Codes are those of the Data Package world.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hpnorton.errors import FileError
+from hpnorton.fields import Field, Value
+from hpnorton.schema import Collection
+
+Row = list[str]
+Record = tuple[Value, ...]
+
+_OTHER_DELIMITERS = ";\t|"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a row is not in the database: `at` is its position in the chunk, from 0.
+
+    `field` is the column's name or None for the row as a whole; `value` the cell as it stood.
+    """
+
+    at: int
+    code: str
+    message: str
+    field: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns of a file hold which fields of a collection.
+
+    `fields` are those the file has, in the collection's order, `positions` where each stands in a
+    row, `width` how many cells a row has to have.
+    """
+
+    collection: Collection
+    fields: tuple[Field, ...]
+    positions: tuple[int, ...]
+    width: int
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the fields that the file has."""
+        return tuple(field.name for field in self.fields)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The records of a chunk's good rows, where each stood in it, and the faults of the others."""
+
+    records: Sequence[Record]
+    positions: Sequence[int]
+    faults: Sequence[Fault]
+
+
+def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
+    """How `file` with this header holds records of `collection`.
+
+    Columns may come in any order and those that are not required may be absent. Raises FileError.
+    """
+    known = {field.name: field for field in collection.fields}
+    if repeated := sorted({name for name in header if list(header).count(name) > 1}):
+        raise FileError(f"{file}: the header has {_listed(repeated)} twice; rename one of them")
+    if unknown := [name for name in header if name not in known]:
+        raise FileError(f"{file}: {_unknown_columns(unknown, list(known), collection.name)}")
+    needed = [f.name for f in collection.fields if f.required or f.name in collection.key]
+    if absent := [name for name in needed if name not in header]:
+        raise FileError(
+            f"{file}: the header lacks {_listed(absent)}, which {collection.name} needs; "
+            "add the column"
+        )
+    fields = tuple(field for field in collection.fields if field.name in header)
+    positions = tuple(header.index(field.name) for field in fields)
+    return Layout(collection, fields, positions, len(header))
+
+
+def check_delimiter(header: Sequence[str], file: str) -> None:
+    """Raises FileError for a header whose columns something else than a comma separates."""
+    used = [mark for mark in _OTHER_DELIMITERS if len(header) == 1 and mark in header[0]]
+    if used:
+        raise FileError(
+            f"{file}: the columns seem to be separated by {used[0]!r}; save it with commas"
+        )
+
+
+def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> str:
+    message = f"the header has {_listed(unknown)}, which {collection} does not know"
+    by_case = {name.casefold(): name for name in known}
+    close = [
+        by_case.get(name.strip().casefold())
+        or next(iter(difflib.get_close_matches(name, known, n=1)), None)
+        for name in unknown
+    ]
+    if all(close):
+        return f"{message}; did you mean {_listed([name for name in close if name])}?"
+    return f"{message}; remove it, or describe it in datapackage.json"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ("column " if len(names) == 1 else "columns ") + ", ".join(map(repr, names))
+
+
+def check_rows(layout: Layout, rows: Sequence[Row], *, is_suspicious: bool) -> Checked:
+    """Checks the rows of a chunk against the schema.
+
+    `is_suspicious` says that cells may hold what no text should (see csvfile.read_rows).
+    """
+    faults: list[Fault] = []
+    kept = range(len(rows))
+    if set(map(len, rows)) - {layout.width}:
+        faults += [
+            _shape_fault(layout, at, row) for at, row in enumerate(rows) if len(row) != layout.width
+        ]
+    if is_suspicious:
+        faults += _text_faults(layout, rows)
+    positions = _without(faults, kept)
+    columns = list(zip(*(rows if positions is kept else [rows[at] for at in positions])))
+    values: list[Sequence[Value]] = []
+    for field, position in zip(layout.fields, layout.positions if columns else ()):
+        column, errors = field.parse_column(columns[position])
+        values.append(column)
+        faults += [
+            Fault(positions[at], error.code, error.message, field.name, columns[position][at])
+            for at, error in errors.items()
+        ]
+        if field.name in layout.collection.key and None in column:
+            faults += [
+                Fault(
+                    positions[at], "primary-key", "is empty, but is part of the key", field.name, ""
+                )
+                for at, value in enumerate(column)
+                if value is None and at not in errors
+            ]
+    records: Sequence[Record] = list(zip(*values))
+    if not faults:
+        return Checked(records, positions, [])
+    good = _without(faults, positions)
+    by_position = dict(zip(positions, records))
+    return Checked([by_position[at] for at in good], good, _name_blank_rows(layout, faults, rows))
+
+
+def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]:
+    """The positions that have no fault; `positions` itself if there are no faults."""
+    bad = {fault.at for fault in faults}
+    return [at for at in positions if at not in bad] if bad else positions
+
+
+def _shape_fault(layout: Layout, at: int, row: Row) -> Fault:
+    expected = f"the row has {len(row)} cells, the header {layout.width}"
+    if len(row) > layout.width:
+        return Fault(at, "extra-cell", f"{expected}; does a cell with a comma lack its quotes?")
+    if any("\n" in cell or "\r" in cell for cell in row):
+        return Fault(
+            at, "missing-cell", f"{expected}, and runs over several lines; is a quote left open?"
+        )
+    return Fault(at, "missing-cell", expected)
+
+
+def _text_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
+    """The cells that hold a NUL character, or a surrogate in place of a byte that is not UTF-8."""
+    names = {position: field.name for position, field in zip(layout.positions, layout.fields)}
+    faults = []
+    for at, row in enumerate(rows):
+        for position, cell in enumerate(row):
+            if "\0" in cell:
+                message = "holds a NUL character, which no text should"
+            elif not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):
+                message = "holds bytes that are not UTF-8; save the file as CSV UTF-8"
+            else:
+                continue
+            faults.append(Fault(at, "encoding-error", message, names.get(position), cell))
+    return faults
+
+
+def _name_blank_rows(layout: Layout, faults: Sequence[Fault], rows: Sequence[Row]) -> list[Fault]:
+    """The faults in the order of the rows; those of a blank row are one, that it is blank."""
+    missing = {at: field.missing_values for at, field in zip(layout.positions, layout.fields)}
+    blank = {
+        at
+        for at in {fault.at for fault in faults}
+        if all(cell in missing[position] for position, cell in enumerate(rows[at][: layout.width]))
+    }
+    named = [fault for fault in faults if fault.at not in blank]
+    named += [Fault(at, "blank-row", "the row is blank") for at in blank]
+    return sorted(named, key=lambda fault: fault.at)

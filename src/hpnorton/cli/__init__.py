@@ -1,0 +1,109 @@
+"""The command line: main() handles errors, program() works; each group of flags has its file.
+
+What takes long to import (loguru, pymongo, rich, the stores) is imported by the operation that
+needs it: `--help` has to answer at once.
+"""
+# pylint: disable=import-outside-toplevel # the docstring says why
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hpnorton.cli import ask, database, imports
+from hpnorton.cli.flags import Operation, Parser, add_settings
+from hpnorton.errors import ExitStatus, HPNortonError, UsageError
+from hpnorton.settings import Settings, read_settings
+
+
+def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
+    """Runs the command line and returns its exit status; tells errors on stderr.
+
+    `argv` are the arguments (the process's own by default), `home` is the folder of settings.ini
+    (the current one by default).
+    """
+    try:
+        return program(sys.argv[1:] if argv is None else argv, home or Path.cwd())
+    except HPNortonError as error:
+        for line in str(error).splitlines():
+            print(f"Error: {line}", file=sys.stderr)
+        _log_traceback(error)
+        return error.status
+    except KeyboardInterrupt:
+        print("Error: interrupted", file=sys.stderr)
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has closed it, as `head` does; Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.FAILED
+    except Exception as error:  # pylint: disable=broad-exception-caught # never a traceback
+        print(
+            f"Error: unexpected {type(error).__name__}: {error}; please report it, with what "
+            "--log-level DEBUG shows",
+            file=sys.stderr,
+        )
+        _log_traceback(error)
+        return ExitStatus.FAILED
+
+
+def program(argv: Sequence[str], home: Path) -> ExitStatus:
+    """Does what the arguments ask for. Raises HPNortonError."""
+    _use_utf8()
+    arguments = parser().parse_args(argv)
+    settings = read_settings(
+        home,
+        os.environ,
+        settings=arguments.settings,
+        dataset=arguments.dataset,
+        uri=arguments.uri,
+        log_level=arguments.log_level,
+    )
+    from hpnorton.log import start_log
+
+    arguments.log_level = None if arguments.disable_log or arguments.quiet else settings.log_level
+    start_log(arguments.log_level)
+    operation: Operation = arguments.operation
+    status = operation(arguments, settings)
+    sys.stdout.flush()
+    return status
+
+
+def parser() -> Parser:
+    """The parser of all flags; `operation` and `values` of its result say what to do."""
+    made = Parser(
+        prog=Path(sys.argv[0]).name,
+        usage="%(prog)s ACTION [OPTION ...]",
+        description="A rental store's inventory: imports customers, products and rentals from CSV "
+        "files into SQLite or MongoDB, and answers questions about them.",
+        epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but rows were rejected or "
+        "conflict with what is in the database; 130 interrupted.",
+        allow_abbrev=False,
+    )
+    made.set_defaults(flag=None, operation=_nothing)
+    imports.add_flags(made)
+    ask.add_flags(made)
+    database.add_flags(made)
+    add_settings(made)
+    return made
+
+
+def _nothing(_arguments: object, _settings: Settings) -> ExitStatus:
+    raise UsageError("say what to do, for example --linear or --available-products; see --help")
+
+
+def _use_utf8() -> None:
+    """Data is UTF-8 wherever it goes; a terminal shows what it can."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty():
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a TextIOWrapper
+        else:
+            stream.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
+                encoding="utf-8", errors="backslashreplace"
+            )
+
+
+def _log_traceback(error: BaseException) -> None:
+    if "loguru" in sys.modules:
+        from loguru import logger
+
+        logger.opt(exception=error).debug("where the error comes from")

@@ -1,0 +1,62 @@
+"""The questions: what there is, what is available, who rents what."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.show import show
+from hpnorton.errors import ExitStatus
+from hpnorton.settings import Settings
+
+if TYPE_CHECKING:
+    from hpnorton.stores.protocol import Document
+
+# Flag, function of inventory.py, the field that keys the JSON object (None: a list), help.
+_QUESTIONS = (
+    ("--all-products", "all_products", "product_id", "all products"),
+    ("--available-products", "available_products", "product_id", "the products in stock"),
+    ("--all-customers", "all_customers", "user_id", "all customers"),
+    ("--all-rentals", "all_rentals", None, "all rentals"),
+)
+_QUESTIONS_ABOUT_ONE = (
+    ("--rentals-for-customer", "rentals_for_customer", "USER_ID", "the products a customer rents"),
+    (
+        "--customers-renting-product",
+        "customers_renting_product",
+        "PRODUCT_ID",
+        "the customers who rent a product",
+    ),
+)
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags of this group."""
+    group = parser.add_argument_group("ask")
+    for flag, question, key, about in _QUESTIONS:
+        operation = partial(_ask, question=question, key=key)
+        group.add_argument(flag, nargs=0, action=Act, operation=operation, help=about)
+    for flag, question, name, about in _QUESTIONS_ABOUT_ONE:
+        operation = partial(_ask, question=question, key=None)
+        group.add_argument(flag, metavar=name, action=Act, operation=operation, help=about)
+
+
+def _ask(
+    arguments: argparse.Namespace, settings: Settings, *, question: str, key: str | None
+) -> ExitStatus:
+    from hpnorton import inventory
+    from hpnorton.stores import open_store
+
+    about = [arguments.values] if isinstance(arguments.values, str) else []
+    with closing(open_store(settings.uri)) as store:
+        records: Iterator[Document] = getattr(inventory, question)(store, *about)
+        first = next(records, None)
+        if first is None and not arguments.quiet:
+            print(f"There are none in the dataset {settings.dataset}.", file=sys.stderr)
+        show(chain([] if first is None else [first], records), arguments.format, key=key)
+    return ExitStatus.OK

@@ -1,0 +1,31 @@
+"""Results on stdout, in the format asked for."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from hpnorton.cli.flags import JSON, TABLE
+
+
+def show(
+    records: Iterable[Mapping[str, Any]],
+    form: str | None,
+    *,
+    key: str | None = None,
+    as_json: Iterable[Mapping[str, Any]] | None = None,
+    as_table: Iterable[Mapping[str, Any]] | None = None,
+) -> None:
+    """Writes records to stdout: as a table on a terminal and JSON elsewhere, unless `form` says.
+
+    `key` is as in output.write_records; `as_json` and `as_table` are the records in other shapes,
+    for those formats.
+    """
+    from hpnorton.output import write_records
+
+    chosen = form or (TABLE if sys.stdout.isatty() else JSON)
+    if chosen == JSON and as_json is not None:
+        records = as_json
+    elif chosen == TABLE and as_table is not None:
+        records = as_table
+    write_records(records, chosen, sys.stdout, key=key)

@@ -1,0 +1,280 @@
+"""A CSV file becomes chunks with exact boundaries, and a chunk becomes rows.
+
+The rows of all chunks are those that one csv.reader over the whole file yields, for every input.
+Its state machine (CPython, Modules/_csv.c) opens a quoted field only where a quote is the first
+byte of a field, that is after a comma or a line end; any other quote, as in `Screen 5" stand`, is
+a character like others. In a quoted field everything up to the closing quote is data, two quotes
+in a row included. So once the quoted fields are found from the start of a record on, every line
+end outside them ends a record.
+"""
+
+import csv
+import gzip
+import io
+import re
+import stat
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, cast
+
+from hpnorton.errors import FileError
+
+STDIN = "-"
+MAX_RECORD_BYTES = 16 * 2**20  # what one MongoDB document can hold
+_BLOCK_BYTES = 2**20
+_BOM = b"\xef\xbb\xbf"
+
+# A pattern that begins with a literal byte is searched for ten times faster. The lookbehind reads:
+# not after a byte other than a comma or a line end, so at the start of the data too.
+_QUOTED_FIELD = rb'"(?<![^,\r\n]")(?:[^"]++|"")*+(?:"|\Z)'
+_QUOTED_FIELDS = re.compile(_QUOTED_FIELD + rb"(?:," + _QUOTED_FIELD + rb")*+")
+_LONE_RETURN = re.compile(rb"\r(?!\n)")
+_HIDE_LINE_ENDS = bytes.maketrans(b"\r\n", b"xx")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file, by name: it can be sent to a process, repeated and reported.
+
+    `first_row` counts as a spreadsheet does (the header is row 1), `first_line` counts lines from
+    1, `offset` and `length` are bytes. `data` holds the bytes of a source that cannot be read
+    again from an offset, such as stdin.
+    """
+
+    file: str
+    collection: str
+    first_row: int
+    first_line: int
+    rows: int
+    offset: int
+    length: int
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Whole records from the start of a buffer: their bytes, how many, and on how many lines."""
+
+    data: bytes
+    rows: int
+    lines: int
+
+    @property
+    def length(self) -> int:
+        """The bytes of all the records."""
+        return len(self.data)
+
+
+class CsvFile:
+    """An open CSV file: its `header`, and its chunks in order.
+
+    `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `size` is the
+    number of bytes of a plain file, None where nobody knows it beforehand. Raises FileError for a
+    file that cannot be read or has no header.
+    """
+
+    def __init__(self, path: str, collection: str) -> None:
+        self.path = path
+        self.collection = collection
+        self.size: int | None = None
+        self._stream = self._open()
+        self._buffer = b""
+        self._at_end = False
+        self._bytes_a_row = 0.0
+        self._row = 1
+        self._line = 1
+        self._offset = 0
+        try:
+            self.header = self._read_header()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the file; stdin stays open."""
+        if self.path != STDIN:
+            self._stream.close()
+
+    def chunks(self, rows: int) -> Iterator[Chunk]:
+        """The rest of the file as chunks of `rows` rows, fewer where they are very long."""
+        while True:
+            cut = self._take(rows)
+            if not cut.rows:
+                return
+            yield Chunk(
+                file=self.path,
+                collection=self.collection,
+                first_row=self._row,
+                first_line=self._line,
+                rows=cut.rows,
+                offset=self._offset,
+                length=cut.length,
+                data=cut.data if self.size is None else None,
+            )
+            self._pass(cut)
+
+    def _open(self) -> IO[bytes]:
+        if self.path == STDIN:
+            return sys.stdin.buffer
+        try:
+            # Whatever it is, it must not be waited for: opening a FIFO blocks, and rightly so.
+            stream = open(self.path, "rb")  # pylint: disable=consider-using-with # closed by close()
+        except FileNotFoundError:
+            raise FileError(f"there is no file {self.path}; check its name") from None
+        except IsADirectoryError:
+            raise FileError(f"{self.path} is a folder; name the CSV files in it") from None
+        except OSError as error:
+            raise FileError(f"{self.path} cannot be opened: {error.strerror}") from error
+        if self.path.endswith(".gz"):
+            return cast(IO[bytes], gzip.GzipFile(fileobj=stream, mode="rb"))
+        status = Path(self.path).stat()
+        if stat.S_ISREG(status.st_mode):
+            self.size = status.st_size
+        return stream
+
+    def _read_header(self) -> list[str]:
+        self._fill(_BLOCK_BYTES)
+        if self._buffer.startswith(_BOM):
+            self._buffer = self._buffer[len(_BOM) :]
+            self._offset = len(_BOM)
+        cut = self._take(1)
+        if not cut.rows:
+            raise FileError(f"{self.path} is empty; its first line has to name the columns")
+        try:
+            text = cut.data.decode()
+        except UnicodeDecodeError:
+            raise FileError(
+                f"{self.path}: the header is not UTF-8 text; save the file as CSV UTF-8"
+            ) from None
+        header = _parse(text, self.path)[0]
+        if not any(name.strip() for name in header):
+            raise FileError(f"{self.path}: the first line is blank; it has to name the columns")
+        self._pass(cut)
+        self._bytes_a_row = 0.0  # that of the header tells nothing
+        return header
+
+    def _take(self, rows: int) -> _Cut:
+        """The next `rows` records, or fewer where they are very long or the file ends."""
+        while True:
+            # Scan the buffer when it probably holds enough, and so but once.
+            likely = int(rows * self._bytes_a_row * 1.02)
+            if not self._at_end and len(self._buffer) < min(likely, MAX_RECORD_BYTES):
+                self._fill(likely - len(self._buffer))
+            cut = _cut(self._buffer, rows, self._at_end)
+            if cut.rows == rows or self._at_end:
+                break
+            if len(self._buffer) >= MAX_RECORD_BYTES:
+                if cut.rows:
+                    break
+                raise FileError(
+                    f"{self.path}: row {self._row} (line {self._line}) does not end within "
+                    f"{MAX_RECORD_BYTES >> 20} MiB; is a closing quote missing?"
+                )
+            self._fill(max(_BLOCK_BYTES, len(self._buffer) // 4))
+        self._buffer = self._buffer[cut.length :]
+        self._bytes_a_row = cut.length / max(cut.rows, 1)
+        return cut
+
+    def _pass(self, cut: _Cut) -> None:
+        self._row += cut.rows
+        self._line += cut.lines
+        self._offset += cut.length
+
+    def _fill(self, size: int) -> None:
+        try:
+            block = self._stream.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise FileError(f"{self.path} cannot be read: {error}") from error
+        self._at_end = not block
+        self._buffer += block
+
+
+def read_rows(chunk: Chunk) -> tuple[list[list[str]], bool]:
+    """The rows of a chunk, and whether any of them may hold bytes that no text should.
+
+    Bytes that are not UTF-8 come as lone surrogates (PEP 383). Raises FileError if the file is
+    not what it was when the chunk was cut from it.
+    """
+    data = _read_bytes(chunk) if chunk.data is None else chunk.data
+    try:
+        text = data.decode()
+        is_suspicious = "\0" in text
+    except UnicodeDecodeError:
+        text = data.decode(errors="surrogateescape")
+        is_suspicious = True
+    rows = _parse(text, chunk.file)
+    if len(rows) != chunk.rows:
+        raise FileError(f"{chunk.file} has changed while it was read; import it again")
+    return rows, is_suspicious
+
+
+def line_of(chunk: Chunk, rows: list[list[str]], at: int) -> int:
+    """The line of the file on which the row at position `at` of the chunk begins."""
+    breaks = sum(
+        _count_line_ends(cell.encode(errors="replace")) for row in rows[:at] for cell in row
+    )
+    return chunk.first_line + at + breaks
+
+
+def _read_bytes(chunk: Chunk) -> bytes:
+    try:
+        with open(chunk.file, "rb") as file:
+            file.seek(chunk.offset)
+            data = file.read(chunk.length)
+    except OSError as error:
+        raise FileError(f"{chunk.file} cannot be read any more: {error.strerror}") from error
+    if len(data) != chunk.length:
+        raise FileError(f"{chunk.file} has become shorter while it was read; import it again")
+    return data
+
+
+def _parse(text: str, file: str) -> list[list[str]]:
+    csv.field_size_limit(MAX_RECORD_BYTES * 4)
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise FileError(f"{file} cannot be read as CSV: {error}") from error
+
+
+def _cut(data: bytes, rows: int, at_end: bool) -> _Cut:
+    """Cuts the first `rows` records off `data`, or as many as are complete.
+
+    `data` starts with a record. Unless `at_end`, bytes may follow that are not there yet.
+    """
+    ends = _only_record_ends(data)
+    if not at_end and ends.endswith(b"\r"):
+        ends = ends[:-1]  # a line feed may follow
+    if _LONE_RETURN.search(ends):
+        ends = ends.replace(b"\r\n", b"x\n").replace(b"\r", b"\n")
+    *complete, rest = ends.split(b"\n", rows)
+    count = len(complete)
+    if at_end and rest and count < rows:
+        length, count = len(data), count + 1
+    else:
+        length = len(ends) - len(rest)
+    head = data[:length]
+    # Most often every line is a record, and there is nothing left to count.
+    lines = count if ends is data else _count_line_ends(head)
+    return _Cut(head, count, lines)
+
+
+def _only_record_ends(data: bytes) -> bytes:
+    """`data`, of the same length, with the line ends inside quoted fields hidden.
+
+    `data` itself where there are none.
+    """
+    if b'"' not in data:
+        return data
+    quoted = b"".join(_QUOTED_FIELDS.findall(data))
+    if b"\n" not in quoted and b"\r" not in quoted:
+        return data
+    return _QUOTED_FIELDS.sub(lambda found: found[0].translate(_HIDE_LINE_ENDS), data)
+
+
+def _count_line_ends(data: bytes) -> int:
+    returns = data.count(b"\r")
+    feeds = data.count(b"\n")
+    return feeds + returns - data.count(b"\r\n") if returns else feeds

@@ -1,0 +1,76 @@
+"""What can go wrong, and the exit status each kind ends with.
+
+    HPNortonError               1  anything a user can be told and can act on
+    ├── UsageError              2  the command line asks for something that is not there
+    ├── SettingsError           1  settings.ini
+    ├── SchemaError             1  a datapackage.json, or names that a database cannot take
+    ├── FileError               1  a CSV file as a whole
+    ├── UnknownIdError          1  a question about an id that nobody has
+    ├── WorkerError             1  a process that imported a file
+    └── StoreError              1  the database
+        ├── StoreMissingError   1  there is no database yet
+        ├── StoreAccessError    1  it is there, but does not let us in
+        └── StoreBusyError      1  somebody else keeps it locked
+
+A message says what is wrong, where, and what to do next; it never holds a password.
+"""
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """What the process tells its caller when it ends."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    ROWS_REFUSED = 3
+    INTERRUPTED = 130
+
+
+class HPNortonError(Exception):
+    """The base of all errors that are meant for the user."""
+
+    status = ExitStatus.FAILED
+
+
+class UsageError(HPNortonError):
+    """The command line asks for something that is not there."""
+
+    status = ExitStatus.USAGE
+
+
+class SettingsError(HPNortonError):
+    """settings.ini cannot be read, or says something that makes no sense."""
+
+
+class SchemaError(HPNortonError):
+    """A datapackage.json is wrong, or a name in it cannot be stored."""
+
+
+class FileError(HPNortonError):
+    """A CSV file cannot be imported at all."""
+
+
+class UnknownIdError(HPNortonError):
+    """A question names an id that no record has."""
+
+
+class WorkerError(HPNortonError):
+    """A process that imported a file died or failed in a way nobody foresaw."""
+
+
+class StoreError(HPNortonError):
+    """The database refused or failed."""
+
+
+class StoreMissingError(StoreError):
+    """There is no database at that place yet."""
+
+
+class StoreAccessError(StoreError):
+    """The database is there but cannot be reached, read, written or logged in to."""
+
+
+class StoreBusyError(StoreError):
+    """Another program kept the database locked for longer than we wait."""

@@ -1,0 +1,117 @@
+"""Records as a table, JSON, JSON lines or CSV."""
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any, TextIO
+
+
+_GAP = "  "
+_NARROWEST = 8
+
+
+def write_records(
+    records: Iterable[Mapping[str, Any]], form: str, out: TextIO, *, key: str | None = None
+) -> None:
+    """Writes records to `out` as a `table`, `json`, `jsonl` or `csv`.
+
+    With `key`, JSON is an object that holds each record under the value of that field; else a list.
+    Records are written as they come, except for a table, whose columns have to be measured.
+    """
+    if form == "table":
+        _write_table(list(records), out)
+    elif form == "csv":
+        _write_csv(iter(records), out)
+    elif form == "jsonl":
+        for record in records:
+            out.write(_json(record) + "\n")
+    elif key is not None:
+        lines = (
+            f"{_json(str(record[key]))}: {_json({k: v for k, v in record.items() if k != key})}"
+            for record in records
+        )
+        _write_json_lines(lines, "{}", out)
+    else:
+        _write_json_lines(map(_json, records), "[]", out)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _write_json_lines(items: Iterator[str], brackets: str, out: TextIO) -> None:
+    """A JSON list or object with one item a line, so that people and diff can read it."""
+    first = next(items, None)
+    if first is None:
+        out.write(brackets + "\n")
+        return
+    out.write(f"{brackets[0]}\n  {first}")
+    for item in items:
+        out.write(f",\n  {item}")
+    out.write(f"\n{brackets[1]}\n")
+
+
+def _write_csv(records: Iterator[Mapping[str, Any]], out: TextIO) -> None:
+    first = next(records, None)
+    if first is None:
+        return
+    writer = csv.DictWriter(out, list(first), lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(chain([first], records))
+
+
+def _write_table(records: Sequence[Mapping[str, Any]], out: TextIO) -> None:
+    """Columns under a header, as wide as the terminal allows; nothing if there are no records."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    if not names:
+        return
+    rows = [[_cell(record.get(name)) for name in names] for record in records]
+    widths = _fit([max(map(_width, column)) for column in zip(names, *rows)])
+    is_number = [
+        all(isinstance(record.get(name), int | float | None) for record in records)
+        for name in names
+    ]
+    for row in chain([names, ["-" * width for width in widths]], rows):
+        out.write(_GAP.join(map(_padded, row, widths, is_number)).rstrip() + "\n")
+
+
+def _cell(value: object) -> str:
+    """A value on one line, without characters that a terminal would obey."""
+    if value is None:
+        return ""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _width(text: str) -> int:
+    """How many columns of a terminal a text takes: two for each wide character."""
+    if text.isascii():
+        return len(text)
+    # pylint: disable-next=import-outside-toplevel # rich is slow to import, and seldom needed here
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _padded(text: str, width: int, is_right: bool) -> str:
+    room = width - _width(text)
+    if room < 0:
+        while _width(text) > width - 1:
+            text = text[: -max(1, (_width(text) - width + 1) // 2)]
+        text += "…"
+        room = width - _width(text)
+    return " " * room + text if is_right else text + " " * room
+
+
+def _fit(widths: list[int]) -> list[int]:
+    """Takes from the widest columns what the terminal has no room for."""
+    room = shutil.get_terminal_size((10_000, 24)).columns - len(_GAP) * (len(widths) - 1)
+    while sum(widths) > room and max(widths) > _NARROWEST:
+        widest = widths.index(max(widths))
+        second = max([_NARROWEST, *(width for width in widths if width < widths[widest])])
+        widths[widest] = max(second, widths[widest] - (sum(widths) - room))
+    return widths

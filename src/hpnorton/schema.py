@@ -1,0 +1,202 @@
+"""Collections: what a customer, a product and a rental is, read from a datapackage.json.
+
+The Data Package standard (https://datapackage.org) describes each file as a resource with fields,
+a primaryKey and foreignKeys. A collection is named as its resource; its primaryKey is the identity
+of its records in every database.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from hpnorton.errors import SchemaError
+from hpnorton.fields import Field, field_from_descriptor
+
+PACKAGE_NAME = "datapackage.json"
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """`fields` of a record hold the key, `parent_fields`, of a record of `parent`."""
+
+    fields: tuple[str, ...]
+    parent: str
+    parent_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A named set of records with the same fields, told apart by the fields in `key`."""
+
+    name: str
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    foreign_keys: tuple[ForeignKey, ...] = ()
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the fields, in order."""
+        return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def indexes(self) -> tuple[tuple[str, ...], ...]:
+        """The foreign keys that the primary key's own index does not already answer."""
+        wanted = dict.fromkeys(foreign.fields for foreign in self.foreign_keys)
+        return tuple(fields for fields in wanted if fields != self.key[: len(fields)])
+
+
+Package = Mapping[str, Collection]
+
+
+def describe(name: str, folders: Iterable[Path]) -> Collection | None:
+    """The collection `name` of the first data package that has it, or None.
+
+    Looks for datapackage.json in each of `folders` and in the folder above it. Raises SchemaError
+    if one of them cannot be used.
+    """
+    for folder in folders:
+        for place in (folder, folder.absolute().parent):
+            path = place / PACKAGE_NAME
+            if path.is_file():
+                collection = load_package(path).get(name)
+                if collection:
+                    return collection
+    return None
+
+
+def undescribed(name: str, header: Sequence[str]) -> Collection:
+    """The collection of a file that no data package describes: text, keyed by its first column."""
+    collection = Collection(name, tuple(Field(column) for column in header), (header[0],))
+    _check_names(collection)
+    return collection
+
+
+@lru_cache(maxsize=32)
+def load_package(path: Path) -> Package:
+    """The collections of a datapackage.json, by name. Raises SchemaError."""
+    descriptor = _read_json(path)
+    resources = descriptor.get("resources") if isinstance(descriptor, dict) else None
+    if not isinstance(resources, list):
+        raise SchemaError(f"{path} is not a data package: it has no list of resources")
+    collections: dict[str, Collection] = {}
+    for resource in resources:
+        try:
+            collection = _collection(resource, path)
+        except (KeyError, TypeError, AttributeError) as error:
+            name = resource.get("name") if isinstance(resource, dict) else resource
+            raise SchemaError(f"{path}: resource {name!r} is malformed near {error}") from error
+        collections[collection.name] = collection
+    for collection in collections.values():
+        _check_foreign_keys(collection, collections, path)
+    return collections
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise SchemaError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SchemaError(f"{path} is not JSON: {error}") from error
+
+
+def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
+    name = resource["name"]
+    where = f"{path}: resource {name}"
+    schema = resource.get("schema")
+    if isinstance(schema, str):
+        schema = _read_json(_inside(path.parent, schema, where))
+    if not isinstance(schema, dict) or not schema.get("fields"):
+        raise SchemaError(f"{where} has no schema with fields")
+    missing_values = schema.get("missingValues", [""])
+    fields = tuple(field_from_descriptor(f, missing_values, where) for f in schema["fields"])
+    key = _names(schema.get("primaryKey", fields[0].name))
+    foreign_keys = tuple(
+        ForeignKey(
+            _names(foreign["fields"]),
+            foreign["reference"].get("resource") or name,
+            _names(foreign["reference"]["fields"]),
+        )
+        for foreign in schema.get("foreignKeys", ())
+    )
+    collection = Collection(name, fields, key, foreign_keys)
+    _check_names(collection, where)
+    used = {*key, *(field for foreign in foreign_keys for field in foreign.fields)}
+    if unknown := sorted(used.difference(collection.columns)):
+        raise SchemaError(f"{where}: a key names fields that are not there: {', '.join(unknown)}")
+    return collection
+
+
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    """The file `name` of `folder`; the standard forbids absolute and parent paths."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise SchemaError(f"{where}: the schema {name!r} is outside the data package's folder")
+    return path
+
+
+def _check_foreign_keys(collection: Collection, package: Package, path: Path) -> None:
+    where = f"{path}: resource {collection.name}"
+    for foreign in collection.foreign_keys:
+        parent = package.get(foreign.parent)
+        if parent is None:
+            raise SchemaError(f"{where} refers to {foreign.parent!r}, which is no resource here")
+        if parent is collection:
+            raise SchemaError(f"{where} refers to itself; it can only refer to other resources")
+        if foreign.parent_fields != parent.key:
+            raise SchemaError(
+                f"{where} refers to {', '.join(foreign.parent_fields)} of {parent.name}; "
+                f"it has to refer to its primary key, {', '.join(parent.key)}"
+            )
+
+
+def _check_names(collection: Collection, where: str | None = None) -> None:
+    """Refuses names that SQLite or MongoDB cannot hold, so that data can move between them."""
+    check_collection_name(collection.name)
+    where = where or f"collection {collection.name}"
+    seen: dict[str, str] = {}
+    for column in collection.columns:
+        if reason := _unusable(column):
+            raise SchemaError(f"{where}: the column name {column!r} {reason}; rename the column")
+        twin = seen.setdefault(column.casefold(), column)
+        if twin is not column:
+            raise SchemaError(
+                f"{where}: the columns {twin!r} and {column!r} have the same name for a database; "
+                "rename one of them"
+            )
+
+
+def _unusable(column: str) -> str | None:
+    if not column.strip():
+        return "is empty"
+    if column.startswith("$"):
+        return "starts with $, which MongoDB takes for an operator"
+    if "." in column:
+        return "has a dot, which MongoDB takes for a path"
+    if "\0" in column:
+        return "has a NUL character"
+    if column == "_id":
+        return "is the one that MongoDB keeps for itself"
+    return None
+
+
+def check_collection_name(name: str) -> None:
+    """Raises SchemaError unless both SQLite and MongoDB take `name` for a collection."""
+    if not re.fullmatch(r"\w[\w .-]*", name) or ".." in name:
+        reason = "use letters, digits, blanks, '_', '-' and '.'"
+    elif name.lower().startswith(("sqlite_", "system.")):
+        reason = "databases keep names that start like that for themselves"
+    else:
+        return
+    raise SchemaError(
+        f"{name!r} cannot be the name of a collection: {reason}. "
+        "Name the collection yourself: COLLECTION=FILE"
+    )

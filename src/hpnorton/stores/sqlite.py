@@ -1,0 +1,330 @@
+"""The embedded store: one SQLite file, through the standard library's sqlite3.
+
+Tables have real columns of declared types, the primary key as PRIMARY KEY and the foreign keys
+declared, so that any SQLite tool reads them. References are checked by the import, chunk by chunk,
+not by SQLite row by row.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from hpnorton.checks import Record
+from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
+from hpnorton.fields import Field, Value
+from hpnorton.schema import Collection
+from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Key, first_difference
+
+_BUSY_SECONDS = 60.0
+_CACHE_KIB = 32 * 1024
+_CHECKPOINT_PAGES = 20_000
+_ROWS_A_STATEMENT = 100  # more gain nothing (measured)
+_MAGIC = b"SQLite format 3\0"
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+_BOOLEAN = "BOOLEAN"
+_COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": _BOOLEAN}
+_ACCESS_CODES = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
+
+
+class SqliteStore:
+    """A store in the SQLite file `path`."""
+
+    def __init__(self, path: str, *, create: bool) -> None:
+        self._path = Path(path)
+        if not create and not self._path.exists():
+            raise StoreMissingError(
+                f"there is no database {path} yet; import the CSV files first, with --linear"
+            )
+        try:
+            if create:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreAccessError(
+                f"the folder of the database {path} cannot be made: {error.strerror}"
+            ) from error
+        with self._errors():
+            self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            with self._errors():
+                self._set_up(create)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the connection; the last one to close writes the log back into the file."""
+        self._connection.close()
+
+    def ensure(self, collection: Collection) -> None:
+        """Makes the table with its indexes if it is not there, and adds new columns to it."""
+        with self._write() as connection:
+            columns = self._column_types(collection.name)
+            if columns:
+                self._adapt(collection, columns)
+            else:
+                connection.execute(_create_table(collection))
+            for fields in collection.indexes:
+                name = _quote("_".join((collection.name, *fields)))
+                on = f"{_quote(collection.name)} ({_list(fields)})"
+                connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {on}")
+
+    def insert(
+        self, collection: Collection, columns: Sequence[str], records: Sequence[Record]
+    ) -> Inserted:
+        """Inserts the records whose keys are not there yet, in one transaction."""
+        limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        size = max(1, min(_ROWS_A_STATEMENT, limit // len(columns)))
+        into = f"INSERT INTO {_quote(collection.name)} ({_list(columns)}) VALUES "
+        row = f"({', '.join('?' * len(columns))})"
+        statements: dict[int, str] = {}
+        inserted = 0
+        conflicts: list[Conflict] = []
+        with self._write() as connection:
+            for start in range(0, len(records), size):
+                batch = records[start : start + size]
+                statement = statements.get(len(batch))
+                if statement is None:
+                    rows = ", ".join([row] * len(batch))
+                    statement = f"{into}{rows} ON CONFLICT DO NOTHING"
+                    statements[len(batch)] = statement
+                done = connection.execute(statement, list(chain.from_iterable(batch))).rowcount
+                inserted += done
+                if done < len(batch):
+                    conflicts += self._conflicts(collection, columns, batch, start)
+        return Inserted(inserted, conflicts)
+
+    def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
+        """Those of `keys` that no record of the collection, whose key is `key`, has."""
+        with self._errors():
+            if not self._column_types(collection):
+                return set(keys)
+            return set(keys).difference(self._by_keys(collection, key, (), keys))
+
+    def find(
+        self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
+    ) -> Iterator[Document]:
+        """The records that meet all conditions, sorted; none if there is no such table."""
+        with self._errors():
+            if not self._column_types(collection):
+                return
+            condition = " AND ".join(f"{_quote(name)} {sign} ?" for name, sign, _ in where)
+            yield from self._documents(
+                collection,
+                f"SELECT * FROM {_quote(collection)} WHERE {condition or '1'} "
+                f"ORDER BY {_list(sort)}",
+                [value for _, _, value in where],
+            )
+
+    def find_joined(
+        self, collection: str, where: Condition, target: str, field: str
+    ) -> Iterator[Document]:
+        """The records of `target` that the matching records of `collection` refer to: one JOIN."""
+        name, sign, value = where
+        with self._errors():
+            if not (self._column_types(collection) and self._column_types(target)):
+                return
+            yield from self._documents(
+                target,
+                f"SELECT target.* FROM {_quote(collection)} AS source "
+                f"JOIN {_quote(target)} AS target USING ({_quote(field)}) "
+                f"WHERE source.{_quote(name)} {sign} ? ORDER BY target.{_quote(field)}",
+                [value],
+            )
+
+    def count(self, collection: str) -> int:
+        """How many records the table has; 0 if there is none of that name."""
+        with self._errors():
+            if not self._column_types(collection):
+                return 0
+            rows = self._connection.execute(f"SELECT count(*) FROM {_quote(collection)}")
+            return int(rows.fetchone()[0])
+
+    def collections(self) -> list[str]:
+        """The names of all tables, sorted."""
+        with self._errors():
+            rows = self._connection.execute(
+                "SELECT name FROM sqlite_master "
+                "WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+            )
+            return [name for (name,) in rows]
+
+    def drop_collection(self, collection: str) -> None:
+        """Removes a table and its rows."""
+        with self._write() as connection:
+            connection.execute(f"DROP TABLE IF EXISTS {_quote(collection)}")
+
+    def drop_database(self) -> None:
+        """Removes the file, and the files that SQLite keeps beside it."""
+        self.close()
+        try:
+            for suffix in _SIDE_FILES:
+                Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+            self._path.unlink()
+        except OSError as error:
+            raise StoreAccessError(f"{self._path} cannot be removed: {error.strerror}") from error
+
+    def _set_up(self, create: bool) -> None:
+        run = self._connection.execute
+        run("PRAGMA synchronous = NORMAL")
+        run(f"PRAGMA cache_size = {-_CACHE_KIB}")
+        run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        if create and run("PRAGMA journal_mode").fetchone() != ("wal",):
+            # Readers then never wait for the writer, nor it for them.
+            run("PRAGMA journal_mode = WAL")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Says in our words what sqlite3 raises."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreBusyError(
+                f"another program has kept the database {self._path} locked for "
+                f"{_BUSY_SECONDS:.0f} s; end it and try again"
+            )
+        if code in _ACCESS_CODES:
+            return StoreAccessError(
+                f"the database {self._path} cannot be opened or written ({error}); "
+                "check the path and who may write there"
+            )
+        if code == sqlite3.SQLITE_NOTADB:
+            return StoreAccessError(
+                f"{self._path} is not an SQLite database; name another file in the URI"
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return StoreError(f"the disk is full: {self._path} cannot grow; make room, try again")
+        if code == sqlite3.SQLITE_CORRUPT:
+            return StoreError(f"the database {self._path} is damaged; restore it from a backup")
+        return StoreError(f"the database {self._path} refused: {error}")
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: all of it or nothing.
+
+        IMMEDIATE, because a transaction that reads before it writes is refused at once when
+        another one has written in between, whatever the time-out
+        (https://www.sqlite.org/lang_transaction.html).
+        """
+        with self._errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, a full disk among them.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _column_types(self, table: str) -> dict[str, str]:
+        """The declared type of each column; empty if there is no such table."""
+        rows = self._connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
+        return dict(rows.fetchall())
+
+    def _adapt(self, collection: Collection, columns: dict[str, str]) -> None:
+        """Adds to an existing table the columns it lacks; refuses one that does not fit."""
+        name = collection.name
+        advice = "import into another database, or drop this one with --drop-database"
+        rows = self._connection.execute(
+            "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (name,)
+        )
+        key = tuple(column for (column,) in rows)
+        if key != collection.key:
+            raise StoreError(
+                f"the table {name} in {self._path} has the key {', '.join(key) or '(none)'}, the "
+                f"file's is {', '.join(collection.key)}; {advice}"
+            )
+        for field in collection.fields:
+            wanted = _column_type(field)
+            if field.name not in columns:
+                definition = f"{_quote(field.name)} {wanted}"
+                self._connection.execute(f"ALTER TABLE {_quote(name)} ADD COLUMN {definition}")
+            elif columns[field.name].upper() != wanted:
+                raise StoreError(
+                    f"the column {field.name} of the table {name} in {self._path} has the type "
+                    f"{columns[field.name]}, the data package says {wanted}; {advice}"
+                )
+
+    def _conflicts(
+        self, collection: Collection, columns: Sequence[str], batch: Sequence[Record], start: int
+    ) -> Iterator[Conflict]:
+        """The records of a batch that differ from what is stored under their key."""
+        key = [columns.index(name) for name in collection.key]
+        keys = [tuple(record[at] for at in key) for record in batch]
+        stored = self._by_keys(collection.name, collection.key, columns, keys)
+        for at, record in enumerate(batch):
+            found = stored[keys[at]]
+            if found != record:
+                conflict = first_difference(columns, record, dict(zip(columns, found)), start + at)
+                if conflict:
+                    yield conflict
+
+    def _by_keys(
+        self, table: str, key: Sequence[str], columns: Sequence[str], keys: Sequence[Key]
+    ) -> dict[Key, Record]:
+        """The stored values of `columns` for those of the keys that are there: one query."""
+        on = " AND ".join(
+            f"t.{_quote(name)} = json_extract(wanted.value, '$[{part}]')"
+            for part, name in enumerate(key)
+        )
+        chosen = ", ".join(f"t.{_quote(name)}" for name in (*key, *columns))
+        # CROSS JOIN keeps SQLite from scanning the table: the keys lead, the index answers.
+        rows = self._connection.execute(
+            f"SELECT {chosen} FROM json_each(?) AS wanted CROSS JOIN {_quote(table)} AS t ON {on}",
+            (json.dumps(list(dict.fromkeys(keys)), ensure_ascii=False),),
+        )
+        return {row[: len(key)]: row[len(key) :] for row in rows}
+
+    def _documents(
+        self, table: str, statement: str, parameters: Sequence[Value]
+    ) -> Iterator[Document]:
+        types = self._column_types(table)
+        booleans = [name for name, declared in types.items() if declared.upper() == _BOOLEAN]
+        for row in self._connection.execute(statement, parameters):
+            document = dict(zip(types, row))
+            for name in booleans:
+                if document[name] is not None:
+                    document[name] = bool(document[name])
+            yield document
+
+
+def _quote(name: str) -> str:
+    """An identifier, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(map(_quote, names))
+
+
+def _column_type(field: Field) -> str:
+    return _COLUMN_TYPES.get(field.type, "TEXT")
+
+
+def _create_table(collection: Collection) -> str:
+    lines = [
+        f"{_quote(field.name)} {_column_type(field)}"
+        + (" NOT NULL" if field.required or field.name in collection.key else "")
+        for field in collection.fields
+    ]
+    lines.append(f"PRIMARY KEY ({_list(collection.key)})")
+    lines += [
+        f"FOREIGN KEY ({_list(foreign.fields)}) "
+        f"REFERENCES {_quote(foreign.parent)} ({_list(foreign.parent_fields)})"
+        for foreign in collection.foreign_keys
+    ]
+    body = ",\n  ".join(lines)
+    return f"CREATE TABLE {_quote(collection.name)} (\n  {body}\n)"

@@ -1,0 +1,66 @@
+"""Executors: where work is done. In this process, or in others.
+
+Everything above calls `submit` and waits for futures; it does not know which kind it has.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, ParamSpec, TypeVar
+
+from hpnorton.log import start_log
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SerialExecutor(Executor):
+    """Does each piece of work at once, in this process, when it is submitted."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """A finished future of fn(*args, **kwargs). Ctrl+C is raised here, not kept in it."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # pylint: disable=broad-exception-caught # kept in the future
+            future.set_exception(error)
+        return future
+
+
+def open_workers(processes: int, log_level: str | None) -> Executor:
+    """An executor of this process (`processes` = 0) or of so many others, which log at `log_level`.
+
+    Workers are started afresh (spawn), since neither a database connection nor a lock survives a
+    fork. A worker that dies breaks its executor at once: concurrent.futures watches the processes.
+    """
+    if processes == 0:
+        return SerialExecutor()
+    # Only here, because these take longer to import than a question takes to answer.
+    # pylint: disable-next=import-outside-toplevel
+    from concurrent.futures import ProcessPoolExecutor
+
+    # pylint: disable-next=import-outside-toplevel
+    from multiprocessing import get_context
+
+    return ProcessPoolExecutor(
+        processes, get_context("spawn"), initializer=_start_worker, initargs=(log_level,)
+    )
+
+
+def _start_worker(log_level: str | None) -> None:
+    start_log(log_level)
+    # Ctrl+C reaches the whole process group; the parent decides what becomes of the work.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """Ends this worker when its parent is gone: nobody would ever give it work or an end again."""
+    # pylint: disable-next=import-outside-toplevel
+    from multiprocessing import connection, parent_process
+
+    parent: Any = parent_process()
+    connection.wait([parent.sentinel])
+    os._exit(1)  # pylint: disable=protected-access # the only way out from a thread

@@ -1,0 +1,306 @@
+"""The data sets: scripts/generate.py, and what lies in data/."""
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from frictionless import Package
+
+PROJECT = Path(__file__).resolve().parent.parent
+SCRIPT = PROJECT / "scripts" / "generate.py"
+DATA = PROJECT / "data"
+CSV_NAMES = ["customers.csv", "product.csv", "rental.csv"]
+FILE_NAMES = [*CSV_NAMES, "datapackage.json"]
+
+
+def load_script() -> ModuleType:
+    """The script as a module: scripts/ is no package, so it cannot be imported by its name."""
+    spec = importlib.util.spec_from_file_location("generate", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+generate = load_script()
+
+
+def run_main(out: Path, rows: int, *options: str) -> Path:
+    """Generates into `out`, in this process, and returns `out`."""
+    assert generate.main(["--rows", str(rows), "--out", str(out), *options]) == 0
+    return out
+
+
+def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the script as a user does."""
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+def column(folder: Path, name: str, field: str) -> list[str]:
+    """The cells of one column."""
+    return [row[field] for row in read(folder / name)]
+
+
+@pytest.fixture(name="thousand", scope="module")
+def fixture_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a thousand rows in each file."""
+    return run_main(tmp_path_factory.mktemp("thousand"), 1000)
+
+
+def test_same_arguments_give_the_same_bytes(thousand: Path, tmp_path: Path) -> None:
+    """Two runs with the same arguments write files that are equal byte for byte."""
+    again = run_main(tmp_path, 1000)
+    for name in FILE_NAMES:
+        assert (again / name).read_bytes() == (thousand / name).read_bytes()
+
+
+def test_bytes_do_not_depend_on_the_process(thousand: Path, tmp_path: Path) -> None:
+    """A process with another hash seed and another locale writes the same bytes."""
+    environment = os.environ | {"PYTHONHASHSEED": "7", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    command = [sys.executable, str(SCRIPT), "--rows", "1000", "--out", str(tmp_path)]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    for name in FILE_NAMES:
+        assert (tmp_path / name).read_bytes() == (thousand / name).read_bytes()
+
+
+def test_another_seed_gives_other_data(thousand: Path, tmp_path: Path) -> None:
+    """--seed changes every CSV file, and leaves the ids as they are."""
+    other = run_main(tmp_path, 1000, "--seed", "2")
+    for name in CSV_NAMES:
+        assert (other / name).read_bytes() != (thousand / name).read_bytes()
+    for name, field in [("customers.csv", "user_id"), ("product.csv", "product_id")]:
+        assert column(other, name, field) == column(thousand, name, field)
+
+
+def test_production_is_what_the_script_makes(tmp_path: Path) -> None:
+    """data/production holds 10,000 rows from the default seed, and nothing else."""
+    made = run_main(tmp_path, 10_000)
+    assert sorted(path.name for path in (DATA / "production").iterdir()) == sorted(FILE_NAMES)
+    for name in FILE_NAMES:
+        assert (DATA / "production" / name).read_bytes() == (made / name).read_bytes()
+
+
+@pytest.mark.parametrize("options", [[], ["--shuffled"], ["--seed", "-3", "--shuffled"]])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 100, 1000])
+def test_rentals_belong_to_their_customers(tmp_path: Path, rows: int, options: list[str]) -> None:
+    """Every file has N rows; no rental comes twice, and each repeats a customer that exists."""
+    folder = run_main(tmp_path, rows, *options)
+    customers = {row["user_id"]: row for row in read(folder / "customers.csv")}
+    products = set(column(folder, "product.csv", "product_id"))
+    rentals = read(folder / "rental.csv")
+    assert len(customers) == len(products) == len(rentals) == rows
+
+    pairs = [(rental["user_id"], rental["product_id"]) for rental in rentals]
+    assert pairs == sorted(set(pairs))
+    assert {product for _, product in pairs} <= products
+    for rental in rentals:
+        customer = customers[rental["user_id"]]
+        assert rental == {
+            "user_id": customer["user_id"],
+            "name": f"{customer['Name']} {customer['Last_name']}",
+            "address": customer["Home_address"],
+            "phone_number": customer["Phone_number"],
+            "email": customer["Email_address"],
+            "product_id": rental["product_id"],
+        }
+
+
+def test_customers_have_up_to_four_rentals(thousand: Path) -> None:
+    """Some customers rent nothing, nobody rents more than four, most products are rented."""
+    rentals = Counter(column(thousand, "rental.csv", "user_id"))
+    counts = {rentals[user] for user in column(thousand, "customers.csv", "user_id")}
+    assert counts == {0, 1, 2, 3, 4}
+    assert len(set(column(thousand, "rental.csv", "product_id"))) > 500
+
+
+@pytest.mark.parametrize("rows", [1, 2, 10, 1000])
+def test_shuffled_has_the_same_rows(tmp_path: Path, rows: int) -> None:
+    """--shuffled changes the order of customers and products alone."""
+    plain = run_main(tmp_path / "plain", rows)
+    shuffled = run_main(tmp_path / "shuffled", rows, "--shuffled")
+    for name in ["customers.csv", "product.csv"]:
+        assert sorted(map(str, read(shuffled / name))) == sorted(map(str, read(plain / name)))
+    assert (shuffled / "rental.csv").read_bytes() == (plain / "rental.csv").read_bytes()
+
+
+def test_shuffled_ids_look_unordered(tmp_path: Path) -> None:
+    """--shuffled leaves no id near to where it stands when sorted, nor near to the one before."""
+    ids = column(run_main(tmp_path, 1000, "--shuffled"), "customers.csv", "user_id")
+    numbers = [int(text[1:]) for text in ids]
+    assert sorted(ids)[:10] != ids[:10]
+    assert all(abs(one - next_one) > 100 for one, next_one in pairwise(numbers))
+
+
+def test_ids_sort_as_text(thousand: Path) -> None:
+    """Ids are sorted by default, and have six digits, or more if N needs them."""
+    ids = column(thousand, "customers.csv", "user_id")
+    assert ids == sorted(ids)
+    assert (ids[0], ids[-1]) == ("C000001", "C001000")
+    assert generate.Shape(rows=999_999).product_id(1) == "P000001"
+    assert generate.Shape(rows=1_000_000).product_id(1) == "P0000001"
+
+
+def test_rows_resemble_a_store(thousand: Path) -> None:
+    """Quotes, zero quantities, inactive customers and round credit limits have their shares."""
+    customers = read(thousand / "customers.csv")
+    products = read(thousand / "product.csv")
+    assert 50 < sum("," in row["Home_address"] for row in customers) < 150
+    assert 50 < sum('"' in row["description"] for row in products) < 150
+    assert 40 < sum(row["quantity_available"] == "0" for row in products) < 120
+    assert 50 < sum(row["Status"] == "Inactive" for row in customers) < 150
+    assert all(int(row["Credit_limit"]) % 50 == 0 for row in customers)
+    assert any(not row["Name"].isascii() for row in customers)
+
+
+def test_nobody_can_be_reached(thousand: Path) -> None:
+    """E-mail addresses are plain ASCII in example domains, and telephone numbers are fictional."""
+    customers = read(thousand / "customers.csv")
+    for row in customers:
+        assert row["Email_address"].isascii() and " " not in row["Email_address"]
+        assert row["Email_address"].endswith(("@example.com", "@example.org"))
+        assert "-555-01" in row["Phone_number"]
+    assert len({row["Email_address"] for row in customers}) == len(customers)
+
+
+def test_every_name_can_be_an_email_address() -> None:
+    """Each letter of each name has an ASCII spelling."""
+    for name in generate.FIRST_NAMES + generate.LAST_NAMES:
+        assert generate.mailbox(name, name).isascii(), name
+
+
+def test_lines_end_with_newlines(thousand: Path) -> None:
+    """Generated files have \\n at the end of each line, and no \\r at all."""
+    for name in FILE_NAMES:
+        text = (thousand / name).read_bytes()
+        assert text.endswith(b"\n") and b"\r" not in text
+
+
+def test_headers_are_the_fields_of_the_data_package() -> None:
+    """The columns of each file are the fields that data/datapackage.json gives it."""
+    package = json.loads((DATA / "datapackage.json").read_text(encoding="utf-8"))
+    fields = {
+        Path(resource["path"]).name: [field["name"] for field in resource["schema"]["fields"]]
+        for resource in package["resources"]
+    }
+    tables = generate.tables(generate.Shape(rows=1))
+    assert {name: list(table.header) for name, table in tables.items()} == fields
+
+
+def test_the_folder_describes_itself(thousand: Path) -> None:
+    """The generated package differs from the project's in nothing but where the files are."""
+    template = (DATA / "datapackage.json").read_text(encoding="utf-8")
+    generated = (thousand / "datapackage.json").read_text(encoding="utf-8")
+    assert json.loads(generated) == json.loads(template.replace('"test/', '"'))
+
+
+def test_out_is_made_and_its_files_replaced(tmp_path: Path) -> None:
+    """DIR may be missing with all its parents, and may hold files from a run before."""
+    out = run_main(tmp_path / "new" / "folder", 10)
+    run_main(out, 2)
+    assert column(out, "customers.csv", "user_id") == ["C000001", "C000002"]
+
+
+def test_a_run_says_what_it_made(tmp_path: Path) -> None:
+    """The script ends with status 0 and one line on stdout."""
+    run = run_script("--rows", "2000", "--out", str(tmp_path))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == f"Generated 2,000 rows for each file in {tmp_path}.\n"
+
+
+def test_help_names_every_option() -> None:
+    """--help explains each option and ends with status 0."""
+    run = run_script("--help")
+    assert run.returncode == 0
+    for option in ["--rows N", "--out DIR", "--seed S", "--shuffled"]:
+        assert option in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--rows", "0", "--out", "x"], "expected a whole number from 1 up, not '0'"),
+        (["--rows", "-5", "--out", "x"], "expected a whole number from 1 up, not '-5'"),
+        (["--rows", "many", "--out", "x"], "expected a whole number from 1 up, not 'many'"),
+        (["--rows", "1", "--out", "x", "--seed", "y"], "--seed"),
+        (["--rows", "1"], "--out"),
+        (["--out", "x"], "--rows"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], message: str) -> None:
+    """Wrong usage ends with status 2 and one plain line on stderr."""
+    run = run_script(*arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("Error: ") and run.stderr.count("\n") == 1
+    assert message in run.stderr
+
+
+def test_out_that_cannot_be_written(tmp_path: Path) -> None:
+    """A DIR that cannot be written ends with status 1 and a message that names it."""
+    obstacle = tmp_path / "file"
+    obstacle.touch()
+    run = run_script("--rows", "1", "--out", str(obstacle / "folder"))
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith(f"Error: {obstacle}") and run.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("path", ["datapackage.json", "production/datapackage.json"])
+def test_data_sets_are_valid(path: str) -> None:
+    """Frictionless finds no fault with either data set, its keys and references included."""
+    report = Package(str(DATA / path)).validate()
+    assert report.valid, report.to_summary()
+    assert [task.name for task in report.tasks] == ["customers", "product", "rental"]
+
+
+def test_the_test_data_have_quirks() -> None:
+    """The bytes of data/test hold what real files hold."""
+    customers, product, rental = ((DATA / "test" / name).read_bytes() for name in CSV_NAMES)
+    assert b'P000001,Screen 5" stand,Electronics,4\r\n' in product, "a bare inch mark"
+    assert b'"Dorothea ""Dot""",Quill' in customers, "doubled quotes"
+    assert b'"14 Lantern Street, Apt 3"' in customers, "a comma within quotes"
+    assert b'"The Old Mill\n2 River Road",,' in customers, "a newline in quotes, an empty cell"
+    assert not rental.endswith(b"\n"), "no newline at the end"
+    assert product.count(b"\n") == product.count(b"\r\n") > 1, "CRLF"
+    assert "Zoë".encode() in customers and "林".encode() in rental, "not only ASCII"
+
+
+def test_the_test_data_have_all_kinds_of_customers() -> None:
+    """In data/test somebody rents a lot, somebody nothing, and somebody the last of a thing."""
+    folder = DATA / "test"
+    rentals = Counter(column(folder, "rental.csv", "user_id"))
+    users = set(column(folder, "customers.csv", "user_id"))
+    assert max(rentals.values()) > 2
+    assert users - set(rentals)
+
+    sold_out = {
+        row["product_id"]
+        for row in read(folder / "product.csv")
+        if row["quantity_available"] == "0"
+    }
+    assert sold_out & set(column(folder, "rental.csv", "product_id"))
+
+
+def test_the_test_rentals_repeat_their_customers() -> None:
+    """Each rental of data/test has its customer's name, address, telephone number and e-mail."""
+    customers = {row["user_id"]: row for row in read(DATA / "test" / "customers.csv")}
+    for rental in read(DATA / "test" / "rental.csv"):
+        customer = customers[rental["user_id"]]
+        assert rental["name"] == f"{customer['Name']} {customer['Last_name']}"
+        assert rental["address"] == customer["Home_address"]
+        assert rental["phone_number"] == customer["Phone_number"]
+        assert rental["email"] == customer["Email_address"]
