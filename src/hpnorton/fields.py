@@ -19,6 +19,9 @@ from hpnorton.errors import SchemaError
 Value = str | int | float | bool | None
 
 _UNCHECKED_CONSTRAINTS = ("unique", "jsonSchema")
+_TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
+_ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -255,6 +258,12 @@ def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
     def value(given: Any) -> Value:
         return None if given is None else plain.parse(str(given))
 
+    is_text = _TYPES[plain.type] is _text
+    for name in constraints:
+        if name not in _CONSTRAINTS or name in (
+            _ORDER_CONSTRAINTS if is_text else _TEXT_CONSTRAINTS
+        ):
+            raise ValueError(f"{name} is not one for the type {plain.type}")
     pattern = constraints.get("pattern")
     if pattern is not None:
         re.compile(pattern)

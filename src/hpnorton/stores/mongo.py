@@ -6,6 +6,7 @@ what makes an insert repeatable; text, not a sub-document, because every server 
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -39,19 +40,7 @@ class MongoStore:
     def __init__(self, uri: str) -> None:
         self._shown = redact(uri)
         with self._errors():
-            try:
-                options: dict[str, Any] = {}
-                if _TIMEOUT_OPTION not in uri:
-                    options[_TIMEOUT_OPTION] = _TIMEOUT_MS
-                self._client: pymongo.MongoClient[_RawDocument] = pymongo.MongoClient(
-                    uri, appname="hpnorton", **options
-                )
-            except (errors.InvalidURI, ValueError) as error:
-                # pymongo's text may quote a piece of a password.
-                raise StoreAccessError(
-                    f"{self._shown} is no valid MongoDB URI; escape characters such as @ : / in "
-                    "user name and password as %40 %3A %2F"
-                ) from (None if "@" in uri else error)
+            self._client = self._connect(uri)
             self._database = self._client.get_default_database(_DEFAULT_DATABASE)
         try:
             self._log_in()
@@ -137,26 +126,15 @@ class MongoStore:
             {"$unwind": "$target"},
             {"$replaceRoot": {"newRoot": "$target"}},
             {"$sort": {field: 1}},
-            {"$project": {"_id": 0}},
         ]
         with self._errors():
             try:
-                yield from list(self._of(collection).aggregate(pipeline))
+                found = list(self._of(collection).aggregate(pipeline))
             except errors.OperationFailure as error:
                 if "lookup" not in str(error):
                     raise
-                yield from self.find_joined_in_two(collection, where, target, field)
-
-    def find_joined_in_two(
-        self, collection: str, where: Condition, target: str, field: str
-    ) -> Iterator[Document]:
-        """find_joined without $lookup: the references first, then what they refer to."""
-        references = [found[field] for found in self.find(collection, (field,), (where,))]
-        with self._errors():
-            found = list(self._by_ids(target, references, None))
-        for document in sorted(found, key=lambda document: document[field]):
-            del document["_id"]
-            yield document
+                found = self._joined_in_two(collection, where, target, field)
+        yield from map(_without_id, found)
 
     def count(self, collection: str) -> int:
         """How many records the collection has; 0 if there is none of that name."""
@@ -179,6 +157,24 @@ class MongoStore:
         with self._errors():
             self._client.drop_database(self._database.name)
         self.close()
+
+    def _connect(self, uri: str) -> pymongo.MongoClient[_RawDocument]:
+        options: dict[str, Any] = {"appname": "hpnorton"}
+        if _TIMEOUT_OPTION not in uri:
+            options[_TIMEOUT_OPTION] = _TIMEOUT_MS
+        try:
+            with warnings.catch_warnings():
+                # pymongo warns of a wrong option and goes on without it, a login or TLS included.
+                warnings.simplefilter("error", UserWarning)
+                return pymongo.MongoClient(uri, **options)
+        except (errors.InvalidURI, ValueError):
+            # pymongo's text may quote a piece of the password, so it is not kept as the cause.
+            raise StoreAccessError(
+                f"{self._shown} is no valid MongoDB URI; escape characters such as @ : / in user "
+                "name and password as %40 %3A %2F"
+            ) from None
+        except UserWarning as warning:
+            raise StoreAccessError(f"{self._shown} has a wrong option: {warning}") from None
 
     def _of(self, collection: str) -> MongoCollection[_RawDocument]:
         return self._database[collection]
@@ -223,6 +219,14 @@ class MongoStore:
             return StoreAccessError(f"{self._shown} cannot be used: {_brief(error)}")
         return StoreError(f"MongoDB at {self._shown} refused: {_brief(error)}")
 
+    def _joined_in_two(
+        self, collection: str, where: Condition, target: str, field: str
+    ) -> list[_RawDocument]:
+        """The same without $lookup: the references first, then what they refer to."""
+        references = [found[field] for found in self.find(collection, (field,), (where,))]
+        found = self._by_ids(target, references, None)
+        return sorted(found, key=lambda document: document[field])
+
     def _taken(self, error: errors.BulkWriteError) -> list[int]:
         """The positions of the documents whose keys were there; raises any other fault."""
         faults = error.details["writeErrors"]
@@ -265,6 +269,11 @@ def _ids(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
     if any("|" in text or "\\" in text for column in texts for text in column):
         texts = [[re.sub(r"[|\\]", r"\\\g<0>", text) for text in column] for column in texts]
     return ["|".join(parts) for parts in zip(*texts)]
+
+
+def _without_id(document: _RawDocument) -> Document:
+    del document["_id"]
+    return document
 
 
 def _brief(error: Exception) -> str:

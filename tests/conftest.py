@@ -1,0 +1,177 @@
+"""What the tests share: real databases of every kind, and the command line from outside."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpnorton.stores import open_store
+
+ROOT = Path(__file__).parent.parent
+NX = "nx-27017"
+# HPNORTON_TEST_MONGO names more servers: mongodb:// URIs without a database, comma-separated.
+OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
+MONGO_SERVERS = [NX, *OTHER_SERVERS]
+_START_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session")
+def nx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URI of an nx-27017 server of our own."""
+    folder = tmp_path_factory.mktemp("nx")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    files = {"--db": "nx.db", "--log-file": "nx.log", "--pid-file": "nx.pid"}
+    options = [text for flag, name in files.items() for text in (flag, str(folder / name))]
+    command = [str(Path(sys.executable).parent / NX), "-p", str(port), *options]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    with (folder / "output").open("wb") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        _wait_for_port(port, server)
+        yield f"mongodb://127.0.0.1:{port}"
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait_for_port(port: int, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert server.poll() is None, "the server has ended"
+            assert time.monotonic() < deadline, "the server does not listen"
+
+
+@pytest.fixture(params=["sqlite", *MONGO_SERVERS])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URI of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store.db"
+    else:
+        yield from _mongo_database(request, request.param)
+
+
+@pytest.fixture(params=MONGO_SERVERS)
+def mongo_uri(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URI of an empty database on each MongoDB server in turn."""
+    yield from _mongo_database(request, request.param)
+
+
+@pytest.fixture
+def sqlite_uri(tmp_path: Path) -> str:
+    """The URI of an SQLite file that is not there yet."""
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+def _mongo_database(request: pytest.FixtureRequest, name: str) -> Iterator[str]:
+    server: str = request.getfixturevalue("nx_server") if name == NX else name
+    made = f"{server}/hpnorton_test_{uuid.uuid4().hex[:12]}"
+    yield made
+    with closing(open_store(made)) as store:
+        store.drop_database()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the command line left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        """The JSON on stdout."""
+        return json.loads(self.out)
+
+
+class CommandLine:
+    """HPNorton as a user runs it, with settings of its own in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(
+        self,
+        *arguments: str | Path,
+        uri: str | None = None,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        done = subprocess.run(
+            self.command(arguments, uri),
+            input=stdin,
+            capture_output=True,
+            cwd=self.folder,
+            env=self.environment(environment),
+            timeout=120,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def start(self, *arguments: str | Path, uri: str | None = None) -> "subprocess.Popen[bytes]":
+        """Starts HPNorton in a session of its own, as a terminal does, and does not wait."""
+        return subprocess.Popen(
+            self.command(arguments, uri),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            cwd=self.folder,
+            env=self.environment(),
+            start_new_session=True,
+        )
+
+    def command(self, arguments: Sequence[str | Path], uri: str | None = None) -> list[str]:
+        """The whole command."""
+        database = ["--uri", uri] if uri else []
+        return [sys.executable, str(ROOT / "HPNorton.py"), *map(str, arguments), *database]
+
+    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment without the user's own settings, and with the folder's."""
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("HPNORTON_")}
+        clean["HPNORTON_SETTINGS"] = str(self.folder / "settings.ini")
+        return clean | dict(more or {})
+
+
+@pytest.fixture
+def hpnorton(tmp_path: Path) -> CommandLine:
+    """The command line; its settings are the project's, with databases below tmp_path."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    text = (ROOT / "settings.ini").read_text(encoding="utf-8")
+    settings = text.replace("data = data/", f"data = {ROOT}/data/")
+    (folder / "settings.ini").write_text(settings, encoding="utf-8")
+    return CommandLine(folder)
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a CSV file from its name and its lines (text, or bytes as they are)."""
+
+    def write(name: str, *lines: str | bytes) -> Path:
+        path = tmp_path / name
+        whole = [line.encode() if isinstance(line, str) else line for line in lines]
+        path.write_bytes(b"".join(line + b"\n" for line in whole))
+        return path
+
+    return write
