@@ -59,6 +59,16 @@ class Checked:
     positions: Sequence[int]
     faults: Sequence[Fault]
 
+    def without(self, faults: Sequence[Fault]) -> "Checked":
+        """The same with more faults, and without the records that have them."""
+        bad = {fault.at for fault in faults}
+        kept = [(r, at) for r, at in zip(self.records, self.positions) if at not in bad]
+        return Checked(
+            [record for record, _ in kept],
+            [at for _, at in kept],
+            sorted([*self.faults, *faults], key=lambda fault: fault.at),
+        )
+
 
 def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     """How `file` with this header holds records of `collection`.
@@ -100,7 +110,7 @@ def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> s
     ]
     if all(close):
         return f"{message}; did you mean {_listed([name for name in close if name])}?"
-    return f"{message}; remove it, or describe it in datapackage.json"
+    return f"{message}; take it out of the file, or describe it in datapackage.json"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -138,12 +148,8 @@ def check_rows(layout: Layout, rows: Sequence[Row], *, is_suspicious: bool) -> C
                 for at, value in enumerate(column)
                 if value is None and at not in errors
             ]
-    records: Sequence[Record] = list(zip(*values))
-    if not faults:
-        return Checked(records, positions, [])
-    good = _without(faults, positions)
-    by_position = dict(zip(positions, records))
-    return Checked([by_position[at] for at in good], good, _name_blank_rows(layout, faults, rows))
+    checked = Checked(list(zip(*values)), positions, [])
+    return checked.without(_name_blank_rows(layout, faults, rows)) if faults else checked
 
 
 def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]:
@@ -180,7 +186,7 @@ def _text_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
 
 
 def _name_blank_rows(layout: Layout, faults: Sequence[Fault], rows: Sequence[Row]) -> list[Fault]:
-    """The faults in the order of the rows; those of a blank row are one, that it is blank."""
+    """The faults, but of a blank row only one, that it is blank."""
     missing = {at: field.missing_values for at, field in zip(layout.positions, layout.fields)}
     blank = {
         at
@@ -188,5 +194,4 @@ def _name_blank_rows(layout: Layout, faults: Sequence[Fault], rows: Sequence[Row
         if all(cell in missing[position] for position, cell in enumerate(rows[at][: layout.width]))
     }
     named = [fault for fault in faults if fault.at not in blank]
-    named += [Fault(at, "blank-row", "the row is blank") for at in blank]
-    return sorted(named, key=lambda fault: fault.at)
+    return named + [Fault(at, "blank-row", "the row is blank") for at in sorted(blank)]

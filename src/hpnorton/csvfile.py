@@ -77,10 +77,11 @@ class CsvFile:
     """
 
     def __init__(self, path: str, collection: str) -> None:
-        self.path = path
+        self.path = "stdin" if path == STDIN else path
         self.collection = collection
         self.size: int | None = None
-        self._stream = self._open()
+        self._is_ours = path != STDIN
+        self._stream = self._open() if self._is_ours else sys.stdin.buffer
         self._buffer = b""
         self._at_end = False
         self._bytes_a_row = 0.0
@@ -95,7 +96,7 @@ class CsvFile:
 
     def close(self) -> None:
         """Closes the file; stdin stays open."""
-        if self.path != STDIN:
+        if self._is_ours:
             self._stream.close()
 
     def chunks(self, rows: int) -> Iterator[Chunk]:
@@ -117,8 +118,6 @@ class CsvFile:
             self._pass(cut)
 
     def _open(self) -> IO[bytes]:
-        if self.path == STDIN:
-            return sys.stdin.buffer
         try:
             # Whatever it is, it must not be waited for: opening a FIFO blocks, and rightly so.
             stream = open(self.path, "rb")  # pylint: disable=consider-using-with # closed by close()

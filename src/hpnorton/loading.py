@@ -61,6 +61,7 @@ def load_chunk(job: Job, chunk: Chunk) -> Counts:
 
 def _check_references(layout: Layout, checked: Checked, store: Store) -> Checked:
     """Takes out the records that refer to a parent which is not in the database."""
+    faults: list[Fault] = []
     for foreign in layout.collection.foreign_keys:
         if not set(foreign.fields) <= set(layout.columns):
             continue  # not in the file, so null in every record
@@ -68,26 +69,18 @@ def _check_references(layout: Layout, checked: Checked, store: Store) -> Checked
         keys: list[Key] = [tuple(record[i] for i in at) for record in checked.records]
         wanted = {key for key in keys if any(value is not None for value in key)}
         absent = store.absent(foreign.parent, foreign.parent_fields, list(wanted))
-        if not absent:
-            continue
-        good = [i for i, key in enumerate(keys) if key not in absent]
-        faults = [
+        faults += [
             Fault(
-                checked.positions[i],
+                position,
                 "foreign-key",
                 f"is not in {foreign.parent}; import it there first",
                 ", ".join(foreign.fields),
                 ", ".join(map(str, key)),
             )
-            for i, key in enumerate(keys)
+            for position, key in zip(checked.positions, keys)
             if key in absent
         ]
-        checked = Checked(
-            [checked.records[i] for i in good],
-            [checked.positions[i] for i in good],
-            sorted([*checked.faults, *faults], key=lambda fault: fault.at),
-        )
-    return checked
+    return checked.without(faults) if faults else checked
 
 
 def _conflict_faults(layout: Layout, checked: Checked, done: Inserted) -> Iterator[Fault]:

@@ -31,9 +31,11 @@ class RowFault:
         return f"{place}, {self.field}: {value}{self.message} [{self.code}]"
 
 
-def _shown(value: str) -> str:
-    """A cell as it can be printed: quoted, on one line, and not for ever."""
-    text = value.encode("unicode_escape").decode() if not value.isprintable() else value
+def _shown(cell: str) -> str:
+    """A cell as it can be printed: on one line, and not for ever."""
+    # Bytes that are not UTF-8 show as \xNN.
+    text = cell.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return f'"{text[:60]}{"..." if len(text) > 60 else ""}"'
 
 

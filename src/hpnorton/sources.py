@@ -57,7 +57,8 @@ def open_sources(
             check_collection_name(source.collection)
             file = CsvFile(source.path, source.collection)
             stack.callback(file.close)
-            opened.append((file, _layout(file, folders)))
+            own = [] if source.path == STDIN else [Path(source.path).absolute().parent]
+            opened.append((file, _layout(file, [*own, *folders])))
         except HPNortonError as error:
             faults.append(error)
     if faults:
@@ -67,8 +68,7 @@ def open_sources(
 
 def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
     check_delimiter(file.header, file.path)
-    own = [] if file.path == STDIN else [Path(file.path).absolute().parent]
-    collection = describe(file.collection, [*own, *folders])
+    collection = describe(file.collection, folders)
     if collection is None:
         try:
             collection = undescribed(file.collection, file.header)

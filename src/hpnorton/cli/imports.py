@@ -86,6 +86,8 @@ def _tell_faults(report: "FileReport") -> None:
     if more > 0:
         by_code = ", ".join(f"{count:,} {code}" for code, count in counts.codes.most_common())
         print(f"{report.file}: and {more:,} more; in all: {by_code}", file=sys.stderr)
+    if not counts.read and not report.failure:
+        print(f"{report.file}: there are no rows below the header", file=sys.stderr)
     if report.failure:
         advice = (
             f"{counts.read:,} of its rows are done. Import it again: rows that are in the database "
