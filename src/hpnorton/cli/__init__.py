@@ -7,6 +7,7 @@ needs it: `--help` has to answer at once.
 
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
 def program(argv: Sequence[str], home: Path) -> ExitStatus:
     """Does what the arguments ask for. Raises HPNortonError."""
     _use_utf8()
-    arguments = parser().parse_args(argv)
+    arguments = parse(argv)
     settings = read_settings(
         home,
         os.environ,
@@ -68,6 +69,19 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
     return status
 
 
+def parse(argv: Sequence[str]) -> Namespace:
+    """The arguments, of which FILEs may also stand behind other flags. Raises UsageError."""
+    made = parser()
+    arguments, rest = made.parse_known_args(argv)
+    if rest:
+        if arguments.flag not in imports.FLAGS or any(
+            text.startswith("-") and text != "-" for text in rest
+        ):
+            made.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.values += rest
+    return arguments
+
+
 def parser() -> Parser:
     """The parser of all flags; `operation` and `values` of its result say what to do."""
     made = Parser(
@@ -79,7 +93,7 @@ def parser() -> Parser:
         "conflict with what is in the database; 130 interrupted.",
         allow_abbrev=False,
     )
-    made.set_defaults(flag=None, operation=_nothing)
+    made.set_defaults(flag=None, values=None, operation=_nothing)
     imports.add_flags(made)
     ask.add_flags(made)
     database.add_flags(made)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hpnorton.reports import FileReport
 
 
+LINEAR, PARALLEL = FLAGS = ("--linear", "--parallel")
+
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
@@ -28,8 +30,8 @@ def add_flags(parser: Parser) -> None:
         "COLLECTION it is the file's stem, without FILE the files are those of the dataset.",
     )
     for flag, is_parallel, about in (
-        ("--linear", False, "import the files one after the other, in this process"),
-        ("--parallel", True, "import them at once, each in a process with its own connection"),
+        (LINEAR, False, "import the files one after the other, in this process"),
+        (PARALLEL, True, "import them at once, each in a process with its own connection"),
     ):
         operation = partial(_import, is_parallel=is_parallel)
         group.add_argument(

@@ -1,0 +1,294 @@
+"""The command line from outside: imports, questions, formats, settings."""
+
+import csv
+import gzip
+import io
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hpnorton import __version__
+from tests.conftest import ROOT, CommandLine
+
+Write = Callable[..., Path]
+REPORT_KEYS = [
+    "success",
+    "fail",
+    "total_records",
+    "elapsed",
+    "read",
+    "inserted",
+    "updated",
+    "unchanged",
+    "conflicts",
+    "rejected",
+    "rejects_file",
+    "rows_per_second",
+]
+QUESTIONS = ["--all-products", "--all-customers", "--all-rentals", "--available-products"]
+
+
+@pytest.fixture(name="shop")
+def import_the_test_dataset(hpnorton: CommandLine) -> CommandLine:
+    """The command line with the test dataset imported."""
+    assert hpnorton("--linear").status == 0
+    return hpnorton
+
+
+@pytest.mark.parametrize("dataset", ["test", "production"])
+def test_linear_and_parallel_give_the_same_on_every_store(
+    hpnorton: CommandLine, uri: str, tmp_path: Path, dataset: str
+) -> None:
+    """The same files give the same answers, byte for byte, whatever the way and the database."""
+    linear = hpnorton("--linear", "--dataset", dataset, uri=f"sqlite:///{tmp_path}/linear.db")
+    parallel = hpnorton("--parallel", "--dataset", dataset, uri=uri)
+    assert linear.status == parallel.status == 0
+    for question in QUESTIONS:
+        first = hpnorton(question, uri=f"sqlite:///{tmp_path}/linear.db")
+        second = hpnorton(question, uri=uri)
+        assert first.out == second.out
+        assert len(first.data) >= 9
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel"])
+def test_importing_twice_changes_nothing(hpnorton: CommandLine, uri: str, way: str) -> None:
+    """The second import reports every row unchanged, exits 0 and leaves the answers as they were."""
+    first = hpnorton(way, uri=uri)
+    before = [hpnorton(question, uri=uri).out for question in QUESTIONS]
+    second = hpnorton(way, uri=uri)
+    assert (first.status, second.status) == (0, 0)
+    for report in second.data:
+        ((_, counts),) = report.items()
+        assert counts["unchanged"] == counts["read"] == counts["total_records"] > 0
+        assert counts["success"] == 0 and counts["fail"] == counts["read"]
+    assert [hpnorton(question, uri=uri).out for question in QUESTIONS] == before
+
+
+def test_the_report_has_the_shape_of_the_contract(hpnorton: CommandLine) -> None:
+    """A list, one object a file in the order given, whose counts add up."""
+    files = [ROOT / "data" / "test" / name for name in ("rental.csv", "product.csv")]
+    done = hpnorton("--linear", *files, ROOT / "data/test/customers.csv")
+    assert [list(report) for report in done.data] == [["rental"], ["product"], ["customers"]]
+    for report in done.data:
+        ((_, counts),) = report.items()
+        assert list(counts) == REPORT_KEYS
+        assert counts["read"] == counts["inserted"] == counts["success"]
+        assert counts["elapsed"] > 0 and counts["rows_per_second"] > 0
+
+
+def test_questions_have_the_shape_of_the_contract(shop: CommandLine) -> None:
+    """Products and customers by id, rentals as a list, joins as sorted lists."""
+    products = shop("--all-products").data
+    assert products["P000001"] == {
+        "description": 'Screen 5" stand',
+        "product_type": "Electronics",
+        "quantity_available": 4,
+    }
+    available = shop("--available-products").data
+    assert {i for i, p in products.items() if p["quantity_available"] > 0} == set(available)
+    assert "user_id" not in shop("--all-customers").data["C000001"]
+    rentals = shop("--all-rentals").data
+    assert {rental["user_id"] for rental in rentals} <= set(shop("--all-customers").data)
+    for rental in rentals:
+        rented = shop("--rentals-for-customer", rental["user_id"]).data
+        expected = [r["product_id"] for r in rentals if r["user_id"] == rental["user_id"]]
+        assert [product["product_id"] for product in rented] == sorted(expected)
+        assert rented[0]["description"] == products[rented[0]["product_id"]]["description"]
+
+
+def test_who_rents_a_product(shop: CommandLine, uri: str) -> None:
+    """The customers, sorted by id, with their fields; an empty list if nobody does."""
+    assert shop("--parallel", uri=uri).status == 0
+    rentals = shop("--all-rentals", uri=uri).data
+    products = shop("--all-products", uri=uri).data
+    for product in products:
+        customers = shop("--customers-renting-product", product, uri=uri).data
+        expected = sorted(r["user_id"] for r in rentals if r["product_id"] == product)
+        assert [customer["user_id"] for customer in customers] == expected
+        assert all("Last_name" in customer for customer in customers)
+
+
+@pytest.mark.parametrize("flag", ["--rentals-for-customer", "--customers-renting-product"])
+def test_an_unknown_id_is_an_error(shop: CommandLine, uri: str, flag: str) -> None:
+    """Exit 1, and the message names the id and the flag that lists the known ones."""
+    assert shop("--linear", uri=uri).status == 0
+    done = shop(flag, "X999", uri=uri)
+    assert (done.status, done.out) == (1, "")
+    assert "'X999'; --all-" in done.err
+
+
+def test_a_question_before_any_import_says_what_to_do(hpnorton: CommandLine) -> None:
+    """Exit 1, and no database file is made by asking."""
+    done = hpnorton("--all-products")
+    assert done.status == 1
+    assert "import the CSV files first, with --linear" in done.err
+    assert not (hpnorton.folder / "var").exists()
+
+
+def test_an_empty_answer_is_an_answer(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
+    """Exit 0 with empty JSON, and a note on stderr."""
+    csv = csv_file("product.csv", "product_id,description,product_type,quantity_available")
+    assert hpnorton("--linear", csv, uri=uri).status == 0
+    for question in QUESTIONS:
+        done = hpnorton(question, uri=uri)
+        assert (done.status, done.data) == (0, [] if question == "--all-rentals" else {})
+        assert "There are none" in done.err
+        assert hpnorton(question, "--quiet", uri=uri).err == ""
+
+
+def test_all_formats_tell_the_same(shop: CommandLine) -> None:
+    """Table, JSON, JSON lines and CSV hold the same records; JSON is the default in a pipe."""
+    as_json = shop("--all-customers").data
+    lines = shop("--all-customers", "--format", "jsonl").out.splitlines()
+    rows = list(csv.DictReader(io.StringIO(shop("--all-customers", "--format", "csv").out)))
+    table = shop("--all-customers", "--format", "table").out
+    assert shop("--all-customers", "--format", "json").data == as_json
+    records = [{"user_id": key, **fields} for key, fields in as_json.items()]
+    assert [json.loads(line) for line in lines] == records
+    assert [row["Home_address"] for row in rows] == [r["Home_address"] or "" for r in records]
+    assert all(record["Last_name"] in table for record in records)
+    assert len(table.splitlines()) == len(records) + 2
+
+
+def test_sources_of_all_kinds(hpnorton: CommandLine, csv_file: Write, tmp_path: Path) -> None:
+    """COLLECTION=path, stdin and .csv.gz; a stem names the collection, a twin is unchanged."""
+    path = csv_file("thing.csv", "id,a", "1,x", "2,y")
+    (tmp_path / "other.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
+    named = hpnorton("--linear", f"thing={path}", f"fourth={path}", tmp_path / "other.csv.gz")
+    piped = hpnorton("--parallel", "thing=-", stdin=path.read_bytes() + b"3,z\n")
+    assert [list(report) for report in named.data] == [["thing"], ["fourth"], ["other"]]
+    assert [report[name]["inserted"] for report in named.data for name in report] == [2, 2, 2]
+    assert piped.data[0]["thing"]["unchanged"] == 2
+    assert piped.data[0]["thing"]["inserted"] == 1
+
+
+def test_files_may_stand_behind_other_flags(hpnorton: CommandLine, csv_file: Write) -> None:
+    """`--linear --quiet FILE` imports FILE; after an action that takes none, it is wrong usage."""
+    path = csv_file("thing.csv", "id,a", "1,x")
+    done = hpnorton("--linear", "--quiet", path, "--format", "json", f"other={path}")
+    assert [list(report) for report in done.data] == [["thing"], ["other"]]
+    refused = hpnorton("--all-products", path)
+    assert refused.status == 2 and f"unrecognized arguments: {path}" in refused.err
+
+
+def test_a_file_that_nothing_describes_is_text(hpnorton: CommandLine, csv_file: Write) -> None:
+    """Imported under its own name, as text, keyed by its first column; an empty cell is null."""
+    path = csv_file("Kunden März-1.csv", "Nr,Größe", "01,5", "02,")
+    assert hpnorton("--linear", path).status == 0
+    with closing(sqlite3.connect(hpnorton.folder / "var" / "hpnorton-test.db")) as database:
+        assert database.execute('SELECT * FROM "Kunden März-1"').fetchall() == [
+            ("01", "5"),
+            ("02", None),
+        ]
+
+
+def test_a_data_package_beside_or_above_describes_a_file(
+    hpnorton: CommandLine, csv_file: Write, tmp_path: Path
+) -> None:
+    """The one beside the file counts before the one above, and either before the dataset's."""
+    schema = {"fields": [{"name": "id", "type": "integer"}, {"name": "a"}], "primaryKey": "id"}
+    resource = {"name": "thing", "path": "thing.csv", "schema": schema}
+    package = json.dumps({"resources": [resource]})
+    (tmp_path / "below").mkdir()
+    above = csv_file("below/thing.csv", "id,a", "x,1")
+    (tmp_path / "datapackage.json").write_text(package, encoding="utf-8")
+    assert '"x" is not a whole number' in hpnorton("--linear", above).err
+    beside = package.replace('"integer"', '"string"')
+    (tmp_path / "below" / "datapackage.json").write_text(beside, encoding="utf-8")
+    assert hpnorton("--linear", above, uri=f"sqlite:///{tmp_path}/other.db").status == 0
+
+
+def test_dropping_collections_and_the_database(shop: CommandLine) -> None:
+    """What is dropped is named; afterwards the answers are empty, then there is no file."""
+    dropped = shop("--drop-collections").data
+    assert [collection["collection"] for collection in dropped] == [
+        "customers",
+        "product",
+        "rental",
+    ]
+    assert dropped[1]["records"] == 10
+    assert shop("--all-products").data == {}
+    assert shop("--drop-database").status == 0
+    assert list((shop.folder / "var").iterdir()) == []
+
+
+@pytest.mark.parametrize("flag", ["--drop-collections", "--drop-database"])
+def test_production_is_only_dropped_after_a_yes(hpnorton: CommandLine, flag: str) -> None:
+    """Anything but yes, and silence, keeps the data; --yes answers beforehand."""
+    production = ("--dataset", "production")
+    assert hpnorton("--linear", *production, ROOT / "data/test/product.csv").status == 0
+    for answer in (b"", b"n\n", b"production\n"):
+        refused = hpnorton(flag, *production, stdin=answer)
+        assert refused.status == 1 and "nothing was removed" in refused.err
+        assert "(production)? [y/N]" in refused.err
+    assert len(hpnorton("--all-products", *production).data) == 10
+    assert hpnorton(flag, *production, stdin=b"y\n").status == 0
+    assert hpnorton("--linear", *production, ROOT / "data/test/product.csv").status == 0
+    assert hpnorton(flag, *production, "--yes").status == 0
+
+
+def test_the_production_database_is_guarded_under_every_name(hpnorton: CommandLine) -> None:
+    """Its URI given with --uri asks as well, although the active dataset is test."""
+    uri = f"sqlite:///{hpnorton.folder}/var/hpnorton-production.db"
+    assert hpnorton("--linear", ROOT / "data/test/product.csv", uri=uri).status == 0
+    assert hpnorton("--drop-database", uri=uri).status == 1
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel"])
+def test_the_log_goes_to_stderr_unless_disabled(hpnorton: CommandLine, way: str) -> None:
+    """At INFO each file is logged; --disable-log and --quiet leave stderr empty."""
+    assert "rental.csv: 11 rows" in hpnorton(way).err
+    assert hpnorton(way, "--disable-log").err == ""
+    assert hpnorton(way, "--quiet").err == ""
+    assert hpnorton(way, "--log-level", "ERROR").err == ""
+
+
+def test_debug_shows_where_an_error_comes_from(hpnorton: CommandLine) -> None:
+    """A traceback appears only when it is asked for."""
+    quiet = hpnorton("--all-products")
+    loud = hpnorton("--all-products", "--log-level", "DEBUG")
+    assert "Traceback" not in quiet.err and "Traceback" in loud.err
+    assert quiet.status == loud.status == 1
+
+
+def test_environment_variables_choose_dataset_and_database(
+    hpnorton: CommandLine, tmp_path: Path
+) -> None:
+    """HPNORTON_DATASET and HPNORTON_URI work as the flags do."""
+    environment = {"HPNORTON_URI": f"sqlite:///{tmp_path}/own.db"}
+    assert hpnorton("--linear", environment=environment).status == 0
+    assert (tmp_path / "own.db").exists()
+    other = hpnorton("--available-products", environment={"HPNORTON_DATASET": "production"})
+    assert "hpnorton-production.db" in other.err
+
+
+def test_help_and_version(hpnorton: CommandLine) -> None:
+    """--help lists every flag and the exit statuses; --version names the version."""
+    text = hpnorton("--help").out
+    for flag in (*QUESTIONS, "--linear", "--parallel", "--drop-database", "--uri", "--yes"):
+        assert flag in text
+    assert "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but rows" in text
+    assert hpnorton("--version").out == f"HPNorton {__version__}\n"
+
+
+def test_the_readme_shows_the_help_as_it_is(hpnorton: CommandLine) -> None:
+    """Whoever changes a flag is told to change the README."""
+    shown = hpnorton("--help", environment={"COLUMNS": "80"}).out
+    assert shown.startswith("usage: HPNorton.py")
+    assert shown in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_reader_that_goes_away_is_no_error_message(hpnorton: CommandLine) -> None:
+    """As with `| head -1`: no traceback and no complaint when the pipe is closed."""
+    assert hpnorton("--linear", "--dataset", "production").status == 0
+    process = hpnorton.start("--all-customers", "--dataset", "production", "--format", "jsonl")
+    assert process.stdout is not None and process.stderr is not None
+    assert b"C000001" in process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(30) == 1

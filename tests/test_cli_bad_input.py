@@ -1,0 +1,286 @@
+"""Bad input through the command line: the exit status, and a message a clerk understands."""
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CommandLine
+
+HEADER = "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit"
+ANN = "C1,Ann,Lee,1 Road,555-0100,ann@example.org,Active,100"
+BEN = "C2,Ben,Ray,2 Road,555-0101,ben@example.org,Inactive,0"
+Write = Callable[..., Path]
+
+# Lines below the header between two good rows, and what has to be said about them.
+BAD_ROWS = {
+    "too short": ("C3,Cleo", "row 3: the row has 2 cells, the header 8 [missing-cell]"),
+    "too long": (f"{ANN},x", "row 3: the row has 9 cells, the header 8"),
+    "blank": ("", "row 3: the row is blank [blank-row]"),
+    "only commas": (",,,,,,,", "row 3: the row is blank [blank-row]"),
+    "not UTF-8": (
+        b"C3,Zo\xeb,Lee,,,,Active,1",
+        r'row 3, Name: "Zo\xeb" holds bytes that are not UTF-8',
+    ),
+    "NUL": (b"C3,Cl\0eo,Lee,,,,Active,1", 'Name: "Cl\\x00eo" holds a NUL character'),
+    "no integer": (
+        "C3,Cleo,Lee,,,,Active,lots",
+        'row 3, Credit_limit: "lots" is not a whole number [type-error]',
+    ),
+    "too large an integer": (
+        "C3,Cleo,Lee,,,,Active,9223372036854775808",
+        'row 3, Credit_limit: "9223372036854775808" is not a whole number [type-error]',
+    ),
+    "below the minimum": (
+        "C3,Cleo,Lee,,,,Active,-1",
+        'row 3, Credit_limit: "-1" is below the minimum 0 [constraint-error]',
+    ),
+    "not in the list": (
+        "C3,Cleo,Lee,,,,Asleep,1",
+        'row 3, Status: "Asleep" is not one of Active, Inactive [constraint-error]',
+    ),
+    "required cell missing": (
+        "C3,,Lee,,,,Active,1",
+        "row 3, Name: is empty, but has to be filled in [constraint-error]",
+    ),
+    "key missing": (
+        ",Cleo,Lee,,,,Active,1",
+        "row 3, user_id: is empty, but has to be filled in [constraint-error]",
+    ),
+    "same key, other values": (
+        ANN.replace("100", "7"),
+        'row 3, user_id: "C1" is there already, with another Phone_number',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_ROWS)
+def test_a_bad_row_is_told_and_the_good_rows_are_in(
+    hpnorton: CommandLine, csv_file: Write, uri: str, case: str
+) -> None:
+    """Exit 3; the message names file, row and field; the rows around the bad one are imported."""
+    line, message = BAD_ROWS[case]
+    path = csv_file("customers.csv", HEADER, ANN, line, BEN)
+    done = hpnorton("--linear", path, "--quiet", uri=uri)
+    (report,) = done.data
+    assert done.status == 3
+    assert f"{path}, row 3" in done.err and message in done.err
+    assert report["customers"]["read"] == 3
+    assert report["customers"]["inserted"] == report["customers"]["total_records"] == 2
+    assert report["customers"]["rejected"] + report["customers"]["conflicts"] == 1
+    assert list(hpnorton("--all-customers", uri=uri).data) == ["C1", "C2"]
+
+
+GOOD_FILES = {
+    "a UTF-8 BOM": (b"\xef\xbb\xbf" + HEADER.encode(), ANN.encode(), BEN.encode()),
+    "CRLF": (HEADER.encode() + b"\r", ANN.encode() + b"\r", BEN.encode() + b"\r"),
+    "the same row twice": (HEADER.encode(), ANN.encode(), ANN.encode(), BEN.encode()),
+    "columns in another order": (
+        b"Credit_limit,Status,Last_name,Name,user_id",
+        b"100,Active,Lee,Ann,C1",
+        b"0,Inactive,Ray,Ben,C2",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GOOD_FILES)
+def test_odd_but_good_files_are_imported_whole(
+    hpnorton: CommandLine, csv_file: Write, uri: str, case: str
+) -> None:
+    """Exit 0, every record in, nothing said."""
+    path = csv_file("customers.csv", *GOOD_FILES[case])
+    done = hpnorton("--linear", path, "--quiet", uri=uri)
+    assert (done.status, done.err) == (0, "")
+    assert done.data[0]["customers"]["total_records"] == 2
+    people = hpnorton("--all-customers", uri=uri).data
+    assert people["C1"]["Name"] == "Ann" and people["C2"]["Credit_limit"] == 0
+
+
+BAD_FILES = {
+    "no such file": (None, "there is no file"),
+    "empty": ([], "is empty; its first line has to name the columns"),
+    "blank first line": (["", ANN], "the first line is blank"),
+    "no key column": (
+        ["Name,Last_name,Status,Credit_limit", "A,B,Active,1"],
+        "lacks column 'user_id'",
+    ),
+    "no required column": (["user_id,Name", "C1,Ann"], "lacks columns 'Last_name', 'Status'"),
+    "doubled column": ([f"{HEADER},Name", f"{ANN},x"], "has column 'Name' twice"),
+    "unknown column": ([f"{HEADER},Shoe_size", f"{ANN},42"], "'Shoe_size', which customers does"),
+    "misspelt column": ([HEADER.replace("Status", "status"), ANN], "did you mean column 'Status'?"),
+    "semicolons": ([HEADER.replace(",", ";")], "separated by ';'; save it with commas"),
+    "header not UTF-8": ([b"user_id,N\xe4me", ANN], "save the file as CSV UTF-8"),
+    "UTF-16": ([HEADER.encode("utf-16"), ANN], "save the file as CSV UTF-8"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_file_that_cannot_be_imported_is_refused_before_anything_is_written(
+    hpnorton: CommandLine, csv_file: Write, uri: str, case: str
+) -> None:
+    """Exit 1, one line that names the file, and a good file beside it is not imported either."""
+    lines, message = BAD_FILES[case]
+    good = csv_file("product.csv", "product_id,description,product_type,quantity_available")
+    path = good.parent / "customers.csv" if lines is None else csv_file("customers.csv", *lines)
+    done = hpnorton("--parallel", good, path, "--quiet", uri=uri)
+    assert (done.status, done.out) == (1, "")
+    (told,) = done.err.splitlines()
+    assert told.startswith("Error: ") and str(path) in told and message in told
+    assert hpnorton("--drop-collections", uri=uri).status in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        ("$x", "starts with $"),
+        ("a.b", "has a dot"),
+        ("", "is empty"),
+        ("_id", "MongoDB keeps for itself"),
+        ("ID", "have the same name for a database"),
+    ],
+)
+def test_names_that_one_database_cannot_hold_are_refused_on_both(
+    hpnorton: CommandLine, csv_file: Write, uri: str, column: str, reason: str
+) -> None:
+    """Exit 1 on SQLite and on MongoDB alike, so that data can move between them."""
+    path = csv_file("thing.csv", f"id,{column}", "1,2")
+    done = hpnorton("--linear", path, uri=uri)
+    assert done.status == 1
+    assert reason in done.err and str(path) in done.err
+
+
+@pytest.mark.parametrize("name", ["system.users", "sqlite_master", "../up", "a/b", "a$b", ""])
+def test_names_that_no_collection_can_have_are_refused(
+    hpnorton: CommandLine, csv_file: Write, uri: str, name: str
+) -> None:
+    """Exit 1, and the message says how to name the collection oneself."""
+    done = hpnorton("--linear", f"{name}={csv_file('x.csv', 'id', '1')}", uri=uri)
+    if name:
+        assert done.status == 1 and "COLLECTION=FILE" in done.err
+    else:
+        assert done.status == 0 and list(done.data[0]) == ["x"]
+
+
+def test_a_folder_is_no_file(hpnorton: CommandLine, tmp_path: Path) -> None:
+    """Exit 1, and the message says what to name instead."""
+    done = hpnorton("--linear", tmp_path)
+    assert done.status == 1
+    assert "is a folder; name the CSV files in it" in done.err
+
+
+def test_a_header_alone_is_no_error(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
+    """Exit 0, no rows read, and a note, because somebody may have expected some."""
+    done = hpnorton("--linear", csv_file("customers.csv", HEADER), uri=uri)
+    assert done.status == 0
+    assert done.data[0]["customers"]["read"] == 0
+    assert "no rows below the header" in done.err
+
+
+def test_everything_wrong_is_told_at_once(hpnorton: CommandLine, csv_file: Write) -> None:
+    """Two bad files give two lines."""
+    empty = csv_file("empty.csv")
+    done = hpnorton("--linear", empty, "nowhere.csv")
+    assert done.status == 1
+    assert [line.startswith("Error: ") for line in done.err.splitlines()] == [True, True]
+
+
+def test_rentals_need_their_customer_and_their_product(
+    hpnorton: CommandLine, csv_file: Write, uri: str
+) -> None:
+    """Rows that refer to nobody are rejected, one fault a missing parent, and good ones are in."""
+    files = [
+        csv_file("rental.csv", "user_id,product_id", "C1,P1", "C9,P1", "C9,P9", "C1,P9"),
+        csv_file("customers.csv", HEADER, ANN),
+        csv_file(
+            "product.csv", "product_id,description,product_type,quantity_available", "P1,Tent,X,1"
+        ),
+    ]
+    done = hpnorton("--parallel", *files, "--quiet", uri=uri)
+    assert done.status == 3
+    assert done.data[0]["rental"]["inserted"] == 1
+    assert done.data[0]["rental"]["rejected"] == 3
+    assert done.err.count("[foreign-key]") == 4
+    assert 'row 3, user_id: "C9" is not in customers; import it there first' in done.err
+    assert len(hpnorton("--all-rentals", uri=uri).data) == 1
+
+
+def test_only_the_first_ten_faults_are_printed(hpnorton: CommandLine, csv_file: Write) -> None:
+    """A file full of faults does not flood the screen: the rest is counted by kind."""
+    path = csv_file("customers.csv", HEADER, *["C1"] * 30, *[",,,,,,,"] * 5)
+    done = hpnorton("--linear", path, "--quiet")
+    assert done.status == 3
+    assert len(done.err.splitlines()) == 11
+    assert "and 25 more; in all: 30 missing-cell, 5 blank-row" in done.err
+
+
+def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> None:
+    """A quote that is never closed swallows rows; the message says where to look."""
+    path = csv_file("customers.csv", HEADER, 'C0,"Zoe,Lee,,,,Active,1', ANN, BEN)
+    done = hpnorton("--linear", path, "--quiet")
+    assert done.status == 3
+    assert "runs over several lines; is a quote left open?" in done.err
+
+
+@pytest.mark.parametrize(
+    "content", [b"no gzip at all", gzip.compress(b"id,a\n" + b"1,2\n" * 999)[:-20]]
+)
+def test_a_broken_gzip_file_is_told(hpnorton: CommandLine, tmp_path: Path, content: bytes) -> None:
+    """Exit 1 with the file's name, whether it is no gzip file or a cut one."""
+    path = tmp_path / "thing.csv.gz"
+    path.write_bytes(content)
+    done = hpnorton("--linear", path)
+    assert done.status == 1
+    assert f"{path} cannot be read" in done.err
+
+
+def test_a_database_that_cannot_be_written_is_told(
+    hpnorton: CommandLine, csv_file: Write, tmp_path: Path
+) -> None:
+    """Exit 1 and a message that names the database, not a traceback."""
+    path = csv_file("thing.csv", "id", "1")
+    done = hpnorton("--linear", path, "--quiet", uri=f"sqlite:///{tmp_path}/thing.csv/x.db")
+    assert done.status == 1
+    assert done.err.startswith("Error: ") and "cannot be" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_mongodb_that_is_not_there_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
+    """Exit 1 with the address, without the password."""
+    path = csv_file("thing.csv", "id", "1")
+    done = hpnorton("--linear", path, uri="mongodb://ann:secret@127.0.0.1:1/shop")
+    assert done.status == 1
+    assert "no MongoDB answers at mongodb://ann:***@127.0.0.1:1/shop" in done.err
+    assert "secret" not in done.out + done.err
+
+
+def test_wrong_credentials_are_told(hpnorton: CommandLine, csv_file: Write, mongo_uri: str) -> None:
+    """Exit 1, and advice about user name and password, which is not shown even when debugging."""
+    path = csv_file("thing.csv", "id", "1")
+    login = mongo_uri.replace("://", "://ann:secret@")
+    done = hpnorton("--linear", path, "--log-level", "DEBUG", uri=login)
+    assert done.status == 1
+    assert "check user name, password" in done.err
+    assert "secret" not in done.out + done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "say what to do"),
+        (["--linear", "--parallel"], "--linear and --parallel are two actions"),
+        (["--all-products", "--drop-database"], "two actions"),
+        (["--linier"], "unrecognized arguments: --linier"),
+        (["--all-products", "--format", "xml"], "invalid choice: 'xml'"),
+        (["--all-products", "--dataset", "nowhere"], "there is no dataset 'nowhere'"),
+        (["--all-products", "--uri", "postgres://u:secret@h/d"], "is no database URI"),
+        (["--rentals-for-customer"], "expected one argument"),
+        (["--linear", "-"], "stdin has no name"),
+    ],
+)
+def test_wrong_usage_is_told(hpnorton: CommandLine, arguments: list[str], message: str) -> None:
+    """Exit 2, one line that starts with Error, nothing on stdout, no password."""
+    done = hpnorton(*arguments)
+    assert (done.status, done.out) == (2, "")
+    (told,) = done.err.splitlines()
+    assert told.startswith("Error: ") and message in told and "secret" not in told
