@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from hpnorton.log import start_log
 from hpnorton.stores import open_store
 
 ROOT = Path(__file__).parent.parent
@@ -24,6 +25,12 @@ NX = "nx-27017"
 OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
 MONGO_SERVERS = [NX, *OTHER_SERVERS]
 _START_SECONDS = 30.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def silent_log() -> None:
+    """loguru, before anybody sets it up, logs everything."""
+    start_log(None)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from hpnorton.reports import Counts, FileReport
 from hpnorton.sources import Source, open_sources
 from hpnorton.stores import close_process_stores, process_store
 from hpnorton.stores.protocol import Store
-from hpnorton.workers import open_workers
+from hpnorton.workers import open_workers, stop_requests
 
 _CHUNKS_IN_FLIGHT = 2  # one being imported and one waiting: the worker never idles
 _PROCESSES_A_CORE = 4
@@ -79,22 +79,23 @@ def run_import(
 
 def _work(lanes: Sequence["_Lane"], on_progress: OnProgress) -> bool:
     """Imports all lanes; True if Ctrl+C ended it before they were done."""
-    try:
-        for lane in lanes:
-            on_progress(lane.report, 0, lane.file.size)
+    for lane in lanes:
+        on_progress(lane.report, 0, lane.file.size)
+    with stop_requests() as is_stopped:
         while working := [lane for lane in lanes if not lane.is_done]:
+            if is_stopped():
+                for lane in working:
+                    lane.interrupt()
+                return True
             for lane in _startable(working):
                 lane.feed()
             futures = {future: lane for lane in working for future in lane.in_flight}
-            for future in wait(futures, return_when=FIRST_COMPLETED).done:
-                lane = futures[future]
-                lane.take(future)
-                on_progress(lane.report, lane.bytes_done, lane.file.size)
-        return False
-    except KeyboardInterrupt:
-        for lane in lanes:
-            lane.interrupt()
-        return True
+            done = wait(futures, return_when=FIRST_COMPLETED).done
+            for future, lane in futures.items():  # in the order of the rows; `done` has none
+                if future in done:
+                    lane.take(future)
+                    on_progress(lane.report, lane.bytes_done, lane.file.size)
+    return False
 
 
 def _startable(working: Sequence["_Lane"]) -> Sequence["_Lane"]:
@@ -179,8 +180,6 @@ class _Lane:
 
     def interrupt(self) -> None:
         """Lets the chunks that are being imported end, and drops the others."""
-        if self.is_done:
-            return
         self._stop("it was interrupted")
         if self.executor is not None:
             self.executor.shutdown(cancel_futures=True)

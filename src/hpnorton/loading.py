@@ -46,6 +46,7 @@ def load_chunk(job: Job, chunk: Chunk) -> Counts:
     collection, columns = job.layout.collection, job.layout.columns
     done = store.insert(collection, columns, checked.records)
     faults = [*checked.faults, *_conflict_faults(job.layout, checked, done)]
+    faults.sort(key=lambda fault: fault.at)
     counts = Counts(
         read=len(rows),
         inserted=done.inserted,

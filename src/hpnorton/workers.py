@@ -6,14 +6,39 @@ Everything above calls `submit` and waits for futures; it does not know which ki
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from hpnorton.log import start_log
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether Ctrl+C was pressed since.
+
+    So the work in hand comes to its end and is counted. A second Ctrl+C raises KeyboardInterrupt
+    at once. Outside the main thread, where Python handles no signals, the answer is always no.
+    """
+    presses: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if presses:
+            raise KeyboardInterrupt
+        presses.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(presses)
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 class SerialExecutor(Executor):

@@ -28,6 +28,8 @@ _TIMEOUT_MS = 4000
 _DUPLICATE_KEY = 11000
 _AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
 _UNAUTHORIZED = (13,)
+_COMMAND_NOT_FOUND = 59
+_NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
 _OPERATORS = {"=": "$eq", ">": "$gt"}
 _KEYS_A_QUERY = 5000
 
@@ -131,7 +133,7 @@ class MongoStore:
             try:
                 found = list(self._of(collection).aggregate(pipeline))
             except errors.OperationFailure as error:
-                if "lookup" not in str(error):
+                if error.code not in _NO_SUCH_STAGE:
                     raise
                 found = self._joined_in_two(collection, where, target, field)
         yield from map(_without_id, found)
@@ -183,8 +185,10 @@ class MongoStore:
         with self._errors():
             try:
                 self._database.command("ping")
-            except KeyError as error:
-                # pymongo looks for the parts of an answer that not every server gives.
+            except (KeyError, errors.OperationFailure) as error:
+                # A server that knows no login answers without what pymongo looks for, or refuses.
+                if isinstance(error, errors.OperationFailure) and error.code != _COMMAND_NOT_FOUND:
+                    raise
                 raise StoreAccessError(
                     f"{self._shown} did not understand the login; check user name, password and "
                     "authMechanism in the URI"

@@ -1,0 +1,146 @@
+"""Processes that die, and people who press Ctrl+C: nothing hangs, nothing is lost or doubled."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CommandLine
+
+Write = Callable[..., Path]
+ROWS = 300_000
+DEADLINE = 60.0
+
+
+@pytest.fixture(name="big")
+def write_a_big_file(csv_file: Write) -> Path:
+    """A file that takes long enough to be interrupted."""
+    return csv_file("thing.csv", "id,a,b", *[f"k{n:07},{n},some more text" for n in range(ROWS)])
+
+
+def _workers_of(parent: int) -> list[int]:
+    """The processes that import files for `parent`."""
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, check=True, text=True
+    ).stdout
+    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
+    return [int(row[0]) for row in rows if int(row[1]) == parent and "spawn_main" in row[2]]
+
+
+def _wait_for(condition: Callable[[], object], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def _rows_in(hpnorton: CommandLine) -> int:
+    """How many rows another connection can see."""
+    seen = hpnorton("--linear", "thing=-", "--quiet", stdin=b"id,a,b\n").data
+    return int(seen[0]["thing"]["total_records"])
+
+
+def _wal_of(hpnorton: CommandLine) -> Path:
+    return hpnorton.folder / "var" / "hpnorton-test.db-wal"
+
+
+def _has_begun(hpnorton: CommandLine) -> bool:
+    """Whether chunks have been written."""
+    wal = _wal_of(hpnorton)
+    return wal.exists() and wal.stat().st_size > 1_000_000
+
+
+def _finish_and_check(hpnorton: CommandLine, big: Path, done_before: int) -> None:
+    """Importing again completes the database: what was in is unchanged, the rest is inserted."""
+    again = hpnorton("--linear", big, "--quiet")
+    report = again.data[0]["thing"]
+    assert again.status == 0
+    assert report["unchanged"] == done_before
+    assert report["inserted"] == ROWS - done_before
+    assert report["total_records"] == ROWS
+
+
+def test_a_killed_worker_ends_the_import_and_is_named(hpnorton: CommandLine, big: Path) -> None:
+    """Exit 1 within five seconds, a message that names the file, and whole chunks in."""
+    process = hpnorton.start("--parallel", big, "--quiet")
+    _wait_for(lambda: _has_begun(hpnorton) and _workers_of(process.pid), process)
+    (worker,) = _workers_of(process.pid)
+    os.kill(worker, signal.SIGKILL)
+    killed = time.monotonic()
+    out, err = process.communicate(timeout=DEADLINE)
+    assert time.monotonic() - killed < 5
+    assert process.returncode == 1
+    assert f"Error: {big}: the process that imported it died" in err.decode()
+    report = json.loads(out)[0]["thing"]
+    done = _rows_in(hpnorton)
+    assert 0 < report["read"] <= done < ROWS and done % 10_000 == 0
+    assert report["total_records"] == done
+    _finish_and_check(hpnorton, big, done)
+
+
+def test_a_killed_worker_leaves_the_other_files_alone(
+    hpnorton: CommandLine, big: Path, csv_file: Write
+) -> None:
+    """Only the file whose process died fails."""
+    other = csv_file("other.csv", "id", *map(str, range(20_000)))
+    process = hpnorton.start("--parallel", other, big, "--quiet")
+    _wait_for(lambda: len(_workers_of(process.pid)) == 1 and _has_begun(hpnorton), process)
+    os.kill(_workers_of(process.pid)[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 1
+    assert json.loads(out)[0]["other"]["inserted"] == 20_000
+    assert str(big) in err.decode() and str(other) not in err.decode()
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel"])
+def test_ctrl_c_ends_cleanly(hpnorton: CommandLine, big: Path, way: str) -> None:
+    """Exit 130, the report of what is done, no traceback; importing again completes it."""
+    process = hpnorton.start(way, big, "--quiet")
+    _wait_for(lambda: _has_begun(hpnorton), process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=DEADLINE)
+    assert process.returncode == 130
+    assert re.search(r"interrupted; [\d,]+ of its rows are done. Import it again", err.decode())
+    assert "Traceback" not in err.decode()
+    report = json.loads(out)[0]["thing"]
+    assert report["read"] == report["inserted"] == report["total_records"] == _rows_in(hpnorton)
+    assert 0 < report["read"] < ROWS
+    _finish_and_check(hpnorton, big, report["read"])
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel"])
+def test_a_killed_program_leaves_whole_chunks_and_no_process(
+    hpnorton: CommandLine, big: Path, way: str
+) -> None:
+    """After kill -9 of the program its workers end by themselves, and the database is sound."""
+    process = hpnorton.start(way, big, "--quiet")
+    _wait_for(lambda: _has_begun(hpnorton), process)
+    workers = _workers_of(process.pid)
+    process.kill()
+    process.communicate()
+    assert len(workers) == (1 if way == "--parallel" else 0)
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    done = _rows_in(hpnorton)
+    assert 0 < done < ROWS and done % 10_000 == 0
+    _finish_and_check(hpnorton, big, done)
+
+
+def test_two_imports_of_one_file_at_once(hpnorton: CommandLine, big: Path) -> None:
+    """Both end well, and together they insert every row once."""
+    processes = [hpnorton.start(way, big, "--quiet") for way in ("--linear", "--parallel")]
+    outs = [process.communicate(timeout=DEADLINE) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outs
+    reports = [json.loads(out)[0]["thing"] for out, _ in outs]
+    assert sum(report["inserted"] for report in reports) == ROWS
+    assert [report["read"] for report in reports] == [ROWS, ROWS]
+    assert _rows_in(hpnorton) == ROWS

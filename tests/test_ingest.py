@@ -1,0 +1,271 @@
+"""The import as a whole: one pipeline, whichever executor does the work."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hpnorton import ingest
+from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
+from hpnorton.ingest import ImportResult, run_import
+from hpnorton.reports import FileReport
+from hpnorton.sources import Source, dataset_sources, parse_source
+from hpnorton.stores import open_store
+from hpnorton.stores.protocol import Document
+
+Write = Callable[..., Path]
+
+
+def run(uri: str, *sources: str | Path, rows: int = 3, parallel: bool = False) -> ImportResult:
+    """An import in small chunks."""
+    return run_import(
+        uri,
+        [parse_source(str(source)) for source in sources],
+        folders=[],
+        chunk_rows=rows,
+        is_parallel=parallel,
+    )
+
+
+def stored(uri: str, collection: str, key: str) -> list[Document]:
+    """All records of a collection."""
+    with closing(open_store(uri)) as store:
+        return list(store.find(collection, (key,)))
+
+
+def counts(report: FileReport) -> tuple[int, int, int, int, int]:
+    """read, inserted, unchanged, conflicts, rejected."""
+    c = report.counts
+    return c.read, c.inserted, c.unchanged, c.conflicts, c.rejected
+
+
+def package(folder: Path, **foreign_keys: str) -> None:
+    """A datapackage.json of collections keyed by id, each of which refers to another, or to ''."""
+    resources = [
+        {
+            "name": name,
+            "path": f"{name}.csv",
+            "schema": {
+                "fields": [{"name": "id"}, {"name": "of"}],
+                "primaryKey": "id",
+                "foreignKeys": [{"fields": "of", "reference": {"resource": parent, "fields": "id"}}]
+                if parent
+                else [],
+            },
+        }
+        for name, parent in foreign_keys.items()
+    ]
+    (folder / "datapackage.json").write_text(json.dumps({"resources": resources}), encoding="utf-8")
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_file_is_imported_chunk_by_chunk(csv_file: Write, uri: str, parallel: bool) -> None:
+    """The counts of all chunks add up to those of the file, and row numbers are the file's."""
+    lines = [f"k{n},{n}" for n in range(20)]
+    lines[7] = lines[2]  # the same row again, in a later chunk
+    lines[11] = "k1,other"  # another row with the key of an earlier chunk
+    lines[17] = "short"
+    path = csv_file("thing.csv", "id,a", *lines)
+    (report,) = run(uri, path, parallel=parallel).reports
+    assert counts(report) == (20, 17, 1, 1, 1)
+    assert [(fault.row, fault.code) for fault in report.counts.faults] == [
+        (13, "primary-key"),
+        (19, "missing-cell"),
+    ]
+    assert report.total_records == 17
+    assert report.failure is None
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_parents_go_first_whatever_the_order(
+    csv_file: Write, uri: str, tmp_path: Path, parallel: bool
+) -> None:
+    """A chain of references is imported from its end, and reports keep the order given."""
+    package(tmp_path, grandchild="child", child="parent", parent="")
+    files = [
+        csv_file("grandchild.csv", "id,of", "g1,c1", "g2,c9"),
+        csv_file("child.csv", "id,of", "c1,p1", "c2,"),
+        csv_file("parent.csv", "id,of", "p1,"),
+    ]
+    reports = run(uri, *files, parallel=parallel).reports
+    assert [report.collection for report in reports] == ["grandchild", "child", "parent"]
+    assert [counts(report) for report in reports] == [
+        (2, 1, 0, 0, 1),
+        (2, 2, 0, 0, 0),
+        (1, 1, 0, 0, 0),
+    ]
+    assert stored(uri, "grandchild", "id") == [{"id": "g1", "of": "c1"}]
+
+
+def test_references_in_a_circle_are_refused(
+    csv_file: Write, sqlite_uri: str, tmp_path: Path
+) -> None:
+    """Nothing can go first there, and the message names the collections."""
+    package(tmp_path, one="two", two="one")
+    files = [csv_file("one.csv", "id,of", "1,2"), csv_file("two.csv", "id,of", "2,1")]
+    with pytest.raises(SchemaError, match="one, two form a circle"):
+        run(sqlite_uri, *files)
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_child_of_a_failed_parent_is_not_imported(
+    csv_file: Write, sqlite_uri: str, tmp_path: Path, parallel: bool
+) -> None:
+    """Its rows would all seem to lack their parents; a file of another family is imported."""
+    package(tmp_path, parent="", child="parent", other="")
+    broken = ["id,of", *[f"p{n}," for n in range(9)], '"' + "x" * 17_000_000]
+    files = [
+        csv_file("child.csv", "id,of", "c1,p1"),
+        csv_file("parent.csv", *broken),
+        csv_file("other.csv", "id,of", "o1,"),
+    ]
+    child, parent, other = run(sqlite_uri, *files, parallel=parallel).reports
+    assert parent.failure is not None and "is a closing quote missing?" in parent.failure
+    assert child.failure == f"it was not imported, because {files[1]} failed"
+    assert (child.counts.read, parent.counts.read) == (0, 9)
+    assert (other.failure, other.counts.inserted) == (None, 1)
+
+
+def test_a_file_that_changes_under_way_is_told(csv_file: Write, sqlite_uri: str) -> None:
+    """A file cut short while it is imported fails, and keeps what was done before."""
+    path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(100_000)])
+
+    def cut(report: FileReport, done: int, size: int | None) -> None:
+        if done and size and path.stat().st_size == size:
+            path.write_bytes(path.read_bytes()[: size // 2])
+        assert report.file == str(path)
+
+    sources = [Source(str(path), "thing")]
+    result = run_import(
+        sqlite_uri, sources, folders=[], chunk_rows=20_000, is_parallel=False, on_progress=cut
+    )
+    (report,) = result.reports
+    assert report.failure is not None and "while it was read; import it again" in report.failure
+    assert 0 < report.counts.read < 100_000
+    assert report.counts.inserted == report.total_records == report.counts.read
+
+
+def _fail(*_: object) -> NoReturn:
+    raise ZeroDivisionError("nobody foresaw this")
+
+
+def test_an_unforeseen_error_names_the_rows(
+    csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bug in a worker ends the file, not the program, and the report says where it was."""
+    monkeypatch.setattr(ingest, "load_chunk", _fail)
+    path = csv_file("thing.csv", "id", *"abcde")
+    for parallel in (False, True):
+        (report,) = run(sqlite_uri, path, parallel=parallel).reports
+        assert report.failure == "rows 2 to 4: ZeroDivisionError: nobody foresaw this"
+
+
+def test_progress_reaches_the_whole_size(csv_file: Write, uri: str) -> None:
+    """on_progress is called at the start and after every chunk, with the bytes that are done."""
+    path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(10)])
+    seen: list[tuple[int, int | None]] = []
+    result = run_import(
+        uri,
+        [Source(str(path), "thing")],
+        folders=[],
+        chunk_rows=4,
+        is_parallel=True,
+        on_progress=lambda report, done, size: seen.append((done, size)),
+    )
+    size = path.stat().st_size
+    assert not result.is_interrupted
+    assert seen[0] == (0, size)
+    assert seen[-1] == (size - len("id,a\n"), size)
+    assert len(seen) == 4
+
+
+def test_more_files_than_processes(csv_file: Write, sqlite_uri: str) -> None:
+    """Very many files are imported, though not all at once."""
+    files = [csv_file(f"thing{n}.csv", "id", f"{n}") for n in range(12)]
+    reports = run(sqlite_uri, *files, parallel=True).reports
+    assert [counts(report) for report in reports] == [(1, 1, 0, 0, 0)] * 12
+
+
+def test_a_database_that_fails_is_told_before_any_row_is_read(
+    csv_file: Write, tmp_path: Path
+) -> None:
+    """The database is opened before the first chunk."""
+    path = csv_file("thing.csv", "id", "1")
+    with pytest.raises(StoreAccessError):
+        run(f"sqlite:///{path}/x.db", path, parallel=True)
+    assert not list(tmp_path.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "collection"),
+    [
+        ("customers.csv", "customers.csv", "customers"),
+        ("a/b/customers.2026.csv", "a/b/customers.2026.csv", "customers.2026"),
+        ("customers.csv.gz", "customers.csv.gz", "customers"),
+        ("people=a=b.csv", "a=b.csv", "people"),
+        ("people=-", "-", "people"),
+        ("noending", "noending", "noending"),
+    ],
+)
+def test_sources_are_named(text: str, path: str, collection: str) -> None:
+    """COLLECTION=path, or a path whose stem names the collection."""
+    assert parse_source(text) == Source(path, collection)
+
+
+def test_a_file_with_a_sign_in_its_name_is_a_file(csv_file: Write) -> None:
+    """A path that is there is a path, even if it looks like COLLECTION=path."""
+    path = csv_file("a=b.csv", "id")
+    assert parse_source(str(path)) == Source(str(path), "a=b")
+
+
+def test_the_sources_of_a_dataset(tmp_path: Path, csv_file: Write) -> None:
+    """All CSV files of the folder, compressed ones too, and nothing else."""
+    for name in ("b.csv", "a.csv.gz", "notes.txt"):
+        csv_file(name)
+    assert [source.collection for source in dataset_sources(tmp_path)] == ["a", "b"]
+    with pytest.raises(FileError, match="no CSV files in"):
+        dataset_sources(tmp_path / "nowhere")
+
+
+CELLS = st.sampled_from(["1", "2", "3", "-1", "x", "", "4 ", '"a', "b,c", "é", "two\nlines"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from("abcdef"), CELLS), max_size=30),
+    chunk_rows=st.integers(1, 12),
+)
+def test_chunks_make_no_difference(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: Sequence[tuple[str, str]],
+    chunk_rows: int,
+) -> None:
+    """Whatever the chunks, the same rows are in, and the same are told to be wrong."""
+    folder = tmp_path_factory.mktemp("chunks")
+    fields = [{"name": "id"}, {"name": "n", "type": "integer", "constraints": {"minimum": 0}}]
+    schema = {"fields": fields, "primaryKey": "id"}
+    resource = {"name": "thing", "path": "thing.csv", "schema": schema}
+    (folder / "datapackage.json").write_text(json.dumps({"resources": [resource]}), "utf-8")
+    quoted = [f'{key},"{cell.replace(chr(34), chr(34) * 2)}"' for key, cell in rows]
+    (folder / "thing.csv").write_text("\n".join(["id,n", *quoted]), "utf-8")
+    outcomes = []
+    for name, size in (("one", 10_000), ("many", chunk_rows)):
+        uri = f"sqlite:///{folder}/{name}.db"
+        (report,) = run(uri, folder / "thing.csv", rows=size).reports
+        outcomes.append((counts(report), report.counts.faults, stored(uri, "thing", "id")))
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][0][0] == len(rows)
+
+
+def test_reports_that_do_not_add_up_are_refused(csv_file: Write, sqlite_uri: str) -> None:
+    """read = inserted + updated + unchanged + conflicts + rejected is asserted in every report."""
+    (report,) = run(sqlite_uri, csv_file("thing.csv", "id", "1", "2")).reports
+    assert report.as_document()["read"] == 2
+    report.counts.inserted -= 1
+    with pytest.raises(HPNortonError, match="do not add up"):
+        report.as_document()
