@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -44,18 +43,15 @@ def nx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     options = [text for flag, name in files.items() for text in (flag, str(folder / name))]
     command = [str(Path(sys.executable).parent / NX), "-p", str(port), *options]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
-    with (folder / "output").open("wb") as output:
-        server = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-    try:
-        _wait_for_port(port, server)
-        yield f"mongodb://127.0.0.1:{port}"
-    finally:
-        server.send_signal(signal.SIGTERM)
+    with (
+        (folder / "output").open("wb") as output,
+        subprocess.Popen(command, env=environment, stdout=output, stderr=output) as server,
+    ):
         try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
+            _wait_for_port(port, server)
+            yield f"mongodb://127.0.0.1:{port}"
+        finally:
             server.kill()
-            server.wait()
 
 
 def _wait_for_port(port: int, server: "subprocess.Popen[bytes]") -> None:
@@ -69,8 +65,8 @@ def _wait_for_port(port: int, server: "subprocess.Popen[bytes]") -> None:
             assert time.monotonic() < deadline, "the server does not listen"
 
 
-@pytest.fixture(params=["sqlite", *MONGO_SERVERS])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(name="uri", params=["sqlite", *MONGO_SERVERS])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URI of an empty database, of each kind in turn."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/store.db"
