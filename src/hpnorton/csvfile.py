@@ -72,7 +72,8 @@ class CsvFile:
     """An open CSV file: its `header`, and its chunks in order.
 
     `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `size` is the
-    number of bytes of a plain file, None where nobody knows it beforehand. Raises FileError for a
+    number of bytes of a plain file, None where nobody knows it beforehand; `offset` is where the
+    next chunk begins. Raises FileError for a
     file that cannot be read or has no header.
     """
 
@@ -87,7 +88,7 @@ class CsvFile:
         self._bytes_a_row = 0.0
         self._row = 1
         self._line = 1
-        self._offset = 0
+        self.offset = 0
         try:
             self.header = self._read_header()
         except BaseException:
@@ -111,7 +112,7 @@ class CsvFile:
                 first_row=self._row,
                 first_line=self._line,
                 rows=cut.rows,
-                offset=self._offset,
+                offset=self.offset,
                 length=cut.length,
                 data=cut.data if self.size is None else None,
             )
@@ -138,7 +139,7 @@ class CsvFile:
         self._fill(_BLOCK_BYTES)
         if self._buffer.startswith(_BOM):
             self._buffer = self._buffer[len(_BOM) :]
-            self._offset = len(_BOM)
+            self.offset = len(_BOM)
         cut = self._take(1)
         if not cut.rows:
             raise FileError(f"{self.path} is empty; its first line has to name the columns")
@@ -180,7 +181,7 @@ class CsvFile:
     def _pass(self, cut: _Cut) -> None:
         self._row += cut.rows
         self._line += cut.lines
-        self._offset += cut.length
+        self.offset += cut.length
 
     def _fill(self, size: int) -> None:
         try:

@@ -142,7 +142,7 @@ class _Lane:
         self.open_executor: Callable[[], Executor] = lambda: open_workers(0, None)
         self.executor: Executor | None = None
         self.in_flight: dict[Future[Counts], Chunk] = {}
-        self.bytes_done = 0
+        self.bytes_done = file.offset  # the header's
         self._chunks: Iterator[Chunk] | None = file.chunks(chunk_rows)
         self._started = 0.0
 

@@ -67,8 +67,8 @@ def _check_references(layout: Layout, checked: Checked, store: Store) -> Checked
         if not set(foreign.fields) <= set(layout.columns):
             continue  # not in the file, so null in every record
         at = [layout.columns.index(name) for name in foreign.fields]
-        keys: list[Key] = [tuple(record[i] for i in at) for record in checked.records]
-        wanted = {key for key in keys if any(value is not None for value in key)}
+        keys: list[Key] = list(zip(*([record[i] for record in checked.records] for i in at)))
+        wanted = {key for key in set(keys) if any(value is not None for value in key)}
         absent = store.absent(foreign.parent, foreign.parent_fields, list(wanted))
         faults += [
             Fault(

@@ -32,7 +32,12 @@ def parse_source(text: str) -> Source:
 
 
 def dataset_sources(folder: Path) -> list[Source]:
-    """The CSV files of a dataset's folder, by name. Raises FileError if there are none."""
+    """The CSV files of a dataset's folder, by name. Raises FileError if there are none.
+
+    Their paths are relative where the folder is below the current one: they are for people too.
+    """
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
     paths = sorted(path for pattern in ("*.csv", "*.csv.gz") for path in folder.glob(pattern))
     if not paths:
         raise FileError(

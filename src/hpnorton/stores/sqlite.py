@@ -106,7 +106,7 @@ class SqliteStore:
         with self._errors():
             if not self._column_types(collection):
                 return set(keys)
-            return set(keys).difference(self._by_keys(collection, key, (), keys))
+            return set(keys).difference(self._by_keys(collection, key, key, keys))
 
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
@@ -264,7 +264,8 @@ class SqliteStore:
         """The records of a batch that differ from what is stored under their key."""
         key = [columns.index(name) for name in collection.key]
         keys = [tuple(record[at] for at in key) for record in batch]
-        stored = self._by_keys(collection.name, collection.key, columns, keys)
+        rows = self._by_keys(collection.name, collection.key, columns, list(dict.fromkeys(keys)))
+        stored = {tuple(row[at] for at in key): row for row in rows}
         for at, record in enumerate(batch):
             found = stored[keys[at]]
             if found != record:
@@ -274,19 +275,23 @@ class SqliteStore:
 
     def _by_keys(
         self, table: str, key: Sequence[str], columns: Sequence[str], keys: Sequence[Key]
-    ) -> dict[Key, Record]:
-        """The stored values of `columns` for those of the keys that are there: one query."""
-        on = " AND ".join(
-            f"t.{_quote(name)} = json_extract(wanted.value, '$[{part}]')"
-            for part, name in enumerate(key)
-        )
-        chosen = ", ".join(f"t.{_quote(name)}" for name in (*key, *columns))
+    ) -> sqlite3.Cursor:
+        """The values of `columns` for those of the keys that are stored: one query."""
+        if len(key) == 1:
+            wanted: Sequence[Value | Key] = [value for (value,) in keys]
+            on = f"t.{_quote(key[0])} = wanted.value"
+        else:
+            wanted = keys
+            on = " AND ".join(
+                f"t.{_quote(name)} = json_extract(wanted.value, '$[{part}]')"
+                for part, name in enumerate(key)
+            )
+        chosen = ", ".join(f"t.{_quote(name)}" for name in columns)
         # CROSS JOIN keeps SQLite from scanning the table: the keys lead, the index answers.
-        rows = self._connection.execute(
+        return self._connection.execute(
             f"SELECT {chosen} FROM json_each(?) AS wanted CROSS JOIN {_quote(table)} AS t ON {on}",
-            (json.dumps(list(dict.fromkeys(keys)), ensure_ascii=False),),
+            (json.dumps(wanted, ensure_ascii=False),),
         )
-        return {row[: len(key)]: row[len(key) :] for row in rows}
 
     def _documents(
         self, table: str, statement: str, parameters: Sequence[Value]
