@@ -13,22 +13,9 @@ import pytest
 
 from hpnorton import __version__
 from tests.conftest import ROOT, CommandLine
+from tests.test_reports import DOCUMENT_KEYS
 
 Write = Callable[..., Path]
-REPORT_KEYS = [
-    "success",
-    "fail",
-    "total_records",
-    "elapsed",
-    "read",
-    "inserted",
-    "updated",
-    "unchanged",
-    "conflicts",
-    "rejected",
-    "rejects_file",
-    "rows_per_second",
-]
 QUESTIONS = ["--all-products", "--all-customers", "--all-rentals", "--available-products"]
 
 
@@ -75,7 +62,7 @@ def test_the_report_has_the_shape_of_the_contract(hpnorton: CommandLine) -> None
     assert [list(report) for report in done.data] == [["rental"], ["product"], ["customers"]]
     for report in done.data:
         ((_, counts),) = report.items()
-        assert list(counts) == REPORT_KEYS
+        assert list(counts) == DOCUMENT_KEYS
         assert counts["read"] == counts["inserted"] == counts["success"]
         assert counts["elapsed"] > 0 and counts["rows_per_second"] > 0
 

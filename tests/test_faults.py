@@ -26,11 +26,29 @@ def write_a_big_file(csv_file: Write) -> Path:
 
 def _workers_of(parent: int) -> list[int]:
     """The processes that import files for `parent`."""
-    listing = subprocess.run(
-        ["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, check=True, text=True
-    ).stdout
-    rows = [line.split(maxsplit=2) for line in listing.splitlines()]
-    return [int(row[0]) for row in rows if int(row[1]) == parent and "spawn_main" in row[2]]
+    if Path("/proc/self/task").exists():
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+        rows = [(int(pid), _command_of(pid)) for pid in children.split()]
+    else:  # macOS
+        listing = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,command="], text=True)
+        split = [line.split(maxsplit=2) for line in listing.splitlines()]
+        rows = [(int(row[0]), row[2]) for row in split if int(row[1]) == parent]
+    return [pid for pid, command in rows if "spawn_main" in command]
+
+
+def _command_of(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8")
+    except FileNotFoundError:  # it has ended since
+        return ""
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _wait_for(condition: Callable[[], object], process: "subprocess.Popen[bytes]") -> None:
@@ -127,7 +145,7 @@ def test_a_killed_program_leaves_whole_chunks_and_no_process(
     process.communicate()
     assert len(workers) == (1 if way == "--parallel" else 0)
     deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+    while any(map(_is_alive, workers)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     done = _rows_in(hpnorton)

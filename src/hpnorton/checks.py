@@ -191,7 +191,7 @@ def _name_blank_rows(layout: Layout, faults: Sequence[Fault], rows: Sequence[Row
     blank = {
         at
         for at in {fault.at for fault in faults}
-        if all(cell in missing[position] for position, cell in enumerate(rows[at][: layout.width]))
+        if all(cell in missing.get(position, ("",)) for position, cell in enumerate(rows[at]))
     }
     named = [fault for fault in faults if fault.at not in blank]
     return named + [Fault(at, "blank-row", "the row is blank") for at in sorted(blank)]

@@ -11,19 +11,20 @@ end outside them ends a record.
 import csv
 import gzip
 import io
+import os
 import re
 import stat
 import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, cast
 
 from hpnorton.errors import FileError
 
 STDIN = "-"
 MAX_RECORD_BYTES = 16 * 2**20  # what one MongoDB document can hold
+_NO_LIMIT = 2**31 - 1  # of the csv module's: that of a record comes first
 _BLOCK_BYTES = 2**20
 _BOM = b"\xef\xbb\xbf"
 
@@ -40,8 +41,8 @@ class Chunk:
     """Some rows of a file, by name: it can be sent to a process, repeated and reported.
 
     `first_row` counts as a spreadsheet does (the header is row 1), `first_line` counts lines from
-    1, `offset` and `length` are bytes. `data` holds the bytes of a source that cannot be read
-    again from an offset, such as stdin.
+    1, `offset` and `length` are bytes. `is_row_a_line` says that no cell holds a line end. `data`
+    holds the bytes of a source that cannot be read again from an offset, such as stdin.
     """
 
     file: str
@@ -51,6 +52,7 @@ class Chunk:
     rows: int
     offset: int
     length: int
+    is_row_a_line: bool
     data: bytes | None = field(default=None, repr=False)
 
 
@@ -61,6 +63,7 @@ class _Cut:
     data: bytes
     rows: int
     lines: int
+    is_row_a_line: bool
 
     @property
     def length(self) -> int:
@@ -114,23 +117,24 @@ class CsvFile:
                 rows=cut.rows,
                 offset=self.offset,
                 length=cut.length,
+                is_row_a_line=cut.is_row_a_line,
                 data=cut.data if self.size is None else None,
             )
             self._pass(cut)
 
     def _open(self) -> IO[bytes]:
         try:
-            # Whatever it is, it must not be waited for: opening a FIFO blocks, and rightly so.
-            stream = open(self.path, "rb")  # pylint: disable=consider-using-with # closed by close()
+            if self.path.endswith(".gz"):
+                return cast(IO[bytes], gzip.open(self.path, "rb"))
+            # pylint: disable-next=consider-using-with # close() closes it
+            stream = open(self.path, "rb")
         except FileNotFoundError:
             raise FileError(f"there is no file {self.path}; check its name") from None
         except IsADirectoryError:
             raise FileError(f"{self.path} is a folder; name the CSV files in it") from None
         except OSError as error:
             raise FileError(f"{self.path} cannot be opened: {error.strerror}") from error
-        if self.path.endswith(".gz"):
-            return cast(IO[bytes], gzip.GzipFile(fileobj=stream, mode="rb"))
-        status = Path(self.path).stat()
+        status = os.fstat(stream.fileno())
         if stat.S_ISREG(status.st_mode):
             self.size = status.st_size
         return stream
@@ -149,7 +153,7 @@ class CsvFile:
             raise FileError(
                 f"{self.path}: the header is not UTF-8 text; save the file as CSV UTF-8"
             ) from None
-        header = _parse(text, self.path)[0]
+        header = _parse(text, cut.is_row_a_line)[0]
         if not any(name.strip() for name in header):
             raise FileError(f"{self.path}: the first line is blank; it has to name the columns")
         self._pass(cut)
@@ -160,8 +164,8 @@ class CsvFile:
         """The next `rows` records, or fewer where they are very long or the file ends."""
         while True:
             # Scan the buffer when it probably holds enough, and so but once.
-            likely = int(rows * self._bytes_a_row * 1.02)
-            if not self._at_end and len(self._buffer) < min(likely, MAX_RECORD_BYTES):
+            likely = min(int(rows * self._bytes_a_row * 1.02), MAX_RECORD_BYTES)
+            if not self._at_end and len(self._buffer) < likely:
                 self._fill(likely - len(self._buffer))
             cut = _cut(self._buffer, rows, self._at_end)
             if cut.rows == rows or self._at_end:
@@ -205,7 +209,7 @@ def read_rows(chunk: Chunk) -> tuple[list[list[str]], bool]:
     except UnicodeDecodeError:
         text = data.decode(errors="surrogateescape")
         is_suspicious = True
-    rows = _parse(text, chunk.file)
+    rows = _parse(text, chunk.is_row_a_line)
     if len(rows) != chunk.rows:
         raise FileError(f"{chunk.file} has changed while it was read; import it again")
     return rows, is_suspicious
@@ -231,12 +235,25 @@ def _read_bytes(chunk: Chunk) -> bytes:
     return data
 
 
-def _parse(text: str, file: str) -> list[list[str]]:
-    csv.field_size_limit(MAX_RECORD_BYTES * 4)
-    try:
-        return list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise FileError(f"{file} cannot be read as CSV: {error}") from error
+def _parse(text: str, is_row_a_line: bool) -> list[list[str]]:
+    """The rows of whole records, as csv.reader reads them.
+
+    Where a row is a line, only lines with a quote need csv.reader: the others are split at their
+    commas, which takes half the time (measured: 13% of an import).
+    """
+    csv.field_size_limit(_NO_LIMIT)
+    if is_row_a_line and "\r" not in text:
+        lines = text.split("\n")
+        if not lines[-1]:
+            lines.pop()
+        quoted = [line for line in lines if '"' in line] if '"' in text else []
+        parsed = list(csv.reader(quoted))
+        if len(parsed) == len(quoted):  # else the file is no longer what it was
+            rows = iter(parsed)
+            return [
+                next(rows) if '"' in line else line.split(",") if line else [] for line in lines
+            ]
+    return list(csv.reader(io.StringIO(text, newline="")))
 
 
 def _cut(data: bytes, rows: int, at_end: bool) -> _Cut:
@@ -257,8 +274,9 @@ def _cut(data: bytes, rows: int, at_end: bool) -> _Cut:
         length = len(ends) - len(rest)
     head = data[:length]
     # Most often every line is a record, and there is nothing left to count.
-    lines = count if ends is data else _count_line_ends(head)
-    return _Cut(head, count, lines)
+    is_row_a_line = ends is data
+    lines = count if is_row_a_line else _count_line_ends(head)
+    return _Cut(head, count, lines, is_row_a_line)
 
 
 def _only_record_ends(data: bytes) -> bytes:

@@ -8,20 +8,12 @@ times are stored as ISO 8601 text, so that they are the same in every database.
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Any
-
-from loguru import logger
-
-from hpnorton.errors import SchemaError
 
 Value = str | int | float | bool | None
 
-_UNCHECKED_CONSTRAINTS = ("unique", "jsonSchema")
-_TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
-_ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -62,10 +54,15 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     bare_number: bool = True
 
     @property
+    def is_text(self) -> bool:
+        """Whether values are text that is kept as it is."""
+        return TYPES[self.type] is _text
+
+    @property
     def is_plain_text(self) -> bool:
         """Whether every text that is not missing is a value as it stands."""
         limits = (self.min_length, self.max_length, self.pattern)
-        return _TYPES[self.type] is _text and not self.enum and limits == (None, None, None)
+        return self.is_text and not self.enum and limits == (None, None, None)
 
     def parse(self, cell: str) -> Value:
         """The value of one cell; None if it is missing. Raises CellError."""
@@ -74,13 +71,17 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
                 raise CellError("constraint-error", "is empty, but has to be filled in")
             return None
         try:
-            value = _TYPES[self.type](self, cell)
+            value = self.convert(cell)
         except ValueError:
-            raise CellError("type-error", f"is not {_NOUNS[self.type]}") from None
+            raise CellError("type-error", f"is not {NOUNS[self.type]}") from None
         fault = self._violation(value)
         if fault:
             raise CellError("constraint-error", fault)
         return value
+
+    def convert(self, text: str) -> Value:
+        """The value that a text stands for, whatever the constraints. Raises ValueError."""
+        return TYPES[self.type](self, text)
 
     def parse_column(self, cells: Sequence[str]) -> tuple[Sequence[Value], dict[int, CellError]]:
         """The values of a column's cells, and the errors by position (their value is None).
@@ -108,13 +109,14 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         """What is wrong with a value of the right type, or None."""
         if self.enum and value not in self.enum:
             return f"is not one of {', '.join(map(str, self.enum))}"
-        if self.minimum is not None and value < self.minimum:
+        order = _ORDERS.get(self.type, _itself)
+        if self.minimum is not None and order(value) < order(self.minimum):
             return f"is below the minimum {self.minimum}"
-        if self.maximum is not None and value > self.maximum:
+        if self.maximum is not None and order(value) > order(self.maximum):
             return f"is above the maximum {self.maximum}"
-        if self.exclusive_minimum is not None and value <= self.exclusive_minimum:
+        if self.exclusive_minimum is not None and order(value) <= order(self.exclusive_minimum):
             return f"is not above {self.exclusive_minimum}"
-        if self.exclusive_maximum is not None and value >= self.exclusive_maximum:
+        if self.exclusive_maximum is not None and order(value) >= order(self.exclusive_maximum):
             return f"is not below {self.exclusive_maximum}"
         if self.min_length is not None and len(value) < self.min_length:
             return f"is shorter than {self.min_length} characters"
@@ -167,7 +169,7 @@ def _boolean(field: Field, cell: str) -> bool:
 
 def _year(_field: Field, cell: str) -> int:
     value = int(cell)
-    if len(cell) != 4:
+    if len(cell) != 4 or value < 0:
         raise ValueError(cell)
     return value
 
@@ -178,20 +180,36 @@ def _date(field: Field, cell: str) -> str:
 
 
 def _time(field: Field, cell: str) -> str:
-    if field.format == "default":
-        return time.fromisoformat(cell).isoformat()
-    return datetime.strptime(cell, field.format).time().isoformat()
+    if field.format != "default":
+        return datetime.strptime(cell, field.format).timetz().isoformat()
+    if cell[2:6:3] != "::" or len(cell) < len("17:30:00"):
+        raise ValueError(cell)
+    return time.fromisoformat(cell).isoformat()
 
 
 def _datetime(field: Field, cell: str) -> str:
-    if field.format == "default":
-        if len(cell) <= len("2000-01-01"):
-            raise ValueError(cell)
-        return datetime.fromisoformat(cell).isoformat()
-    return datetime.strptime(cell, field.format).isoformat()
+    if field.format != "default":
+        return datetime.strptime(cell, field.format).isoformat()
+    if cell[13:17:3] != "::" or len(cell) < len("2026-12-01T17:30:00"):
+        raise ValueError(cell)
+    return datetime.fromisoformat(cell).isoformat()
 
 
-_TYPES: Mapping[str, Callable[[Field, str], Value]] = {
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _instant(text: str) -> datetime:
+    """When a date and time is, for comparing; without an offset it is taken for UTC."""
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+_ORDERS: Mapping[str, Callable[[Any], Any]] = {
+    "datetime": _instant,
+    "time": lambda text: _instant(f"2000-01-01T{text}"),
+}
+TYPES: Mapping[str, Callable[[Field, str], Value]] = {
     "string": _text,
     "any": _text,
     "integer": _integer,
@@ -202,7 +220,7 @@ _TYPES: Mapping[str, Callable[[Field, str], Value]] = {
     "time": _time,
     "datetime": _datetime,
 }
-_NOUNS = {
+NOUNS = {
     "string": "text",
     "any": "text",
     "integer": "a whole number",
@@ -213,69 +231,3 @@ _NOUNS = {
     "time": "a time such as 17:30:00",
     "datetime": "a date and time such as 2026-12-01T17:30:00Z",
 }
-
-
-def field_from_descriptor(
-    descriptor: Mapping[str, Any], missing_values: Sequence[str], where: str
-) -> Field:
-    """A Field from its entry in a data package; `where` names the collection in messages.
-
-    `missing_values` are the schema's, which the field's own replace. What the standard knows and
-    HPNorton does not check is told in a warning of the log. Raises SchemaError.
-    """
-    name, kind = descriptor["name"], descriptor.get("type", "string")
-    where = f"{where}, field {name}"
-    if kind not in _TYPES:
-        known = ", ".join(_TYPES)
-        raise SchemaError(f"{where}: the type {kind!r} cannot be stored; use one of {known}")
-    constraints = dict(descriptor.get("constraints", {}))
-    form = descriptor.get("format", "default")
-    if (kind == "string" and form != "default") or form == "any":
-        logger.warning("{}: the format {!r} is not checked", where, form)
-        form = "default"
-    for unchecked in _UNCHECKED_CONSTRAINTS:
-        if constraints.pop(unchecked, None):
-            logger.warning("{}: the constraint {!r} is not checked", where, unchecked)
-    own_missing = descriptor.get("missingValues", missing_values)
-    plain = Field(
-        name=name,
-        type=kind,
-        format=form,
-        missing_values=tuple(own_missing),
-        true_values=tuple(descriptor.get("trueValues", Field.true_values)),
-        false_values=tuple(descriptor.get("falseValues", Field.false_values)),
-        decimal_char=descriptor.get("decimalChar", "."),
-        group_char=descriptor.get("groupChar", ""),
-        bare_number=descriptor.get("bareNumber", True),
-    )
-    try:
-        return _constrained(plain, constraints)
-    except (ValueError, TypeError, re.error) as error:
-        raise SchemaError(f"{where}: a constraint makes no sense: {error}") from error
-
-
-def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
-    def value(given: Any) -> Value:
-        return None if given is None else plain.parse(str(given))
-
-    is_text = _TYPES[plain.type] is _text
-    for name in constraints:
-        if name not in _CONSTRAINTS or name in (
-            _ORDER_CONSTRAINTS if is_text else _TEXT_CONSTRAINTS
-        ):
-            raise ValueError(f"{name} is not one for the type {plain.type}")
-    pattern = constraints.get("pattern")
-    if pattern is not None:
-        re.compile(pattern)
-    return replace(
-        plain,
-        required=bool(constraints.get("required", False)),
-        enum=tuple(value(given) for given in constraints.get("enum", ())),
-        minimum=value(constraints.get("minimum")),
-        maximum=value(constraints.get("maximum")),
-        exclusive_minimum=value(constraints.get("exclusiveMinimum")),
-        exclusive_maximum=value(constraints.get("exclusiveMaximum")),
-        min_length=constraints.get("minLength"),
-        max_length=constraints.get("maxLength"),
-        pattern=pattern,
-    )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TextIO
 
+from hpnorton.errors import HPNortonError
 
 _GAP = "  "
 _NARROWEST = 8
@@ -37,8 +38,7 @@ def write_records(
         _write_json_lines(map(_json, records), "[]", out)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _write_json_lines(items: Iterator[str], brackets: str, out: TextIO) -> None:
@@ -53,13 +53,30 @@ def _write_json_lines(items: Iterator[str], brackets: str, out: TextIO) -> None:
     out.write(f"\n{brackets[1]}\n")
 
 
+class _UnixLines:
+    """Takes the rows of a csv.writer, which quotes every line end only if its own is CRLF."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, row: str) -> int:
+        """Writes a row, which ends with CRLF, with a line feed."""
+        return self._out.write(row.removesuffix("\r\n") + "\n")
+
+
 def _write_csv(records: Iterator[Mapping[str, Any]], out: TextIO) -> None:
     first = next(records, None)
     if first is None:
         return
-    writer = csv.DictWriter(out, list(first), lineterminator="\n", extrasaction="ignore")
+    writer = csv.DictWriter(_UnixLines(out), list(first))
     writer.writeheader()
-    writer.writerows(chain([first], records))
+    for record in chain([first], records):
+        if more := record.keys() - first.keys():
+            raise HPNortonError(
+                f"a record has {', '.join(sorted(more))}, which the first one has not, so they do "
+                "not fit into one CSV file; use --format jsonl"
+            )
+        writer.writerow(record)
 
 
 def _write_table(records: Sequence[Mapping[str, Any]], out: TextIO) -> None:
@@ -68,12 +85,13 @@ def _write_table(records: Sequence[Mapping[str, Any]], out: TextIO) -> None:
     if not names:
         return
     rows = [[_cell(record.get(name)) for name in names] for record in records]
-    widths = _fit([max(map(_width, column)) for column in zip(names, *rows)])
+    header = [_cell(name) for name in names]
+    widths = _fit([max(map(_width, column)) for column in zip(header, *rows)])
     is_number = [
         all(isinstance(record.get(name), int | float | None) for record in records)
         for name in names
     ]
-    for row in chain([names, ["-" * width for width in widths]], rows):
+    for row in chain([header, ["-" * width for width in widths]], rows):
         out.write(_GAP.join(map(_padded, row, widths, is_number)).rstrip() + "\n")
 
 
@@ -107,11 +125,10 @@ def _padded(text: str, width: int, is_right: bool) -> str:
     return " " * room + text if is_right else text + " " * room
 
 
-def _fit(widths: list[int]) -> list[int]:
-    """Takes from the widest columns what the terminal has no room for."""
+def _fit(widths: Sequence[int]) -> list[int]:
+    """The widths of columns, cut to one width where the terminal has no room for the widest."""
     room = shutil.get_terminal_size((10_000, 24)).columns - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room and max(widths) > _NARROWEST:
-        widest = widths.index(max(widths))
-        second = max([_NARROWEST, *(width for width in widths if width < widths[widest])])
-        widths[widest] = max(second, widths[widest] - (sum(widths) - room))
-    return widths
+    most = max(widths)
+    while most > _NARROWEST and sum(min(width, most) for width in widths) > room:
+        most -= 1
+    return [min(width, most) for width in widths]

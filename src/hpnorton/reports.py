@@ -58,8 +58,8 @@ class Counts:
 
     def check(self) -> None:
         """Raises HPNortonError unless every row that was read is accounted for, once."""
-        known = self.inserted + self.updated + self.unchanged + self.conflicts + self.rejected
-        if self.read != known or min(self.unchanged, self.inserted) < 0:
+        known = (self.inserted, self.updated, self.unchanged, self.conflicts, self.rejected)
+        if self.read != sum(known) or min(known) < 0:
             raise HPNortonError(f"the counts do not add up: {self}; please report this as a bug")
 
     def add(self, other: "Counts") -> None:

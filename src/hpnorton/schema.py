@@ -13,8 +13,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from hpnorton.descriptors import field_from_descriptor
 from hpnorton.errors import SchemaError
-from hpnorton.fields import Field, field_from_descriptor
+from hpnorton.fields import Field
 
 PACKAGE_NAME = "datapackage.json"
 
@@ -86,9 +87,11 @@ def load_package(path: Path) -> Package:
     for resource in resources:
         try:
             collection = _collection(resource, path)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             name = resource.get("name") if isinstance(resource, dict) else resource
             raise SchemaError(f"{path}: resource {name!r} is malformed near {error}") from error
+        if collection.name.casefold() in map(str.casefold, collections):
+            raise SchemaError(f"{path} has two resources named {collection.name!r}; rename one")
         collections[collection.name] = collection
     for collection in collections.values():
         _check_foreign_keys(collection, collections, path)
@@ -114,7 +117,7 @@ def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
         raise SchemaError(f"{where} has no schema with fields")
     missing_values = schema.get("missingValues", [""])
     fields = tuple(field_from_descriptor(f, missing_values, where) for f in schema["fields"])
-    key = _names(schema.get("primaryKey", fields[0].name))
+    key = _names(schema.get("primaryKey") or fields[0].name)
     foreign_keys = tuple(
         ForeignKey(
             _names(foreign["fields"]),
@@ -151,7 +154,7 @@ def _check_foreign_keys(collection: Collection, package: Package, path: Path) ->
             raise SchemaError(f"{where} refers to {foreign.parent!r}, which is no resource here")
         if parent is collection:
             raise SchemaError(f"{where} refers to itself; it can only refer to other resources")
-        if foreign.parent_fields != parent.key:
+        if foreign.parent_fields != parent.key or len(foreign.fields) != len(parent.key):
             raise SchemaError(
                 f"{where} refers to {', '.join(foreign.parent_fields)} of {parent.name}; "
                 f"it has to refer to its primary key, {', '.join(parent.key)}"
@@ -166,12 +169,12 @@ def _check_names(collection: Collection, where: str | None = None) -> None:
     for column in collection.columns:
         if reason := _unusable(column):
             raise SchemaError(f"{where}: the column name {column!r} {reason}; rename the column")
-        twin = seen.setdefault(column.casefold(), column)
-        if twin is not column:
+        if twin := seen.get(column.casefold()):
             raise SchemaError(
                 f"{where}: the columns {twin!r} and {column!r} have the same name for a database; "
                 "rename one of them"
             )
+        seen[column.casefold()] = column
 
 
 def _unusable(column: str) -> str | None:
@@ -190,8 +193,8 @@ def _unusable(column: str) -> str | None:
 
 def check_collection_name(name: str) -> None:
     """Raises SchemaError unless both SQLite and MongoDB take `name` for a collection."""
-    if not re.fullmatch(r"\w[\w .-]*", name) or ".." in name:
-        reason = "use letters, digits, blanks, '_', '-' and '.'"
+    if not re.fullmatch(r"\w([\w .-]*[\w-])?", name) or ".." in name:
+        reason = "use letters, digits, '_', '-', and blanks or dots within"
     elif name.lower().startswith(("sqlite_", "system.")):
         reason = "databases keep names that start like that for themselves"
     else:

@@ -121,8 +121,10 @@ def _get(parser: configparser.ConfigParser, path: Path, dataset: str, key: str) 
 
 def _chunk_rows(parser: configparser.ConfigParser, path: Path) -> int:
     text = parser["import"]["chunk_rows"]
-    if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"{path}: chunk_rows is {text!r}; it must be a whole number above 0")
+    if re.fullmatch("0*[1-9][0-9]{0,6}", text) is None:
+        raise SettingsError(
+            f"{path}: chunk_rows is {text[:20]!r}; it must be a whole number from 1 to 9999999"
+        )
     return int(text)
 
 
@@ -139,7 +141,7 @@ def absolute_uri(uri: str, base: Path) -> str:
     UsageError for a URI of another kind.
     """
     if uri.startswith(SQLITE_PREFIX) and len(uri) > len(SQLITE_PREFIX):
-        return f"{SQLITE_PREFIX}{base.absolute() / uri.removeprefix(SQLITE_PREFIX)}"
+        return f"{SQLITE_PREFIX}{(base / uri.removeprefix(SQLITE_PREFIX)).resolve()}"
     if uri.startswith(MONGO_PREFIXES):
         return uri
     raise UsageError(
@@ -149,7 +151,14 @@ def absolute_uri(uri: str, base: Path) -> str:
 
 
 def redact(uri: str) -> str:
-    """`uri` as it may be shown: without passwords, session tokens and the like."""
-    shown = re.sub(r"^([a-z+]*:/*)?([^:@/]*):.*@", r"\1\2:***@", uri, flags=re.DOTALL)
-    secret = r"([?&][^=&]*(?:password|passphrase|token|secret|properties)[^=&]*=)[^&]*"
+    """`uri` as it may be shown: without passwords, session tokens and the like.
+
+    Also a URI that is wrong, since that is the one an error message shows.
+    """
+    login, sign, rest = uri.rpartition("@")
+    scheme = re.match(r"[a-z+]*[:;]?/+|mongodb(\+srv)?:", login)
+    start = scheme.end() if scheme else 0
+    user, colon, _ = login[start:].partition(":")
+    shown = f"{login[:start]}{user}{':***' if colon else ''}{sign}{rest}"
+    secret = r"([?&;][^=&;]*(?:password|passphrase|token|secret|properties)[^=&;]*=)[^&;]*"
     return re.sub(secret, r"\1***", shown, flags=re.IGNORECASE)

@@ -1,0 +1,100 @@
+"""A Field from its entry in a data package, whatever is written there."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from loguru import logger
+
+from hpnorton.errors import SchemaError
+from hpnorton.fields import NOUNS, TYPES, Field, Value
+
+_UNCHECKED_CONSTRAINTS = ("unique", "jsonSchema")
+_TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
+_ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
+
+
+def field_from_descriptor(
+    descriptor: Mapping[str, Any], missing_values: Sequence[Any], where: str
+) -> Field:
+    """A Field from its entry in a data package; `where` names the collection in messages.
+
+    `missing_values` are the schema's, which the field's own replace. What the standard knows and
+    HPNorton does not check is told in a warning of the log. Raises SchemaError.
+    """
+    name, kind = descriptor["name"], descriptor.get("type", "string")
+    where = f"{where}, field {name}"
+    if kind not in TYPES:
+        known = ", ".join(TYPES)
+        raise SchemaError(f"{where}: the type {kind!r} cannot be stored; use one of {known}")
+    form = descriptor.get("format", "default")
+    if (kind == "string" and form != "default") or form == "any":
+        logger.warning("{}: the format {!r} is not checked", where, form)
+        form = "default"
+    try:
+        constraints = dict(descriptor.get("constraints", {}))
+        for unchecked in _UNCHECKED_CONSTRAINTS:
+            if constraints.pop(unchecked, None):
+                logger.warning("{}: the constraint {!r} is not checked", where, unchecked)
+        plain = Field(
+            name=name,
+            type=kind,
+            format=form,
+            missing_values=_missing_values(descriptor.get("missingValues", missing_values)),
+            true_values=tuple(descriptor.get("trueValues", Field.true_values)),
+            false_values=tuple(descriptor.get("falseValues", Field.false_values)),
+            decimal_char=descriptor.get("decimalChar", "."),
+            group_char=descriptor.get("groupChar", ""),
+            bare_number=descriptor.get("bareNumber", True),
+        )
+        return _constrained(plain, constraints)
+    except (ValueError, TypeError, KeyError, re.error) as error:
+        raise SchemaError(f"{where}: its description makes no sense: {error}") from error
+
+
+def _missing_values(given: Any) -> tuple[str, ...]:
+    """The texts that mean null; the standard's version 2 may give each a label as well."""
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"missingValues is {given!r}, not a list")
+    return tuple(item["value"] if isinstance(item, dict) else str(item) for item in given)
+
+
+def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
+    others = _ORDER_CONSTRAINTS if plain.is_text else _TEXT_CONSTRAINTS
+    for name, given in constraints.items():
+        if name not in _CONSTRAINTS or name in others:
+            raise ValueError(f"{name} is not for the type {plain.type}")
+        if name in ("minLength", "maxLength") and not isinstance(given, int):
+            raise ValueError(f"{name} is {given!r}, not a whole number")
+    pattern = constraints.get("pattern")
+    if pattern is not None:
+        re.compile(pattern)
+    limits = [_constant(plain, constraints.get(name)) for name in _ORDER_CONSTRAINTS]
+    return replace(
+        plain,
+        required=bool(constraints.get("required", False)),
+        enum=tuple(_constant(plain, given) for given in constraints.get("enum", ())),
+        minimum=limits[0],
+        maximum=limits[1],
+        exclusive_minimum=limits[2],
+        exclusive_maximum=limits[3],
+        min_length=constraints.get("minLength"),
+        max_length=constraints.get("maxLength"),
+        pattern=pattern,
+    )
+
+
+def _constant(plain: Field, given: Any) -> Value:
+    """A value of the field's type from a constraint: JSON has numbers and booleans of its own."""
+    if isinstance(given, str):
+        return plain.convert(given)
+    if given is None or (isinstance(given, bool) and plain.type == "boolean"):
+        return given
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        if plain.type == "number":
+            return float(given)
+        if plain.type in ("integer", "year") and given == int(given):
+            return int(given)
+    raise ValueError(f"{given!r} is not {NOUNS[plain.type]}")

@@ -1,0 +1,245 @@
+"""Checks: how a file's columns hold a collection's fields, and what is wrong with its rows."""
+
+import csv
+import io
+
+import pytest
+from frictionless import Resource
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hpnorton.checks import Checked, Fault, Layout, check_delimiter, check_rows, lay_out
+from hpnorton.errors import FileError
+from hpnorton.fields import Field
+from hpnorton.schema import Collection
+
+THINGS = Collection(
+    "things",
+    (
+        Field("id"),
+        Field("Name", required=True),
+        Field("stock", "integer", minimum=0),
+        Field("Note"),
+    ),
+    ("id",),
+)
+HEADER = ["id", "Name", "stock", "Note"]
+LAYOUT = lay_out(THINGS, HEADER, "things.csv")
+GOOD = ["1", "Chair", "5", ""]
+
+
+def check(*rows: list[str], layout: Layout = LAYOUT) -> Checked:
+    """What is said of rows of which nobody knows whether they hold odd bytes."""
+    return check_rows(layout, rows, is_suspicious=True)
+
+
+def faults_of(*rows: list[str]) -> list[tuple[int, str, str | None]]:
+    """Position, code and field of each fault of some rows."""
+    return [(fault.at, fault.code, fault.field) for fault in check(*rows).faults]
+
+
+def test_columns_may_come_in_any_order() -> None:
+    """Records have the collection's order of fields, whatever the file's is."""
+    layout = lay_out(THINGS, ["Note", "stock", "id", "Name"], "things.csv")
+    assert layout.columns == ("id", "Name", "stock", "Note")
+    checked = check(["old", "5", "1", "Chair"], layout=layout)
+    assert checked.records == [("1", "Chair", 5, "old")]
+
+
+def test_columns_that_are_not_required_may_be_absent() -> None:
+    """A file need not have the columns that may be empty anyway."""
+    layout = lay_out(THINGS, ["Name", "id"], "things.csv")
+    assert layout.columns == ("id", "Name")
+    assert check(["Chair", "1"], layout=layout).records == [("1", "Chair")]
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        (["id", "Name", "id"], "has column 'id' twice; rename one of them"),
+        (["id", "id", "Name", "Name"], "has columns 'Name', 'id' twice"),
+        (["id", "Name", "Nam"], "has column 'Nam', .* did you mean column 'Name'[?]"),
+        (["ID", "name"], "columns 'ID', 'name', .* did you mean columns 'id', 'Name'[?]"),
+        (["id", "Name", " note "], "did you mean column 'Note'"),
+        (
+            ["id", "Name", "colour"],
+            "'colour', .* does not know; take it out of the file, or describe it",
+        ),
+        (["id", "Name", ""], "column '', .* does not know; take it out"),
+        (["id", "Name", "nam", "colour"], "columns 'nam', 'colour', .*; take it out"),
+        (["id"], "lacks column 'Name', which things needs; add the column"),
+        (["stock"], "lacks columns 'id', 'Name'"),
+    ],
+)
+def test_headers_that_do_not_fit(header: list[str], reason: str) -> None:
+    """A header that does not fit the collection is refused with what to change."""
+    with pytest.raises(FileError, match=f"^things.csv: the header .*{reason}"):
+        lay_out(THINGS, header, "things.csv")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_other_delimiters(mark: str) -> None:
+    """A header of one column that holds another delimiter shows that the file is none of ours."""
+    with pytest.raises(FileError, match="^x.csv: the columns seem to be separated by "):
+        check_delimiter([f"id{mark}Name"], "x.csv")
+
+
+@pytest.mark.parametrize("header", [["id"], ["id;Name", "x"], ["id", "Name"], [""]])
+def test_commas_are_right(header: list[str]) -> None:
+    """A header with commas, or with one plain column, is left alone."""
+    check_delimiter(header, "x.csv")
+    assert lay_out(Collection("t", tuple(map(Field, header)), ()), header, "").width == len(header)
+
+
+@pytest.mark.parametrize(
+    ("row", "faults"),
+    [
+        (GOOD, []),
+        (["1", "Chair", "5"], [("missing-cell", None)]),
+        ([*GOOD, ""], [("extra-cell", None)]),
+        (["1", "Chair", "five", ""], [("type-error", "stock")]),
+        (["1", "Chair", "-5", ""], [("constraint-error", "stock")]),
+        (["1", "", "5", ""], [("constraint-error", "Name")]),
+        (["", "Chair", "5", ""], [("primary-key", "id")]),
+        (["1", "Cha\0ir", "5", ""], [("encoding-error", "Name")]),
+        (["1", "Chair", "5", "caf\udce9"], [("encoding-error", "Note")]),
+        (["1\0", "\udc80", "five", ""], [("encoding-error", "id"), ("encoding-error", "Name")]),
+        (["1", "", "-5", ""], [("constraint-error", "Name"), ("constraint-error", "stock")]),
+        (
+            ["", "", "five", ""],
+            [("primary-key", "id"), ("constraint-error", "Name"), ("type-error", "stock")],
+        ),
+        (["1", "Chair\0"], [("missing-cell", None), ("encoding-error", "Name")]),
+        ([*GOOD, "\0"], [("extra-cell", None), ("encoding-error", None)]),
+        ([], [("blank-row", None)]),
+        ([""], [("blank-row", None)]),
+        (["", "", "", ""], [("blank-row", None)]),
+        (["", ""], [("blank-row", None)]),
+        (["", "", "", "", ""], [("blank-row", None)]),
+        (["", "", "", "", "x"], [("extra-cell", None)]),
+        ([" ", "", "", ""], [("constraint-error", "Name")]),
+    ],
+    ids=repr,
+)
+def test_faults(row: list[str], faults: list[tuple[str, str | None]]) -> None:
+    """A row has all its faults, in the order of the columns, wherever it stands in a chunk."""
+    assert faults_of(row) == [(0, *fault) for fault in faults]
+    assert faults_of(GOOD, row, GOOD) == [(1, *fault) for fault in faults]
+
+
+def test_faults_keep_the_cell() -> None:
+    """A fault holds the cell as it stood and a reason that names no row."""
+    checked = check(["1", "Chair", " -5", ""], ["2", "Chair", "5"])
+    assert checked.faults == [
+        Fault(0, "constraint-error", "is below the minimum 0", "stock", " -5"),
+        Fault(1, "missing-cell", "the row has 3 cells, the header 4"),
+    ]
+
+
+def test_hints_at_quotes() -> None:
+    """What a wrong number of cells may come from is told: a comma, or a quote left open."""
+    checked = check(["1", "Chair", "1", "000", "x"], ["2", 'Table,5\n3,"Bed'])
+    hints = ["does a cell with a comma lack its quotes", "runs over several lines"]
+    assert [hint in fault.message for hint, fault in zip(hints, checked.faults, strict=True)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_cell_has_one_fault() -> None:
+    """A cell of the key that is wrong in itself is not told to be empty as well."""
+    fields = (Field("id", "integer"), Field("day", "date", required=True), Field("x"))
+    layout = lay_out(Collection("t", fields, ("id", "day")), ["id", "day", "x"], "t.csv")
+    checked = check(["one", "", "x"], ["", "2026-12-01", "x"], layout=layout)
+    assert [(fault.at, fault.code, fault.field) for fault in checked.faults] == [
+        (0, "type-error", "id"),
+        (0, "constraint-error", "day"),
+        (1, "primary-key", "id"),
+    ]
+
+
+def test_missing_values_make_a_blank_row() -> None:
+    """A row is blank if all its cells are missing values, whichever text stands for them."""
+    fields = (Field("id", missing_values=("-",)), Field("x", missing_values=("", "NA")))
+    layout = lay_out(Collection("t", fields, ("id",)), ["x", "id"], "t.csv")
+    checked = check(["NA", "-"], ["", "-"], ["NA", ""], layout=layout)
+    assert [(fault.at, fault.code) for fault in checked.faults] == [
+        (0, "blank-row"),
+        (1, "blank-row"),
+    ]
+    assert checked.records == [("", None)]
+
+
+def test_clean_text_is_not_searched() -> None:
+    """Rows of which it is known that they hold no odd bytes are taken as they are."""
+    rows = [GOOD, ["2", "Bed", "", "soft"]]
+    checked = check_rows(LAYOUT, rows, is_suspicious=False)
+    assert checked.records == [("1", "Chair", 5, None), ("2", "Bed", None, "soft")]
+    assert (list(checked.positions), checked.faults) == ([0, 1], [])
+    assert check_rows(LAYOUT, [], is_suspicious=False).records == []
+
+
+CELLS = st.sampled_from(["", "1", "2", "-1", "x", " ", "a\nb", "\0", "\udcff", "é", "9" * 20])
+ROWS = st.lists(st.lists(CELLS, min_size=4, max_size=4) | st.lists(CELLS, max_size=6), max_size=12)
+
+
+@given(rows=ROWS)
+def test_every_row_is_a_record_or_has_faults(rows: list[list[str]]) -> None:
+    """Each row is either a record or has faults, never both and never neither, in order."""
+    checked = check(*rows)
+    good, bad = list(checked.positions), [fault.at for fault in checked.faults]
+    assert len(checked.records) == len(good)
+    assert sorted([*good, *set(bad)]) == list(range(len(rows)))
+    assert (good, bad) == (sorted(good), sorted(bad))
+    for at, record in zip(good, checked.records):
+        assert [value or "" for value in record[:2]] == rows[at][:2]
+
+
+@given(rows=ROWS)
+def test_a_row_is_judged_by_itself(rows: list[list[str]]) -> None:
+    """What is said of a row does not depend on the rows around it."""
+    together = check(*rows)
+    for at, row in enumerate(rows):
+        alone = check(row)
+        assert [f for f in together.faults if f.at == at] == [
+            Fault(at, f.code, f.message, f.field, f.value) for f in alone.faults
+        ]
+        here = [r for i, r in zip(together.positions, together.records) if i == at]
+        assert here == list(alone.records)
+
+
+DESCRIPTOR = {
+    "fields": [
+        {"name": "id", "type": "string"},
+        {"name": "Name", "type": "string", "constraints": {"required": True}},
+        {"name": "stock", "type": "integer", "constraints": {"minimum": 0}},
+        {"name": "Note", "type": "string"},
+    ],
+    "primaryKey": ["id"],
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,Chair,5,\n2,Bed,6,soft\n",
+        "1,Chair,five,\n,Bed,6,\n3,,6,\n4,Sofa,-1,\n5,Lamp, 7 ,\n",
+        "1,Chair,5\n2,Bed,6,soft,hard\n3,Table,1,\n4\n",
+        "1,Chair,5,\n\n,,,\n2,Bed,,\n,\n",
+        '1,"a\n\nb",5,\n2,Screen 5" stand,1,\n3,"x ""y""",,\n4,"open,1,\n5,Sofa,1,\n',
+        "1,Chair,1_0,\r\n2,٣,٣,²\r\n3,Bed,²,\r\n4, ,1.0,\r\n5,NA,NA,NA\r\n",
+    ],
+    ids=["good", "cells", "shapes", "blanks", "quotes", "digits"],
+)
+def test_faulty_rows_are_those_of_frictionless(text: str) -> None:
+    """The rows with faults are those of frictionless, which also has the codes that we give them.
+
+    It gives more: of a short row it judges the absent cells too, of a blank one its empty key.
+    """
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    resource = {"name": "things", "data": [HEADER, *rows], "schema": DESCRIPTOR}
+    report = Resource.from_descriptor(resource).validate()
+    theirs = {tuple(found) for found in report.flatten(["rowNumber", "type"])}
+    ours = {(fault.at + 2, fault.code) for fault in check(*rows).faults}
+    assert {row for row, _ in ours} == {row for row, _ in theirs}
+    assert ours <= theirs

@@ -1,0 +1,281 @@
+"""Fields: which cells become which values, and that frictionless reads them the same way."""
+
+from typing import Any
+
+import pytest
+from frictionless import Package
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from loguru import logger
+
+from hpnorton.descriptors import field_from_descriptor
+from hpnorton.errors import SchemaError
+from hpnorton.fields import CellError, Field, Value
+
+TYPE, CONSTRAINT = "type-error", "constraint-error"
+Descriptor = dict[str, Any]
+
+
+def field_of(descriptor: Descriptor) -> Field:
+    """The field that a descriptor describes."""
+    return field_from_descriptor({"name": "x"} | descriptor, [""], "package")
+
+
+def outcome(field: Field, cell: str) -> Value | tuple[str]:
+    """The value of a cell, or the code of its error in a tuple."""
+    try:
+        return field.parse(cell)
+    except CellError as error:
+        return (error.code,)
+
+
+def limits(kind: str, **constraints: Any) -> Descriptor:
+    """The descriptor of a field of a type with constraints."""
+    return {"type": kind, "constraints": constraints}
+
+
+NUMBERS_WITH_SIGNS = {"type": "number", "decimalChar": ",", "groupChar": ".", "bareNumber": False}
+# Descriptor, and what becomes of cells: a value, or the code of an error in a tuple.
+CELLS: list[tuple[Descriptor, dict[str, Value | tuple[str]]]] = [
+    ({}, {"": None, " ": " ", "a\nb": "a\nb", "ä": "ä", "NA": "NA", "0": "0"}),
+    ({"type": "any"}, {"": None, "1": "1"}),
+    ({"type": "integer"}, {"": None, "007": 7, "+5": 5, "-0": 0, " 5 ": 5, "٣": 3, "1_0": 10}),
+    ({"type": "integer"}, dict.fromkeys(["x", "1.0", "1e3", " ", "0x1F", "--1", "1,000"], (TYPE,))),
+    ({"type": "integer", "bareNumber": False}, {"5 %": 5, "€-5": -5, "5.5": (TYPE,), "€": (TYPE,)}),
+    ({"type": "number"}, {"1.5": 1.5, "-.5": -0.5, "1e3": 1000.0, " 2 ": 2.0, "5": 5.0}),
+    ({"type": "number"}, dict.fromkeys(["1,5", "x", "1.2.3", " ", "0x1"], (TYPE,))),
+    (NUMBERS_WITH_SIGNS, {"1.234,5": 1234.5, "€ 5,00 ": 5.0, "-2 %": -2.0, "1,2,3": (TYPE,)}),
+    ({"type": "number", "decimalChar": ","}, {"1,5": 1.5, "1.5": (TYPE,), "1": 1.0}),
+    ({"type": "boolean"}, dict.fromkeys(["true", "True", "TRUE", "1"], True)),
+    ({"type": "boolean"}, dict.fromkeys(["false", "False", "FALSE", "0"], False)),
+    ({"type": "boolean"}, dict.fromkeys(["yes", "tRUE", " true", "2"], (TYPE,))),
+    (
+        {"type": "boolean", "trueValues": ["ja"], "falseValues": ["nein"]},
+        {"ja": True, "nein": False, "true": (TYPE,), "0": (TYPE,)},
+    ),
+    ({"type": "year"}, {"2026": 2026, "0000": 0, "26": (TYPE,), "12026": (TYPE,), "-999": (TYPE,)}),
+    ({"type": "date"}, {"2026-12-01": "2026-12-01", "2024-02-29": "2024-02-29"}),
+    ({"type": "date"}, dict.fromkeys(["2026-02-29", "01.12.2026", "2026-12-01 ", "0"], (TYPE,))),
+    (
+        {"type": "date", "format": "%d/%m/%y"},
+        {"01/12/26": "2026-12-01", "2026-12-01": (TYPE,), "31/02/26": (TYPE,)},
+    ),
+    ({"type": "time"}, {"17:30:00": "17:30:00", "24:30:00": (TYPE,), "5 pm": (TYPE,)}),
+    ({"type": "time"}, dict.fromkeys(["17:30", "17", "1730", "T17:30:00"], (TYPE,))),
+    ({"type": "time", "format": "%H.%M"}, {"17.30": "17:30:00", "17:30:00": (TYPE,)}),
+    (
+        {"type": "datetime"},
+        {"2026-12-01T17:30:00": "2026-12-01T17:30:00", "2026-12-01T25:00:00": (TYPE,)},
+    ),
+    ({"type": "datetime"}, dict.fromkeys(["2026-12-01", "20261201T1730", "now"], (TYPE,))),
+    ({"type": "datetime"}, dict.fromkeys(["2026-12-01T17:30", "2026-12-01T17"], (TYPE,))),
+    (
+        {"type": "datetime", "format": "%d.%m.%Y %H:%M"},
+        {"01.12.2026 17:30": "2026-12-01T17:30:00", "2026-12-01T17:30:00": (TYPE,)},
+    ),
+    (limits("string", required=True), {"": (CONSTRAINT,), " ": " "}),
+    (limits("integer", required=True), {"": (CONSTRAINT,), "0": 0}),
+    (
+        limits("integer", minimum=1, maximum=3),
+        {"0": (CONSTRAINT,), "1": 1, "3": 3, "4": (CONSTRAINT,), "": None},
+    ),
+    (
+        limits("number", exclusiveMinimum=0, exclusiveMaximum="1"),
+        {"0": (CONSTRAINT,), "0.1": 0.1, "1": (CONSTRAINT,), "1e-9": 1e-9},
+    ),
+    (
+        limits("date", minimum="2026-01-01", exclusiveMaximum="2027-01-01"),
+        {"2025-12-31": (CONSTRAINT,), "2026-01-01": "2026-01-01", "2027-01-01": (CONSTRAINT,)},
+    ),
+    (
+        {"decimalChar": ",", "groupChar": "."} | limits("number", minimum=1.5),
+        {"1,4": (CONSTRAINT,), "1,5": 1.5, "10": 10.0},
+    ),
+    (
+        {"missingValues": ["", "0"]} | limits("integer", minimum=0),
+        {"0": None, "-5": (CONSTRAINT,), "5": 5},
+    ),
+    (limits("year", minimum=2000), {"1999": (CONSTRAINT,), "2000": 2000}),
+    (limits("string", minLength=2, maxLength=3), {"a": (CONSTRAINT,), "äö": "äö"}),
+    (limits("string", minLength=2, maxLength=3), {"abcd": (CONSTRAINT,), "": None}),
+    (
+        limits("string", pattern="(?:[A-Z]{2}|x)"),
+        {"AB": "AB", "x": "x", "ABC": (CONSTRAINT,), "ab": (CONSTRAINT,)},
+    ),
+    (limits("string", enum=["a", "b"]), {"a": "a", "A": (CONSTRAINT,), "": None}),
+    (limits("integer", enum=[1, "2"]), {"1": 1, "2": 2, "01": 1, "3": (CONSTRAINT,)}),
+    (limits("boolean", enum=[True]), {"1": True, "0": (CONSTRAINT,)}),
+    (
+        {"trueValues": ["ja"], "falseValues": ["nein"]} | limits("boolean", enum=[True]),
+        {"ja": True, "nein": (CONSTRAINT,)},
+    ),
+    ({"missingValues": ["-", "NA"]}, {"-": None, "NA": None, "": ""}),
+    ({"type": "integer", "missingValues": ["-"]}, {"-": None, "": (TYPE,)}),
+    (
+        {"type": "integer", "missingValues": [{"value": "-", "label": "not asked"}]},
+        {"-": None, "5": 5},
+    ),
+]
+DESCRIPTORS = list({str(descriptor): descriptor for descriptor, _ in CELLS}.values())
+CASES = [
+    pytest.param(descriptor, cell, expected, id=f"{descriptor}-{cell!r}")
+    for descriptor, cells in CELLS
+    for cell, expected in cells.items()
+]
+
+
+@pytest.mark.parametrize(("descriptor", "cell", "expected"), CASES)
+def test_cells(descriptor: Descriptor, cell: str, expected: Value | tuple[str]) -> None:
+    """A cell becomes a value, or an error with a code and a reason."""
+    got = outcome(field_of(descriptor), cell)
+    assert (got, type(got)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("integer", [str(2**63 - 1), str(-(2**63))], [str(2**63), str(-(2**63) - 1), "9" * 5000]),
+        ("number", ["1.7976931348623157e308"], ["nan", "NaN", "inf", "-Infinity", "1e400"]),
+    ],
+)
+def test_what_databases_hold(kind: str, good: list[str], bad: list[str]) -> None:
+    """Whole numbers fit in 64 bits and numbers are finite, since databases hold no others."""
+    field = Field("x", kind)
+    to_value = {"integer": int, "number": float}[kind]
+    assert [field.parse(cell) for cell in good] == [to_value(cell) for cell in good]
+    assert [outcome(field, cell) for cell in bad] == [(TYPE,)] * len(bad)
+
+
+def test_missing_values_of_the_schema() -> None:
+    """A schema's missing values are those of its fields, unless a field has its own."""
+    assert field_from_descriptor({"name": "x"}, ["NA"], "").parse("NA") is None
+    own = field_from_descriptor({"name": "x", "missingValues": []}, ["NA"], "")
+    assert (own.parse("NA"), own.parse("")) == ("NA", "")
+
+
+@pytest.mark.parametrize(
+    "descriptor",
+    [
+        {"type": "geopoint"},
+        {"type": "Integer"},
+        limits("integer", minimum="one"),
+        limits("integer", minimum=1.5),
+        limits("date", maximum="31.12.2026"),
+        limits("boolean", enum=["maybe"]),
+        limits("string", pattern="(unclosed"),
+        limits("string", pattern=5),
+        limits("string", enum=5),
+        limits("string", minLength="two"),
+        limits("string", maxLength=[]),
+        limits("integer", minLength=1),
+        limits("integer", pattern="1+"),
+        limits("string", minimum="a"),
+        {"constraints": ["required"]},
+        {"missingValues": "NA"},
+    ],
+    ids=str,
+)
+def test_descriptors_that_make_no_sense(descriptor: Descriptor) -> None:
+    """A descriptor that makes no sense is refused before any cell is read, by the field's name."""
+    with pytest.raises(SchemaError, match="^package, field x: "):
+        field_of(descriptor)
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "message"),
+    [
+        (limits("string", unique=True), "the constraint 'unique' is not checked"),
+        ({"format": "email"}, "the format 'email' is not checked"),
+        ({"type": "date", "format": "any"}, "the format 'any' is not checked"),
+    ],
+)
+def test_what_is_not_checked_is_told(descriptor: Descriptor, message: str) -> None:
+    """What the standard knows and we do not check is told in the log, and checks the rest."""
+    told: list[str] = []
+    sink = logger.add(told.append, format="{message}")
+    try:
+        field = field_of(descriptor)
+    finally:
+        logger.remove(sink)
+    assert told == [f"package, field x: {message}\n"]
+    assert field.parse("2026-12-01") == "2026-12-01"
+
+
+def test_a_pattern_has_to_match_the_whole_text() -> None:
+    """A pattern is one for the whole text, whichever of its alternatives matches."""
+    field = field_of(limits("string", pattern="[A-Z]{2}|x"))
+    cells = ["AB", "x", "ABC", "xx", "AB\n"]
+    assert [outcome(field, cell) for cell in cells] == ["AB", "x", *[(CONSTRAINT,)] * 3]
+
+
+def test_times_with_offsets_are_compared_as_instants() -> None:
+    """A date and time is above or below a limit as an instant, not as a text."""
+    field = field_of(limits("datetime", minimum="2026-01-01T00:00:00Z"))
+    later, earlier = "2025-12-31T23:30:00-01:00", "2026-01-01T00:30:00+01:00"
+    assert [outcome(field, cell) for cell in (later, earlier)] == [later, (CONSTRAINT,)]
+
+
+# What frictionless takes and we refuse on purpose.
+TOO_BIG = {str(2**63), str(-(2**63) - 1)}  # no database holds whole numbers of more than 64 bits,
+NOT_FINITE = {"nan", "NaN", "inf", "-Infinity", "1e400"}  # and JSON no number that is not finite
+ODD_UNDERSCORES = {"1__0", "_1"}  # decimal.Decimal, unlike float, ignores them wherever they are
+ODD_TIMES = {"24:00:00", "2026-12-01T24:00:00", "2026-12-01t17:30:00z"}
+REFUSED = {
+    "integer": TOO_BIG,
+    "number": NOT_FINITE | ODD_UNDERSCORES,
+    "time": ODD_TIMES,
+    "datetime": ODD_TIMES,
+}
+NASTY = sorted(
+    {cell for _, cells in CELLS for cell in cells}
+    | set().union(*REFUSED.values())
+    | set(
+        "NA null None #N/A true\t TRUE on y + - ² ½ １２ 1_000 1e99 -0001 0000 9999 +199".split(" ")
+    )
+    | set("2026-1-1 0001-01-01 9999-12-31 10000-01-01 2026-W01-1 20261201 2026-335".split())
+    | set("17:30:00Z 17:30:00+02:00 17:30:00.5 17:30:00,5 17:30:60 7:30:00 17:30:0 T17:30".split())
+    | {"2026-12-01 17:30:00", "2026-12-01T17:30:00.123456789Z", "2026-12-01T17:30:00+01:30"}
+    | {" 199", "2026-12-01T17:30:00 ", "\U0001f600", "e\u0301", "a\u00a0b", "\u2028"}
+)
+
+
+def codes_of_frictionless(descriptor: Descriptor, cells: list[str]) -> list[set[str]]:
+    """The codes that frictionless gives each of the cells of a column."""
+    rows = [["id", "x"], *([str(at), cell] for at, cell in enumerate(cells))]
+    fields = [{"name": "id", "type": "string"}, {"name": "x", "type": "string"} | descriptor]
+    resource = {"name": "t", "data": rows, "schema": {"fields": fields}}
+    profile = "https://datapackage.org/profiles/2.0/datapackage.json"
+    package = Package.from_descriptor({"$schema": profile, "resources": [resource]})
+    codes: list[set[str]] = [set() for _ in cells]
+    for row, code in package.validate().flatten(["rowNumber", "type"]):
+        codes[row - 2].add(code)
+    return codes
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=str)
+def test_verdicts_are_those_of_frictionless(descriptor: Descriptor) -> None:
+    """A cell is good or has the code that frictionless gives it, but for REFUSED."""
+    field = field_of(descriptor)
+    theirs = dict(zip(NASTY, codes_of_frictionless(descriptor, NASTY), strict=True))
+    refused = REFUSED.get(field.type, set())
+    differing = {}
+    for cell, codes in theirs.items():
+        got = outcome(field, cell)
+        ours = {got[0]} if isinstance(got, tuple) else set()
+        if ours != codes and not (cell in refused and ours == {TYPE}):
+            differing[cell] = (got, codes)
+    assert not differing
+
+
+@pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=str)
+@settings(max_examples=30)
+@example(cells=["x", "-"])
+@example(cells=["x", "x", "", "NA"])
+@given(cells=st.lists(st.sampled_from([*NASTY, "\ud800", "a\0"]) | st.text(max_size=3)))
+def test_a_column_is_parsed_as_its_cells(descriptor: Descriptor, cells: list[str]) -> None:
+    """A column parsed at once gives the values and errors that its cells give one by one."""
+    field = field_of(descriptor)
+    values, errors = field.parse_column(cells)
+    at_once = [(errors[at].code,) if at in errors else value for at, value in enumerate(values)]
+    assert at_once == [outcome(field, cell) for cell in cells]
+    assert all(values[at] is None for at in errors)

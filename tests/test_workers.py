@@ -1,0 +1,165 @@
+"""Executors: this process or others, and what becomes of them when somebody dies."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor
+from pathlib import Path
+
+import pytest
+
+from hpnorton.errors import FileError
+from hpnorton.workers import SerialExecutor, open_workers, stop_requests
+
+SOURCE = Path(__file__).parent.parent / "src"
+SOON = 20.0  # seconds; far more than a new process takes to start, far less than for ever
+
+# It tells the process id of its worker, and lives until it is killed.
+PARENT = """
+import os, signal
+from hpnorton.workers import open_workers
+
+if __name__ == "__main__":
+    executor = open_workers(1, None)
+    print(executor.submit(os.getpid).result(), flush=True)
+    signal.pause()
+"""
+
+
+def fail(message: str) -> None:
+    """Work that ends with one of our errors."""
+    raise FileError(message)
+
+
+def press_ctrl_c() -> None:
+    """Work during which the user presses Ctrl+C."""
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(name="executor")
+def open_one_worker() -> Iterator[Executor]:
+    """An executor of one other process."""
+    with open_workers(1, None) as executor:
+        yield executor
+
+
+def test_no_processes_means_this_one() -> None:
+    """An executor of no processes does its work in this one."""
+    with open_workers(0, None) as executor:
+        assert isinstance(executor, SerialExecutor)
+        assert executor.submit(os.getpid).result(0) == os.getpid()
+
+
+def test_serial_work_is_done_when_it_is_submitted() -> None:
+    """Work submitted to the serial executor is done in order, and its future holds the result."""
+    done: list[str] = []
+    executor = SerialExecutor()
+    futures = [executor.submit(done.append, name) for name in ("first", "second")]
+    assert done == ["first", "second"]
+    assert all(future.done() for future in futures)
+    assert executor.submit(int, "ff", base=16).result(0) == 255
+
+
+def test_serial_errors_are_kept_in_the_future() -> None:
+    """An error of the work is raised where the result is asked for, not where it is submitted."""
+    future = SerialExecutor().submit(fail, "no such file")
+    with pytest.raises(FileError, match="^no such file$"):
+        future.result(0)
+
+
+def test_serial_ctrl_c_is_raised_at_once() -> None:
+    """Ctrl+C ends the program where it hits, even if nobody asks for the work's result."""
+    with pytest.raises(KeyboardInterrupt):
+        SerialExecutor().submit(press_ctrl_c)
+
+
+def test_a_process_works_elsewhere(executor: Executor) -> None:
+    """Work of a process executor is done in another process, the same one each time."""
+    pids = {executor.submit(os.getpid).result(SOON) for _ in range(3)}
+    assert len(pids) == 1
+    assert os.getpid() not in pids
+
+
+def test_a_process_sends_errors_back(executor: Executor) -> None:
+    """An error of the work comes back from its process, and the process goes on working."""
+    with pytest.raises(FileError, match="^no such file$"):
+        executor.submit(fail, "no such file").result(SOON)
+    assert executor.submit(abs, -1).result(SOON) == 1
+
+
+def test_a_killed_worker_breaks_its_executor(executor: Executor) -> None:
+    """Whoever waits for a worker that is killed learns of it, instead of waiting for ever."""
+    pid = executor.submit(os.getpid).result(SOON)
+    endless = executor.submit(signal.pause)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(BrokenExecutor):
+        endless.result(SOON)
+
+
+def test_workers_ignore_ctrl_c(executor: Executor) -> None:
+    """Ctrl+C, which reaches all processes of a terminal, does not end a worker."""
+    pid = executor.submit(os.getpid).result(SOON)
+    os.kill(pid, signal.SIGINT)
+    assert executor.submit(os.getpid).result(SOON) == pid
+    assert executor.submit(signal.getsignal, signal.SIGINT).result(SOON) is signal.SIG_IGN
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    """A worker ends by itself when its parent is killed and cannot tell it to."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+    ) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        os.kill(worker, 0)  # it is there
+        parent.kill()
+        try:
+            # The worker has inherited the pipe: it closes when the last process has ended.
+            assert parent.communicate(timeout=SOON)[0] == ""
+        except subprocess.TimeoutExpired:
+            os.kill(worker, signal.SIGKILL)
+            raise
+
+
+def test_ctrl_c_is_first_a_request() -> None:
+    """The first Ctrl+C asks the work to stop, a second one ends it at once."""
+    with stop_requests() as is_stopping:
+        assert not is_stopping()
+        signal.raise_signal(signal.SIGINT)
+        assert is_stopping()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_afterwards_what_it_was() -> None:
+    """When the work is done, or has failed, Ctrl+C does again what it did before."""
+    before = signal.getsignal(signal.SIGINT)
+    with stop_requests():
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(FileError), stop_requests():
+        fail("no such file")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_threads_leave_ctrl_c_alone() -> None:
+    """In a thread that gets no signals, nobody ever asks to stop and nothing is changed."""
+    before = signal.getsignal(signal.SIGINT)
+    answers: list[object] = []
+
+    def work() -> None:
+        with stop_requests() as is_stopping:
+            answers.extend([is_stopping(), signal.getsignal(signal.SIGINT)])
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(SOON)
+    assert answers == [False, before]
