@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton import __version__
+from hpnorton import __version__, cli
 from tests.conftest import ROOT, CommandLine
 from tests.test_reports import DOCUMENT_KEYS
 
@@ -251,6 +251,24 @@ def test_environment_variables_choose_dataset_and_database(
     assert (tmp_path / "own.db").exists()
     other = hpnorton("--available-products", environment={"HPNORTON_DATASET": "production"})
     assert "hpnorton-production.db" in other.err
+
+
+def test_what_nobody_foresaw_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bug ends with exit 1 and one line that asks to report it; Ctrl+C at any moment with 130."""
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(cli, "program", fail)
+    failure: BaseException = ZeroDivisionError("by zero")
+    assert cli.main([]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Error: unexpected ZeroDivisionError: by zero; please report it")
+    failure = KeyboardInterrupt()
+    assert cli.main([]) == 130
+    assert capsys.readouterr().err == "Error: interrupted\n"
 
 
 def test_help_and_version(hpnorton: CommandLine) -> None:

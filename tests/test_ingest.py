@@ -102,6 +102,15 @@ def test_parents_go_first_whatever_the_order(
     assert stored(uri, "grandchild", "id") == [{"id": "g1", "of": "c1"}]
 
 
+def test_a_reference_may_be_null(csv_file: Write, uri: str, tmp_path: Path) -> None:
+    """A row that refers to nobody is fine where the field is optional, or not in the file at all."""
+    package(tmp_path, child="parent", parent="")
+    empty, absent = csv_file("child.csv", "id,of", "c1,"), csv_file("more.csv", "id", "c2")
+    reports = run(uri, empty, f"child={absent}").reports
+    assert [counts(report) for report in reports] == [(1, 1, 0, 0, 0)] * 2
+    assert stored(uri, "child", "id") == [{"id": "c1", "of": None}, {"id": "c2", "of": None}]
+
+
 def test_references_in_a_circle_are_refused(
     csv_file: Write, sqlite_uri: str, tmp_path: Path
 ) -> None:
@@ -223,13 +232,17 @@ def test_a_file_with_a_sign_in_its_name_is_a_file(csv_file: Write) -> None:
     assert parse_source(str(path)) == Source(str(path), "a=b")
 
 
-def test_the_sources_of_a_dataset(tmp_path: Path, csv_file: Write) -> None:
+def test_the_sources_of_a_dataset(
+    tmp_path: Path, csv_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All CSV files of the folder, compressed ones too, and nothing else."""
     for name in ("b.csv", "a.csv.gz", "notes.txt"):
         csv_file(name)
     assert [source.collection for source in dataset_sources(tmp_path)] == ["a", "b"]
     with pytest.raises(FileError, match="no CSV files in"):
         dataset_sources(tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path.parent)
+    assert dataset_sources(tmp_path)[0].path == f"{tmp_path.name}/a.csv.gz"
 
 
 CELLS = st.sampled_from(["1", "2", "3", "-1", "x", "", "4 ", '"a', "b,c", "é", "two\nlines"])

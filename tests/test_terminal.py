@@ -1,0 +1,72 @@
+"""What a person sees on a terminal: a pseudo-terminal stands for the screen."""
+
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import CommandLine
+
+Write = Callable[..., Path]
+
+
+def on_terminal(hpnorton: CommandLine, *arguments: str | Path) -> str:
+    """Everything that appears on an 80-column terminal until the program ends."""
+    screen, terminal = pty.openpty()
+    process = subprocess.Popen(
+        hpnorton.command(arguments),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=hpnorton.folder,
+        env=hpnorton.environment({"COLUMNS": "80", "TERM": "xterm-256color"}),
+    )
+    os.close(terminal)
+    shown = b""
+    with process, open(screen, "rb", buffering=0) as reading:
+        while True:
+            try:
+                block = reading.read(65536)
+            except OSError:  # Linux's way to say that nobody writes any more
+                break
+            if not block:
+                break
+            shown += block
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_an_import_shows_its_progress_and_a_table(hpnorton: CommandLine, csv_file: Write) -> None:
+    """A bar for each file that ends at 100%, then a table of counts that fits the screen."""
+    path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(30_000)])
+    for way in ("--linear", "--parallel"):
+        shown = on_terminal(hpnorton, way, path, "--disable-log")
+        assert re.search(r"thing .*100%.*30,000 rows .* rows/s", shown)
+        table = shown[shown.index("collection") :].splitlines()
+        assert re.fullmatch("collection +read +inserted .* seconds", table[0])
+        assert table[2].startswith("thing ") and " 30000 " in table[2]
+        assert all(len(line) <= 80 for line in table)
+
+
+def test_quiet_shows_only_the_result(hpnorton: CommandLine) -> None:
+    """No bar and no log with --quiet."""
+    shown = on_terminal(hpnorton, "--linear", "--quiet")
+    assert shown.startswith("collection ")
+    assert "%" not in shown
+
+
+def test_a_question_is_answered_by_a_table_that_fits(hpnorton: CommandLine) -> None:
+    """Wide columns are cut, narrow ones are not, and numbers stand on the right."""
+    assert hpnorton("--linear").status == 0
+    lines = on_terminal(hpnorton, "--all-customers").splitlines()
+    assert len(lines) == 12
+    assert max(map(len, lines)) <= 80
+    assert lines[2].startswith("C000001  ")
+    assert "…" in lines[2]
+
+
+def test_colours_are_for_terminals(hpnorton: CommandLine) -> None:
+    """The log is coloured on a terminal, and plain in a file."""
+    assert "\x1b[" in on_terminal(hpnorton, "--linear")
+    assert "\x1b[" not in hpnorton("--linear").err
