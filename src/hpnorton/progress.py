@@ -35,7 +35,9 @@ def show_progress(is_wanted: bool) -> Iterator[OnProgress]:
             speed = round(rows / report.elapsed) if report.elapsed else 0
             task = tasks.get(id(report))
             if task is None:
-                tasks[id(report)] = progress.add_task(report.collection, total=size, rows=0, speed=0)
+                tasks[id(report)] = progress.add_task(
+                    report.collection, total=size, rows=0, speed=0
+                )
             else:
                 progress.update(task, completed=done, rows=rows, speed=speed)
 
