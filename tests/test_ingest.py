@@ -103,7 +103,7 @@ def test_parents_go_first_whatever_the_order(
 
 
 def test_a_reference_may_be_null(csv_file: Write, uri: str, tmp_path: Path) -> None:
-    """A row that refers to nobody is fine where the field is optional, or not in the file at all."""
+    """A row may refer to nobody: an optional field may be empty, or not in the file at all."""
     package(tmp_path, child="parent", parent="")
     empty, absent = csv_file("child.csv", "id,of", "c1,"), csv_file("more.csv", "id", "c2")
     reports = run(uri, empty, f"child={absent}").reports
