@@ -74,10 +74,9 @@ class _Cut:
 class CsvFile:
     """An open CSV file: its `header`, and its chunks in order.
 
-    `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `size` is the
-    number of bytes of a plain file, None where nobody knows it beforehand; `offset` is where the
-    next chunk begins. Raises FileError for a
-    file that cannot be read or has no header.
+    `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `size` is the number
+    of bytes of a plain file, None where nobody knows it beforehand; `offset` is where the next
+    chunk begins. Raises FileError for a file that cannot be read or has no header.
     """
 
     def __init__(self, path: str, collection: str) -> None:

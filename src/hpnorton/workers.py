@@ -69,15 +69,22 @@ def open_workers(processes: int, log_level: str | None) -> Executor:
     # pylint: disable-next=import-outside-toplevel
     from multiprocessing import get_context
 
-    return ProcessPoolExecutor(
+    executor = ProcessPoolExecutor(
         processes, get_context("spawn"), initializer=_start_worker, initargs=(log_level,)
     )
+    # Ctrl+C reaches the whole process group, but the parent decides what becomes of the work. A
+    # process inherits what is blocked, so workers never see it, not even while they start.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(processes):
+            executor.submit(os.getpid)  # starts a process
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return executor
 
 
 def _start_worker(log_level: str | None) -> None:
     start_log(log_level)
-    # Ctrl+C reaches the whole process group; the parent decides what becomes of the work.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

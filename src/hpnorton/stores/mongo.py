@@ -28,6 +28,7 @@ _TIMEOUT_MS = 4000
 _DUPLICATE_KEY = 11000
 _AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
 _UNAUTHORIZED = (13,)
+_NAMESPACE_EXISTS = 48
 _COMMAND_NOT_FOUND = 59
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
 _OPERATORS = {"=": "$eq", ">": "$gt"}
@@ -57,8 +58,13 @@ class MongoStore:
     def ensure(self, collection: Collection) -> None:
         """Makes the indexes of the collection, and with them the collection."""
         with self._errors():
-            if collection.name not in self._database.list_collection_names():
+            try:
                 self._database.create_collection(collection.name)
+            except errors.CollectionInvalid:
+                pass  # it is there
+            except errors.OperationFailure as error:
+                if error.code != _NAMESPACE_EXISTS:  # another import has just made it
+                    raise
             wanted = list(collection.indexes)
             if len(collection.key) > 1:
                 wanted.insert(0, collection.key)
@@ -281,4 +287,4 @@ def _without_id(document: _RawDocument) -> Document:
 
 
 def _brief(error: Exception) -> str:
-    return str(error).split(", full error:", maxsplit=1)[0].splitlines()[0][:300]
+    return str(error).split(", full error:", maxsplit=1)[0].partition("\n")[0][:300]
