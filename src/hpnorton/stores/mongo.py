@@ -24,7 +24,7 @@ from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Ke
 
 _DEFAULT_DATABASE = "hpnorton"
 _TIMEOUT_OPTION = "serverSelectionTimeoutMS"
-_TIMEOUT_MS = 4000
+_TIMEOUT_MS = 3000
 _DUPLICATE_KEY = 11000
 _AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
 _UNAUTHORIZED = (13,)
