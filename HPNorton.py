@@ -26,4 +26,7 @@ def run() -> int:
 
 sys.path.insert(0, str(HOME / "src"))
 if __name__ == "__main__":
-    sys.exit(run())
+    try:
+        sys.exit(run())
+    except KeyboardInterrupt:  # before main() was there to handle it
+        sys.exit(130)

@@ -1,7 +1,10 @@
 """Bad input through the command line: the exit status, and a message a clerk understands."""
 
 import gzip
+import sqlite3
+import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -135,7 +138,7 @@ def test_a_file_that_cannot_be_imported_is_refused_before_anything_is_written(
     [
         ("$x", "starts with $"),
         ("a.b", "has a dot"),
-        ("", "is empty"),
+        ("", "column 2 has no name"),
         ("_id", "MongoDB keeps for itself"),
         ("ID", "have the same name for a database"),
     ],
@@ -160,6 +163,81 @@ def test_names_that_no_collection_can_have_are_refused(
         assert done.status == 1 and "COLLECTION=FILE" in done.err
     else:
         assert done.status == 0 and list(done.data[0]) == ["x"]
+
+
+def test_a_name_in_other_capitals_is_asked_about(
+    hpnorton: CommandLine, csv_file: Write, uri: str
+) -> None:
+    """SQLite would take Customers for customers and MongoDB would not: both refuse, with advice."""
+    described = hpnorton("--linear", csv_file("Customers.csv", HEADER, ANN), uri=uri)
+    assert described.status == 1 and "say customers=FILE" in described.err
+    things = csv_file("thing.csv", "id", "1"), csv_file("THING.csv", "id", "2")
+    together = hpnorton("--parallel", *things, uri=uri)
+    assert together.status == 1 and "differs from 'thing' only in capitals" in together.err
+    assert hpnorton("--linear", things[0], uri=uri).status == 0
+    later = hpnorton("--linear", things[1], uri=uri)
+    assert later.status == 1 and "say thing=FILE" in later.err
+
+
+def test_a_rule_of_another_tools_table_is_told(
+    hpnorton: CommandLine, csv_file: Write, tmp_path: Path
+) -> None:
+    """A row that a table of somebody else's keeps out is neither lost nor counted as stored."""
+    with closing(sqlite3.connect(tmp_path / "theirs.db")) as database:
+        database.executescript(
+            "CREATE TABLE one (k TEXT PRIMARY KEY, v TEXT UNIQUE);"
+            "INSERT INTO one VALUES ('9', '2');"
+            "CREATE TABLE two (k TEXT PRIMARY KEY COLLATE NOCASE, v TEXT);"
+            "INSERT INTO two VALUES ('a', '1')"
+        )
+    for name, row, message in (("one", "1,2", "UNIQUE"), ("two", "A,1", "rule of its own")):
+        path = csv_file(f"{name}.csv", "k,v", row)
+        done = hpnorton("--linear", path, uri=f"sqlite:///{tmp_path}/theirs.db")
+        assert done.status == 1
+        assert message in done.err and "KeyError" not in done.err
+
+
+def test_more_columns_than_a_table_can_have(
+    hpnorton: CommandLine, csv_file: Write, uri: str
+) -> None:
+    """2,000 columns are SQLite's limit, so they are the limit of both."""
+    wide = csv_file("wide.csv", ",".join(f"c{n}" for n in range(2001)))
+    done = hpnorton("--linear", wide, uri=uri)
+    assert done.status == 1 and "has 2,001 columns" in done.err
+
+
+def test_the_line_that_excel_adds_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
+    """A first line `sep=,` is not a header."""
+    done = hpnorton("--linear", csv_file("thing.csv", "sep=,", "id,a", "1,2"))
+    assert done.status == 1 and "delete that line" in done.err
+
+
+def test_odd_places_are_told_plainly(hpnorton: CommandLine, tmp_path: Path) -> None:
+    """A name no file can have, a closed stdin, a full disk for the result: no bug to report."""
+    assert hpnorton("--linear").status == 0
+    long_name = hpnorton("--linear", "x" * 300 + ".csv")
+    assert long_name.status == 1 and "cannot be opened" in long_name.err
+    python, script, *rest = hpnorton.command(["--linear", "thing=-"])
+    shell = f"exec {python} {script} {' '.join(rest)} <&-"
+    closed = subprocess.run(
+        ["sh", "-c", shell],
+        capture_output=True,
+        env=hpnorton.environment(),
+        cwd=tmp_path,
+        check=False,
+    )
+    assert closed.returncode == 1 and b"stdin is closed" in closed.stderr
+    if Path("/dev/full").exists():
+        with open("/dev/full", "wb") as full:
+            process = subprocess.run(
+                hpnorton.command(["--all-rentals"]),
+                stdout=full,
+                stderr=subprocess.PIPE,
+                env=hpnorton.environment(),
+                check=False,
+            )
+        assert process.returncode == 1
+        assert process.stderr.startswith(b"Error: the result cannot be written")
 
 
 def test_a_folder_is_no_file(hpnorton: CommandLine, tmp_path: Path) -> None:
@@ -276,6 +354,7 @@ def test_wrong_credentials_are_told(hpnorton: CommandLine, csv_file: Write, mong
         (["--all-products", "--uri", "postgres://u:secret@h/d"], "is no database URI"),
         (["--rentals-for-customer"], "expected one argument"),
         (["--linear", "-"], "stdin has no name"),
+        (["--linear", "--uri", ""], "'' is no database URI"),
     ],
 )
 def test_wrong_usage_is_told(hpnorton: CommandLine, arguments: list[str], message: str) -> None:

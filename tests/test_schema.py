@@ -191,10 +191,28 @@ def test_malformed_resources(package: WritePackage, wrong: Any) -> None:
 @pytest.mark.parametrize("column", ["$x", "a.b", "", "  ", "a\0b", "_id", ".", "$"], ids=repr)
 def test_column_names_no_database_holds(package: WritePackage, column: str) -> None:
     """Column names that a database cannot hold are refused, described or not."""
-    with pytest.raises(SchemaError, match="rename the column"):
+    advice = "rename the column" if column.strip() else "column 2 has no name"
+    with pytest.raises(SchemaError, match=advice):
         load_package(package(resource("things", "id", column)))
-    with pytest.raises(SchemaError, match="rename the column"):
+    with pytest.raises(SchemaError, match=advice):
         undescribed("things", ["id", column])
+
+
+def test_only_what_is_used_has_to_be_usable(package: WritePackage) -> None:
+    """A resource that is no table, or of a type nobody can store, does not bar the others."""
+    odd = resource("odd") | {"schema": {"fields": [{"name": "at", "type": "geopoint"}]}}
+    path = package({"name": "readme", "path": "README.pdf"}, odd, resource("things"))
+    assert list(load_package(path, "things")) == ["things"]
+    assert describe("things", [path.parent]) == load_package(path, "things")["things"]
+    with pytest.raises(SchemaError, match="geopoint"):
+        describe("odd", [path.parent])
+
+
+def test_a_name_in_other_capitals_is_not_guessed(package: WritePackage) -> None:
+    """Things is not taken for things, nor for something that nobody describes."""
+    path = package(resource("things"))
+    with pytest.raises(SchemaError, match="say things=FILE"):
+        describe("Things", [path.parent])
 
 
 @pytest.mark.parametrize(

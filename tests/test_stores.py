@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 
 from hpnorton.checks import Record
+from hpnorton.errors import StoreError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection, ForeignKey
 from hpnorton.stores import close_process_stores, open_store, process_store
@@ -231,6 +232,25 @@ def test_a_collection_may_gain_fields(store: Store) -> None:
     assert store.insert(wider, wider.columns, [new]).inserted == 1
     emails = [document.get("e-mail ü") for document in store.find("customers", ("user_id",))]
     assert emails == [None, "zoe@example.org"]
+
+
+def test_a_collection_with_another_key_is_refused(store: Store) -> None:
+    """Records cannot be told apart by one key and stored by another: they would double."""
+    put(store, CUSTOMERS, ANNA)
+    for key in (("name",), ("user_id", "name")):
+        with pytest.raises(StoreError, match="key"):
+            store.ensure(Collection("customers", CUSTOMERS.fields, key))
+
+
+@pytest.mark.parametrize("kind", ["string", "number", "boolean"])
+def test_a_field_of_another_type_is_refused(store: Store, kind: str) -> None:
+    """Whole numbers do not become text by themselves, nor anything else."""
+    put(store, PRODUCTS, ("P1", 5))
+    with pytest.raises(StoreError, match="stock"):
+        store.ensure(
+            Collection("product", (Field("product_id"), Field("stock", kind)), ("product_id",))
+        )
+    store.ensure(PRODUCTS)
 
 
 def test_dropping_a_collection_leaves_the_others(store: Store) -> None:

@@ -130,18 +130,13 @@ def test_a_lock_that_stays_is_told(
                 second.insert(CUSTOMERS, CUSTOMERS.columns, [ANNA])
 
 
-def test_a_table_with_another_key_is_refused(store: Store) -> None:
-    """Records cannot be told apart by one key and stored by another."""
-    put(store, CUSTOMERS, ANNA)
-    with pytest.raises(StoreError, match="has the key user_id, the file's is name"):
-        store.ensure(Collection("customers", CUSTOMERS.fields, ("name",)))
-
-
-def test_a_column_of_another_type_is_refused(store: Store) -> None:
-    """A column that was imported as text does not become a number by itself."""
-    store.ensure(Collection("product", (Field("product_id"), Field("stock")), ("product_id",)))
-    with pytest.raises(StoreError, match="column stock .* has the type TEXT.*INTEGER"):
-        store.ensure(PRODUCTS)
+def test_a_table_that_needs_more_than_the_file_has_is_refused(store: Store) -> None:
+    """A required column that the file's description has lost is told before any row is read."""
+    first, *others = CUSTOMERS.fields
+    required = Field("name", required=True)
+    store.ensure(Collection("customers", (first, required), ("user_id",)))
+    with pytest.raises(StoreError, match="cannot do without name"):
+        store.ensure(Collection("customers", (first, others[1]), ("user_id",)))
 
 
 def test_a_failed_insert_leaves_nothing(store: Store) -> None:

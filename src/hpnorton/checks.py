@@ -94,6 +94,8 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
 def check_delimiter(header: Sequence[str], file: str) -> None:
     """Raises FileError for a header whose columns something else than a comma separates."""
     used = [mark for mark in _OTHER_DELIMITERS if len(header) == 1 and mark in header[0]]
+    if header[0].lower().startswith("sep="):
+        raise FileError(f"{file}: the first line is Excel's 'sep='; delete that line")
     if used:
         raise FileError(
             f"{file}: the columns seem to be separated by {used[0]!r}; save it with commas"

@@ -84,7 +84,7 @@ class CsvFile:
         self.collection = collection
         self.size: int | None = None
         self._is_ours = path != STDIN
-        self._stream = self._open() if self._is_ours else sys.stdin.buffer
+        self._stream = self._open()
         self._buffer = b""
         self._at_end = False
         self._bytes_a_row = 0.0
@@ -122,8 +122,12 @@ class CsvFile:
             self._pass(cut)
 
     def _open(self) -> IO[bytes]:
+        if not self._is_ours:
+            if sys.stdin is None:
+                raise FileError("stdin is closed; pipe a CSV file into it")
+            return sys.stdin.buffer
         try:
-            if self.path.endswith(".gz"):
+            if self.path.lower().endswith(".gz"):
                 return cast(IO[bytes], gzip.open(self.path, "rb"))
             # pylint: disable-next=consider-using-with # close() closes it
             stream = open(self.path, "rb")

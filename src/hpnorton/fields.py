@@ -156,7 +156,7 @@ def _number(field: Field, cell: str) -> float:
     value = float(_numeral(field, cell))
     if not math.isfinite(value):
         raise ValueError(cell)
-    return value
+    return value + 0.0  # -0.0 and 0.0 are the same key in one database, and two in another
 
 
 def _boolean(field: Field, cell: str) -> bool:

@@ -61,6 +61,7 @@ def run_import(
         ordered = _parents_first(lanes)
         stack.callback(close_process_stores)
         store = process_store(uri)
+        _check_twins([*store.collections(), *(lane.report.collection for lane in lanes)])
         for lane in ordered:
             store.ensure(lane.job.layout.collection)
         serial = stack.enter_context(open_workers(0, log_level))
@@ -75,6 +76,17 @@ def run_import(
         for lane in lanes:
             lane.count_records(store)
         return ImportResult([lane.report for lane in lanes], is_interrupted)
+
+
+def _check_twins(names: Sequence[str]) -> None:
+    """Refuses names that are one to SQLite and two to MongoDB."""
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            raise SchemaError(
+                f"the collection {name!r} differs from {twin!r} only in capitals; say {twin}=FILE"
+            )
 
 
 def _work(lanes: Sequence["_Lane"], on_progress: OnProgress) -> bool:

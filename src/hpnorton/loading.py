@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hpnorton.checks import Checked, Fault, Layout, Row, check_rows
 from hpnorton.csvfile import Chunk, line_of, read_rows
+from hpnorton.fields import Value
 from hpnorton.reports import SHOWN_FAULTS, Counts, RowFault
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Inserted, Key, Store
@@ -76,7 +77,7 @@ def _check_references(layout: Layout, checked: Checked, store: Store) -> Checked
                 "foreign-key",
                 f"is not in {foreign.parent}; import it there first",
                 ", ".join(foreign.fields),
-                ", ".join(map(str, key)),
+                ", ".join("" if value is None else str(value) for value in key),
             )
             for position, key in zip(checked.positions, keys)
             if key in absent
@@ -94,10 +95,17 @@ def _conflict_faults(layout: Layout, checked: Checked, done: Inserted) -> Iterat
             checked.positions[conflict.at],
             "primary-key",
             f"is there already, with another {conflict.field}: "
-            f"{conflict.stored!r} is kept, not {mine!r}",
+            f"{_shown(conflict.stored)} is kept, not {_shown(mine)}",
             ", ".join(key),
             values,
         )
+
+
+def _shown(value: Value) -> str:
+    """A value as a clerk would write it."""
+    if value is None:
+        return "empty"
+    return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
 def _located(fault: Fault, chunk: Chunk, rows: list[Row]) -> RowFault:

@@ -18,6 +18,7 @@ from hpnorton.errors import SchemaError
 from hpnorton.fields import Field
 
 PACKAGE_NAME = "datapackage.json"
+MAX_COLUMNS = 2000  # SQLITE_MAX_COLUMN, https://www.sqlite.org/limits.html
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,20 @@ def describe(name: str, folders: Iterable[Path]) -> Collection | None:
     """The collection `name` of the first data package that has it, or None.
 
     Looks for datapackage.json in each of `folders` and in the folder above it. Raises SchemaError
-    if one of them cannot be used.
+    if one of them cannot be used, or has the name in other letters: databases differ in whether
+    that is the same name.
     """
     for folder in folders:
         for place in (folder, folder.absolute().parent):
             path = place / PACKAGE_NAME
-            if path.is_file():
-                collection = load_package(path).get(name)
-                if collection:
-                    return collection
+            if not path.is_file():
+                continue
+            names = [str(r.get("name")) for r in _resources(path) if isinstance(r, dict)]
+            if name in names:
+                return load_package(path, name)[name]
+            for twin in names:
+                if twin.casefold() == name.casefold():
+                    raise SchemaError(f"{path} calls the collection {twin!r}; say {twin}=FILE")
     return None
 
 
@@ -77,24 +83,47 @@ def undescribed(name: str, header: Sequence[str]) -> Collection:
 
 
 @lru_cache(maxsize=32)
-def load_package(path: Path) -> Package:
-    """The collections of a datapackage.json, by name. Raises SchemaError."""
+def load_package(path: Path, name: str | None = None) -> Package:
+    """The collections of a datapackage.json, by name. Raises SchemaError.
+
+    With `name` only that one and those it refers to: what is wrong with others does not matter.
+    """
+    resources = _resources(path)
+    collections = _collections([r for r in resources if name in (None, _name(r))], path)
+    chosen = list(collections.values())
+    if name is not None:
+        parents = {foreign.parent for c in chosen for foreign in c.foreign_keys} - {name}
+        collections |= _collections([r for r in resources if _name(r) in parents], path)
+    for collection in chosen:
+        _check_foreign_keys(collection, collections, path)
+    return collections
+
+
+@lru_cache(maxsize=32)
+def _resources(path: Path) -> list[Any]:
     descriptor = _read_json(path)
     resources = descriptor.get("resources") if isinstance(descriptor, dict) else None
     if not isinstance(resources, list):
         raise SchemaError(f"{path} is not a data package: it has no list of resources")
+    return resources
+
+
+def _name(resource: Any) -> Any:
+    return resource.get("name") if isinstance(resource, dict) else resource
+
+
+def _collections(resources: Iterable[Any], path: Path) -> dict[str, Collection]:
     collections: dict[str, Collection] = {}
     for resource in resources:
         try:
             collection = _collection(resource, path)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            name = resource.get("name") if isinstance(resource, dict) else resource
-            raise SchemaError(f"{path}: resource {name!r} is malformed near {error}") from error
+            raise SchemaError(
+                f"{path}: resource {_name(resource)!r} is malformed near {error}"
+            ) from error
         if collection.name.casefold() in map(str.casefold, collections):
             raise SchemaError(f"{path} has two resources named {collection.name!r}; rename one")
         collections[collection.name] = collection
-    for collection in collections.values():
-        _check_foreign_keys(collection, collections, path)
     return collections
 
 
@@ -165,8 +194,15 @@ def _check_names(collection: Collection, where: str | None = None) -> None:
     """Refuses names that SQLite or MongoDB cannot hold, so that data can move between them."""
     check_collection_name(collection.name)
     where = where or f"collection {collection.name}"
+    if len(collection.columns) > MAX_COLUMNS:
+        raise SchemaError(
+            f"{where} has {len(collection.columns):,} columns; a table of SQLite can have "
+            f"{MAX_COLUMNS:,}"
+        )
     seen: dict[str, str] = {}
-    for column in collection.columns:
+    for number, column in enumerate(collection.columns, start=1):
+        if not column.strip():
+            raise SchemaError(f"{where}: column {number} has no name; name it in the header")
         if reason := _unusable(column):
             raise SchemaError(f"{where}: the column name {column!r} {reason}; rename the column")
         if twin := seen.get(column.casefold()):
@@ -178,8 +214,6 @@ def _check_names(collection: Collection, where: str | None = None) -> None:
 
 
 def _unusable(column: str) -> str | None:
-    if not column.strip():
-        return "is empty"
     if column.startswith("$"):
         return "starts with $, which MongoDB takes for an operator"
     if "." in column:

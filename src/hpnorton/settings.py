@@ -73,8 +73,8 @@ def read_settings(
     if chosen not in names:
         raise UsageError(f"there is no dataset {chosen!r}; {path} has: {', '.join(names)}")
     own_uris = {name: absolute_uri(_get(parser, path, name, "uri"), base) for name in names}
-    other = uri or environment.get("HPNORTON_URI")
-    used = absolute_uri(other, Path.cwd()) if other else own_uris[chosen]
+    other = environment.get("HPNORTON_URI") or None if uri is None else uri
+    used = own_uris[chosen] if other is None else absolute_uri(other, Path.cwd())
     return Settings(
         dataset=chosen,
         uri=used,

@@ -1,5 +1,6 @@
 """What to import: files named on the command line, opened, and described by a data package."""
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ class Source:
 def parse_source(text: str) -> Source:
     """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem."""
     name, sign, path = text.partition("=")
-    if not sign or Path(text).exists():
+    if not sign or os.path.exists(text):
         name, path = "", text
     if path == STDIN and not name:
         raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
-    return Source(path, name or Path(path.removesuffix(".gz")).stem)
+    plain = path[: -len(".gz")] if path.lower().endswith(".gz") else path
+    return Source(path, name or Path(plain).stem)
 
 
 def dataset_sources(folder: Path) -> list[Source]:
@@ -38,7 +40,7 @@ def dataset_sources(folder: Path) -> list[Source]:
     """
     if folder.is_relative_to(Path.cwd()):
         folder = folder.relative_to(Path.cwd())
-    paths = sorted(path for pattern in ("*.csv", "*.csv.gz") for path in folder.glob(pattern))
+    paths = sorted(p for p in folder.glob("*") if p.name.lower().endswith((".csv", ".csv.gz")))
     if not paths:
         raise FileError(
             f"there are no CSV files in {folder}; name the files to import, or another dataset"

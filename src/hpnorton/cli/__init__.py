@@ -33,8 +33,11 @@ def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
     except KeyboardInterrupt:
         print("Error: interrupted", file=sys.stderr)
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has closed it, as `head` does; Python would complain at exit.
+    except OSError as error:
+        # Whoever read our output has closed it, as `head` does, or it cannot be written.
+        if not isinstance(error, BrokenPipeError):
+            print(f"Error: the result cannot be written: {error}", file=sys.stderr)
+        # Python would try again at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.FAILED
     except Exception as error:  # pylint: disable=broad-exception-caught # never a traceback

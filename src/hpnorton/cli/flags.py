@@ -51,7 +51,12 @@ def add_settings(parser: Parser) -> None:
     add("--uri", help="the database: sqlite:///path/file.db or mongodb://... (HPNORTON_URI)")
     add("--settings", metavar="FILE", help="another settings.ini (HPNORTON_SETTINGS)")
     add("--format", choices=FORMATS, help="of the result (default: table on a terminal, else json)")
-    add("--log-level", choices=LOG_LEVELS, help="what to log to stderr; DEBUG adds tracebacks")
+    add(
+        "--log-level",
+        choices=LOG_LEVELS,
+        type=str.upper,
+        help="what to log to stderr; DEBUG adds tracebacks",
+    )
     add("--disable-log", action="store_true", help="log nothing")
     add("--quiet", action="store_true", help="no log, no progress: only results and errors")
     add("--version", action="version", version=f"HPNorton {__version__}")

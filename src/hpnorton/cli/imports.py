@@ -95,4 +95,5 @@ def _tell_faults(report: "FileReport") -> None:
             f"{counts.read:,} of its rows are done. Import it again: rows that are in the database "
             "are left as they are and reported as unchanged"
         )
-        print(f"Error: {report.file}: {report.failure}; {advice}", file=sys.stderr)
+        place = "" if report.failure.startswith(report.file) else f"{report.file}: "
+        print(f"Error: {place}{report.failure}; {advice}", file=sys.stderr)

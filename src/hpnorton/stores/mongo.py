@@ -17,7 +17,7 @@ from pymongo.collection import Collection as MongoCollection
 
 from hpnorton.checks import Record
 from hpnorton.errors import StoreAccessError, StoreError
-from hpnorton.fields import Value
+from hpnorton.fields import Field, Value
 from hpnorton.schema import Collection
 from hpnorton.settings import redact
 from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Key, first_difference
@@ -25,6 +25,8 @@ from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Ke
 _DEFAULT_DATABASE = "hpnorton"
 _TIMEOUT_OPTION = "serverSelectionTimeoutMS"
 _TIMEOUT_MS = 3000
+_SOCKET_OPTION = "socketTimeoutMS"
+_SOCKET_MS = 60_000
 _DUPLICATE_KEY = 11000
 _AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
 _UNAUTHORIZED = (13,)
@@ -65,6 +67,7 @@ class MongoStore:
             except errors.OperationFailure as error:
                 if error.code != _NAMESPACE_EXISTS:  # another import has just made it
                     raise
+            self._check_fit(collection)
             wanted = list(collection.indexes)
             if len(collection.key) > 1:
                 wanted.insert(0, collection.key)
@@ -166,10 +169,36 @@ class MongoStore:
             self._client.drop_database(self._database.name)
         self.close()
 
+    def _check_fit(self, collection: Collection) -> None:
+        """Refuses a collection whose documents have another key or other types.
+
+        One document tells for all: every one came through here.
+        """
+        stored = self._of(collection.name).find_one()
+        if stored is None:
+            return
+        advice = "import into another database, or drop this one with --drop-database"
+        place = f"the collection {collection.name} at {self._shown}"
+        key = [[stored.get(name)] for name in collection.key]
+        if stored["_id"] != _ids(key)[0]:
+            raise StoreError(
+                f"{place} has another key than the file, whose is {', '.join(collection.key)}; "
+                f"{advice}"
+            )
+        for field in collection.fields:
+            value = stored.get(field.name)
+            if value is not None and not _has_type(value, field):
+                raise StoreError(
+                    f"{place} has a field {field.name} with values such as {value!r}, the file's "
+                    f"is {field.type}; {advice}"
+                )
+
     def _connect(self, uri: str) -> pymongo.MongoClient[_RawDocument]:
         options: dict[str, Any] = {"appname": "hpnorton"}
         if _TIMEOUT_OPTION not in uri:
             options[_TIMEOUT_OPTION] = _TIMEOUT_MS
+        if _SOCKET_OPTION not in uri:
+            options[_SOCKET_OPTION] = _SOCKET_MS
         try:
             with warnings.catch_warnings():
                 # pymongo warns of a wrong option and goes on without it, a login or TLS included.
@@ -258,6 +287,11 @@ class MongoStore:
         wanted = list(dict.fromkeys(ids[at] for at in taken))
         stored = {found["_id"]: found for found in self._by_ids(collection, wanted, columns)}
         for at in taken:
+            if ids[at] not in stored:
+                raise StoreError(
+                    f"the collection {collection} at {self._shown} has a rule of its own that "
+                    f"keeps out the record {ids[at]}; import into another database"
+                )
             conflict = first_difference(columns, records[at], stored[ids[at]], at)
             if conflict:
                 yield conflict
@@ -279,6 +313,12 @@ def _ids(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
     if any("|" in text or "\\" in text for column in texts for text in column):
         texts = [[re.sub(r"[|\\]", r"\\\g<0>", text) for text in column] for column in texts]
     return ["|".join(parts) for parts in zip(*texts)]
+
+
+def _has_type(value: Any, field: Field) -> bool:
+    kinds: dict[str, type] = {"integer": int, "year": int, "number": float, "boolean": bool}
+    wanted = kinds.get(field.type, str)
+    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
 
 
 def _without_id(document: _RawDocument) -> Document:

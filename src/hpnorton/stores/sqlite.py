@@ -7,6 +7,7 @@ not by SQLite row by row.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -19,6 +20,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Key, first_difference
 
 _BUSY_SECONDS = 60.0
+_BUSY_STEP = 1.0
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 20_000
 _ROWS_A_STATEMENT = 100  # more gain nothing (measured)
@@ -51,7 +53,7 @@ class SqliteStore:
                 f"the folder of the database {path} cannot be made: {error.strerror}"
             ) from error
         with self._errors():
-            self._connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._connection = sqlite3.connect(path, timeout=_BUSY_STEP, isolation_level=None)
         try:
             with self._errors():
                 self._set_up(create)
@@ -221,7 +223,7 @@ class SqliteStore:
         (https://www.sqlite.org/lang_transaction.html).
         """
         with self._errors():
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield self._connection
             except BaseException:
@@ -230,6 +232,18 @@ class SqliteStore:
                     self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    def _begin(self) -> None:
+        """Waits for the lock, in steps after each of which Python can see Ctrl+C."""
+        deadline = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > deadline:
+                    raise
 
     def _column_types(self, table: str) -> dict[str, str]:
         """The declared type of each column; empty if there is no such table."""
@@ -249,6 +263,14 @@ class SqliteStore:
                 f"the table {name} in {self._path} has the key {', '.join(key) or '(none)'}, the "
                 f"file's is {', '.join(collection.key)}; {advice}"
             )
+        needed = self._connection.execute(
+            'SELECT name FROM pragma_table_info(?) WHERE "notnull" AND dflt_value IS NULL', (name,)
+        )
+        if lost := [column for (column,) in needed if column not in collection.columns]:
+            raise StoreError(
+                f"the table {name} in {self._path} cannot do without {', '.join(lost)}, which the "
+                f"file's description lacks; {advice}"
+            )
         for field in collection.fields:
             wanted = _column_type(field)
             if field.name not in columns:
@@ -257,7 +279,7 @@ class SqliteStore:
             elif columns[field.name].upper() != wanted:
                 raise StoreError(
                     f"the column {field.name} of the table {name} in {self._path} has the type "
-                    f"{columns[field.name]}, the data package says {wanted}; {advice}"
+                    f"{columns[field.name]}, the file's is {wanted}; {advice}"
                 )
 
     def _conflicts(
@@ -275,7 +297,12 @@ class SqliteStore:
         stored = {row[: len(key)]: row[len(key) :] for row in rows}
         conflicts = []
         for at in sorted(keys):
-            found = stored.get(keys[at], ())
+            found = stored.get(keys[at])
+            if found is None:
+                raise StoreError(
+                    f"the table {collection.name} in {self._path} has a rule of its own that keeps "
+                    f"out the record {', '.join(map(str, keys[at]))}; import into another database"
+                )
             if found != records[at]:
                 conflict = first_difference(columns, records[at], dict(zip(columns, found)), at)
                 conflicts += [conflict] if conflict else []
