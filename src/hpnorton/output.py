@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, TextIO
 
 from hpnorton.errors import HPNortonError
+from hpnorton.reports import printable
 
 _GAP = "  "
 _NARROWEST = 8
@@ -96,13 +97,7 @@ def _write_table(records: Sequence[Mapping[str, Any]], out: TextIO) -> None:
 
 
 def _cell(value: object) -> str:
-    """A value on one line, without characters that a terminal would obey."""
-    if value is None:
-        return ""
-    text = str(value)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "" if value is None else printable(str(value))
 
 
 def _width(text: str) -> int:

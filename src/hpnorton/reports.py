@@ -31,11 +31,18 @@ class RowFault:
         return f"{place}, {self.field}: {value}{self.message} [{self.code}]"
 
 
+def printable(text: str) -> str:
+    """A text on one line, without characters that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _shown(cell: str) -> str:
     """A cell as it can be printed: on one line, and not for ever."""
     # Bytes that are not UTF-8 show as \xNN.
     text = cell.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = printable(text)
     return f'"{text[:60]}{"..." if len(text) > 60 else ""}"'
 
 

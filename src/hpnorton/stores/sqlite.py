@@ -24,7 +24,6 @@ _BUSY_STEP = 1.0
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 20_000
 _ROWS_A_STATEMENT = 100  # more gain nothing (measured)
-_MAGIC = b"SQLite format 3\0"
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _BOOLEAN = "BOOLEAN"
 _COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": _BOOLEAN}
@@ -357,8 +356,8 @@ def _column_type(field: Field) -> str:
 def _sorted_positions(keys: Sequence[Key]) -> Sequence[int]:
     """The positions of the records in the order of their keys; equal ones stay as they are.
 
-    Neighbours in a table and its index are then written together: files in no order are imported a
-    fifth faster, and looking whether a file is in order costs next to nothing (measured).
+    Neighbours in a table and its index are then written together: files in no order are imported 5
+    to 20% faster (measured).
     """
     if sorted(keys) == keys:
         return range(len(keys))
