@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,25 @@ def test_many_writers_at_once_are_never_refused(sqlite_uri: str) -> None:
         inserted = sum(processes.map(_insert_many, [sqlite_uri] * 8, starts))
     with closing(open_store(sqlite_uri)) as store:
         assert inserted == store.count("customers") == 2500
+
+
+_BARRIERS: list[Barrier] = []
+
+
+def _keep_barrier(barrier: Barrier) -> None:
+    _BARRIERS.append(barrier)
+
+
+def _open_at_once(uri: str) -> None:
+    _BARRIERS[0].wait()
+    open_store(uri, create=True).close()
+
+
+def test_a_new_database_is_opened_by_several_at_once(tmp_path: Path) -> None:
+    """Whoever comes while another process makes the database waits, and is not refused."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        4, spawn, initializer=_keep_barrier, initargs=(spawn.Barrier(4, timeout=30),)
+    ) as processes:
+        for number in range(25):
+            list(processes.map(_open_at_once, [f"sqlite:///{tmp_path}/{number}.db"] * 4))

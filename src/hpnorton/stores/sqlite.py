@@ -20,7 +20,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Key, first_difference
 
 _BUSY_SECONDS = 60.0
-_BUSY_STEP = 1.0
+_BUSY_STEPS = (0.0005, 0.02)  # the first pause and the longest: a chunk is written in 0.02 s
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 20_000
 _ROWS_A_STATEMENT = 100  # more gain nothing (measured)
@@ -52,7 +52,7 @@ class SqliteStore:
                 f"the folder of the database {path} cannot be made: {error.strerror}"
             ) from error
         with self._errors():
-            self._connection = sqlite3.connect(path, timeout=_BUSY_STEP, isolation_level=None)
+            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             with self._errors():
                 self._set_up(create)
@@ -147,13 +147,13 @@ class SqliteStore:
         with self._errors():
             if not self._column_types(collection):
                 return 0
-            rows = self._connection.execute(f"SELECT count(*) FROM {_quote(collection)}")
+            rows = self._run(f"SELECT count(*) FROM {_quote(collection)}")
             return int(rows.fetchone()[0])
 
     def collections(self) -> list[str]:
         """The names of all tables, sorted."""
         with self._errors():
-            rows = self._connection.execute(
+            rows = self._run(
                 "SELECT name FROM sqlite_master "
                 "WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
             )
@@ -175,7 +175,7 @@ class SqliteStore:
             raise StoreAccessError(f"{self._path} cannot be removed: {error.strerror}") from error
 
     def _set_up(self, create: bool) -> None:
-        run = self._connection.execute
+        run = self._run
         run("PRAGMA synchronous = NORMAL")
         run(f"PRAGMA cache_size = {-_CACHE_KIB}")
         run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
@@ -222,7 +222,7 @@ class SqliteStore:
         (https://www.sqlite.org/lang_transaction.html).
         """
         with self._errors():
-            self._begin()
+            self._run("BEGIN IMMEDIATE")
             try:
                 yield self._connection
             except BaseException:
@@ -232,37 +232,41 @@ class SqliteStore:
                 raise
             self._connection.execute("COMMIT")
 
-    def _begin(self) -> None:
-        """Waits for the lock, in steps after each of which Python can see Ctrl+C."""
+    def _run(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Cursor:
+        """Runs a statement, and waits for the lock that it may need.
+
+        SQLite's own time-out would not do: it sleeps ever longer while the lock is free, hears no
+        Ctrl+C, and does not count for a change of the journal mode, which is refused at once.
+        """
         deadline = time.monotonic() + _BUSY_SECONDS
+        pause, longest = _BUSY_STEPS
         while True:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                return
+                return self._connection.execute(statement, parameters)
             except sqlite3.OperationalError as error:
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_busy or time.monotonic() > deadline:
                     raise
+            time.sleep(pause)
+            pause = min(2 * pause, longest)
 
     def _column_types(self, table: str) -> dict[str, str]:
         """The declared type of each column; empty if there is no such table."""
-        rows = self._connection.execute("SELECT name, type FROM pragma_table_info(?)", (table,))
+        rows = self._run("SELECT name, type FROM pragma_table_info(?)", (table,))
         return dict(rows.fetchall())
 
     def _adapt(self, collection: Collection, columns: dict[str, str]) -> None:
         """Adds to an existing table the columns it lacks; refuses one that does not fit."""
         name = collection.name
         advice = "import into another database, or drop this one with --drop-database"
-        rows = self._connection.execute(
-            "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (name,)
-        )
+        rows = self._run("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (name,))
         key = tuple(column for (column,) in rows)
         if key != collection.key:
             raise StoreError(
                 f"the table {name} in {self._path} has the key {', '.join(key) or '(none)'}, the "
                 f"file's is {', '.join(collection.key)}; {advice}"
             )
-        needed = self._connection.execute(
+        needed = self._run(
             'SELECT name FROM pragma_table_info(?) WHERE "notnull" AND dflt_value IS NULL', (name,)
         )
         if lost := [column for (column,) in needed if column not in collection.columns]:
@@ -322,7 +326,7 @@ class SqliteStore:
             )
         chosen = ", ".join(f"t.{_quote(name)}" for name in columns)
         # CROSS JOIN keeps SQLite from scanning the table: the keys lead, the index answers.
-        return self._connection.execute(
+        return self._run(
             f"SELECT {chosen} FROM json_each(?) AS wanted CROSS JOIN {_quote(table)} AS t ON {on}",
             (json.dumps(wanted, ensure_ascii=False),),
         )
@@ -332,7 +336,7 @@ class SqliteStore:
     ) -> Iterator[Document]:
         types = self._column_types(table)
         booleans = [name for name, declared in types.items() if declared.upper() == _BOOLEAN]
-        for row in self._connection.execute(statement, parameters):
+        for row in self._run(statement, parameters):
             document = dict(zip(types, row))
             for name in booleans:
                 if document[name] is not None:
