@@ -1,4 +1,4 @@
-"""Generates a rental store of any size: customers, products and rentals that belong together.
+"""Generates data sets of any size whose records belong together: a rental store, a social network.
 
 Every row follows from the seed and from its own number, and from nothing else. So a row can be
 made again wherever it is needed: a rental repeats its customer's address, and shuffled rows need
@@ -9,7 +9,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -24,24 +24,12 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(text.split(", "))
 
 
+HOME = Path(__file__).resolve().parent.parent
 PACKAGE_NAME = "datapackage.json"
-PACKAGE_TEMPLATE = Path(__file__).resolve().parent.parent / "data" / PACKAGE_NAME
 
+DEFAULT_SHAPE = "store"
 DEFAULT_SEED = 1
 MIN_ID_DIGITS = 6
-
-CUSTOMER_HEADER = (
-    "user_id",
-    "Name",
-    "Last_name",
-    "Home_address",
-    "Phone_number",
-    "Email_address",
-    "Status",
-    "Credit_limit",
-)
-PRODUCT_HEADER = ("product_id", "description", "product_type", "quantity_available")
-RENTAL_HEADER = ("user_id", "name", "address", "phone_number", "email", "product_id")
 
 # How an e-mail address spells the letters that it cannot hold.
 ASCII_SPELLING = str.maketrans(
@@ -79,6 +67,107 @@ LAST_NAMES = listed(
     "Peña, Quill, Reyes, Rossi, Santos, Schmidt, Singh, Smith, Tanaka, Underhill, Varga, Walsh, "
     "Wiśniewski, Yilmaz, Young, Zhang, 林"
 )
+MAIL_DOMAINS = ("example.com", "example.org")
+
+T = TypeVar("T")
+Row = Sequence[str | int]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to generate: how many rows, from which seed, in which order."""
+
+    rows: int
+    seed: int = DEFAULT_SEED
+    shuffled: bool = False
+
+    def id(self, letter: str, number: int) -> str:
+        """The id of record `number`, counted from 1; the letter tells what kind of record."""
+        # Wide enough for the last id: sorted as text, ids are sorted as numbers too.
+        digits = max(MIN_ID_DIGITS, len(str(self.rows)))
+        return f"{letter}{number:0{digits}}"
+
+    def numbers(self, count: int) -> Iterable[int]:
+        """The numbers from 1 to `count`, each of them once, in the order of a file's rows."""
+        if not self.shuffled:
+            return range(1, count + 1)
+        # Steps of about the golden ratio, which never land close to the steps before.
+        step = count * 618_034 // 1_000_000
+        while gcd(step, count) != 1:
+            step += 1
+        return ((self.seed + step * turn) % count + 1 for turn in range(count))
+
+
+@dataclass(frozen=True)
+class Table:
+    """What stands in one CSV file; its rows are made when they are asked for."""
+
+    header: Sequence[str]
+    rows: Iterable[Row]
+
+
+class Shape(NamedTuple):
+    """A kind of data set: one more is a template, a function and a line in SHAPES."""
+
+    amount: str  # what there are N of
+    template: Path
+    tables: Callable[[Request], dict[str, Table]]
+
+
+class Draws:
+    """The random choices for one row, the same ones on every machine.
+
+    They are the digits of one large number, in as many bases as there are choices: enough for
+    some twenty choices out of a hundred. `random.Random` could not start anew for each row as
+    fast.
+    """
+
+    def __init__(self, seed: int, kind: str, number: int) -> None:
+        digest = blake2b(f"{seed} {kind} {number}".encode(), digest_size=16).digest()
+        self._left = int.from_bytes(digest, "big")
+
+    def below(self, limit: int) -> int:
+        """A number from 0 to `limit` - 1."""
+        self._left, drawn = divmod(self._left, limit)
+        return drawn
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of `choices`."""
+        self._left, drawn = divmod(self._left, len(choices))
+        return choices[drawn]
+
+    def percent(self, share: int) -> bool:
+        """True in `share` of a hundred cases."""
+        self._left, drawn = divmod(self._left, 100)
+        return drawn < share
+
+
+def email_address(draws: Draws, name: str, last_name: str, number: int) -> str:
+    """The address of person `number`, which nobody else has."""
+    return f"{mailbox(name, last_name)}.{number}@{draws.pick(MAIL_DOMAINS)}"
+
+
+@cache
+def mailbox(name: str, last_name: str) -> str:
+    """A name as an e-mail address can hold it; there are only some two thousand of them."""
+    return f"{name}.{last_name}".translate(ASCII_SPELLING).lower()
+
+
+# The rental store.
+
+CUSTOMER_HEADER = (
+    "user_id",
+    "Name",
+    "Last_name",
+    "Home_address",
+    "Phone_number",
+    "Email_address",
+    "Status",
+    "Credit_limit",
+)
+PRODUCT_HEADER = ("product_id", "description", "product_type", "quantity_available")
+RENTAL_HEADER = ("user_id", "name", "address", "phone_number", "email", "product_id")
+
 STREETS = listed(
     "Bandstand Terrace, Bell Street, Bridge Road, Canal Street, Chapel Lane, Clocktower Lane, "
     "Elm Street, Ferry Road, Garden Terrace, Harbour View, Hill Street, Inkwell Row, "
@@ -86,7 +175,6 @@ STREETS = listed(
     "Orchard Road, Park Avenue, River Road, School Lane, Station Road, Teahouse Square"
 )
 AREA_CODES = ("206", "212", "303", "312", "415", "503", "617", "702")
-MAIL_DOMAINS = ("example.com", "example.org")
 STATUSES = ("Active",) * 9 + ("Inactive",)
 HIGHEST_CREDIT_LIMIT = 3000
 CREDIT_STEP = 50
@@ -122,39 +210,6 @@ RENTALS_OF_FIVE = (
 )
 MOST_RENTALS = 4
 
-T = TypeVar("T")
-Row = Sequence[str | int]
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What to generate: how many rows in each file, from which seed, in which order."""
-
-    rows: int
-    seed: int = DEFAULT_SEED
-    shuffled: bool = False
-
-    def user_id(self, number: int) -> str:
-        """The id of customer `number`, counted from 1."""
-        return f"C{number:0{self._id_digits}}"
-
-    def product_id(self, number: int) -> str:
-        """The id of product `number`, counted from 1."""
-        return f"P{number:0{self._id_digits}}"
-
-    @property
-    def _id_digits(self) -> int:
-        # Wide enough for the last id: sorted as text, ids are sorted as numbers too.
-        return max(MIN_ID_DIGITS, len(str(self.rows)))
-
-
-@dataclass(frozen=True)
-class Table:
-    """What stands in one CSV file."""
-
-    header: Sequence[str]
-    rows: Iterable[Row]
-
 
 class Customer(NamedTuple):
     """A row of customers.csv, in the order of its columns."""
@@ -169,87 +224,48 @@ class Customer(NamedTuple):
     credit_limit: int
 
 
-class Draws:
-    """The random choices for one row, the same ones on every machine.
-
-    They are the digits of one large number, in as many bases as there are choices: enough for
-    some twenty choices out of a hundred. `random.Random` could not start anew for each row as
-    fast.
-    """
-
-    def __init__(self, seed: int, kind: str, number: int) -> None:
-        digest = blake2b(f"{seed} {kind} {number}".encode(), digest_size=16).digest()
-        self._left = int.from_bytes(digest, "big")
-
-    def below(self, limit: int) -> int:
-        """A number from 0 to `limit` - 1."""
-        self._left, drawn = divmod(self._left, limit)
-        return drawn
-
-    def pick(self, choices: Sequence[T]) -> T:
-        """One of `choices`."""
-        self._left, drawn = divmod(self._left, len(choices))
-        return choices[drawn]
-
-    def percent(self, share: int) -> bool:
-        """True in `share` of a hundred cases."""
-        self._left, drawn = divmod(self._left, 100)
-        return drawn < share
-
-
-def tables(shape: Shape) -> dict[str, Table]:
-    """Every CSV file by its name; rows are made when they are asked for."""
+def store_tables(request: Request) -> dict[str, Table]:
+    """The store's files by their names: `request.rows` rows in each."""
     return {
-        "customers.csv": Table(CUSTOMER_HEADER, customers(shape)),
-        "product.csv": Table(PRODUCT_HEADER, products(shape)),
-        "rental.csv": Table(RENTAL_HEADER, rentals(shape)),
+        "customers.csv": Table(CUSTOMER_HEADER, customers(request)),
+        "product.csv": Table(PRODUCT_HEADER, products(request)),
+        "rental.csv": Table(RENTAL_HEADER, rentals(request)),
     }
 
 
-def customers(shape: Shape) -> Iterator[Row]:
+def customers(request: Request) -> Iterator[Row]:
     """The rows of customers.csv."""
-    return (customer(shape, number) for number in numbers(shape))
+    return (customer(request, number) for number in request.numbers(request.rows))
 
 
-def products(shape: Shape) -> Iterator[Row]:
+def products(request: Request) -> Iterator[Row]:
     """The rows of product.csv."""
-    return (product(shape, number) for number in numbers(shape))
+    return (product(request, number) for number in request.numbers(request.rows))
 
 
-def rentals(shape: Shape) -> Iterator[Row]:
+def rentals(request: Request) -> Iterator[Row]:
     """The rows of rental.csv, sorted by customer and product in any case."""
-    for number, count in enumerate(rental_counts(shape), start=1):
+    for number, count in enumerate(rental_counts(request), start=1):
         if count:
-            who = customer(shape, number)
+            who = customer(request, number)
             name = f"{who.name} {who.last_name}"
             contact = (who.user_id, name, who.home_address, who.phone_number, who.email_address)
-            for product_number in rented_products(shape, number, count):
-                yield *contact, shape.product_id(product_number)
+            for product_number in rented_products(request, number, count):
+                yield *contact, request.id("P", product_number)
 
 
-def numbers(shape: Shape) -> Iterable[int]:
-    """The numbers from 1 to `shape.rows`, each of them once, in the order of the file's rows."""
-    if not shape.shuffled:
-        return range(1, shape.rows + 1)
-    # Steps of about the golden ratio, which never land close to the steps before.
-    step = shape.rows * 618_034 // 1_000_000
-    while gcd(step, shape.rows) != 1:
-        step += 1
-    return ((shape.seed + step * turn) % shape.rows + 1 for turn in range(shape.rows))
-
-
-def customer(shape: Shape, number: int) -> Customer:
+def customer(request: Request, number: int) -> Customer:
     """Customer `number`, counted from 1."""
-    draws = Draws(shape.seed, "customer", number)
+    draws = Draws(request.seed, "customer", number)
     name = draws.pick(FIRST_NAMES)
     last_name = draws.pick(LAST_NAMES)
     return Customer(
-        user_id=shape.user_id(number),
+        user_id=request.id("C", number),
         name=name,
         last_name=last_name,
         home_address=home_address(draws),
         phone_number=f"{draws.pick(AREA_CODES)}-555-01{draws.below(100):02}",
-        email_address=f"{mailbox(name, last_name)}.{number}@{draws.pick(MAIL_DOMAINS)}",
+        email_address=email_address(draws, name, last_name, number),
         status=draws.pick(STATUSES),
         credit_limit=draws.below(HIGHEST_CREDIT_LIMIT // CREDIT_STEP + 1) * CREDIT_STEP,
     )
@@ -261,39 +277,120 @@ def home_address(draws: Draws) -> str:
     return f"{street}, Apt {1 + draws.below(40)}" if draws.percent(10) else street
 
 
-@cache
-def mailbox(name: str, last_name: str) -> str:
-    """A name as an e-mail address can hold it; there are only some two thousand of them."""
-    return f"{name}.{last_name}".translate(ASCII_SPELLING).lower()
-
-
-def product(shape: Shape, number: int) -> Row:
+def product(request: Request, number: int) -> Row:
     """Product `number`, counted from 1: a row of product.csv."""
-    draws = Draws(shape.seed, "product", number)
+    draws = Draws(request.seed, "product", number)
     thing, product_type = draws.pick(THINGS)
     description = f"{draws.pick(MATERIALS)} {thing}"
     # One in ten has an inch mark, which CSV doubles within quotes.
     if draws.percent(10):
         description += f' {12 + draws.below(60)}" wide'
     quantity = 0 if draws.percent(8) else 1 + draws.below(HIGHEST_QUANTITY)
-    return shape.product_id(number), description, product_type, quantity
+    return request.id("P", number), description, product_type, quantity
 
 
-def rental_counts(shape: Shape) -> Iterator[int]:
-    """How many rentals each customer has, from the first to the last: `shape.rows` in all."""
-    groups, others = divmod(shape.rows, len(RENTALS_OF_FIVE[0]))
+def rental_counts(request: Request) -> Iterator[int]:
+    """How many rentals each customer has, from the first to the last: `request.rows` in all."""
+    groups, others = divmod(request.rows, len(RENTALS_OF_FIVE[0]))
     for group in range(groups):
-        yield from Draws(shape.seed, "rental counts", group).pick(RENTALS_OF_FIVE)
+        yield from Draws(request.seed, "rental counts", group).pick(RENTALS_OF_FIVE)
     yield from repeat(1, others)
 
 
-def rented_products(shape: Shape, customer_number: int, count: int) -> list[int]:
+def rented_products(request: Request, customer_number: int, count: int) -> list[int]:
     """The numbers of `count` different products that a customer rents, sorted."""
-    draws = Draws(shape.seed, "rental", customer_number)
-    first = draws.below(shape.rows)
+    draws = Draws(request.seed, "rental", customer_number)
+    first = draws.below(request.rows)
     # MOST_RENTALS such steps go round all the products once at most: no product comes twice.
-    step = 1 + draws.below(max(1, shape.rows // MOST_RENTALS))
-    return sorted((first + step * turn) % shape.rows + 1 for turn in range(count))
+    step = 1 + draws.below(max(1, request.rows // MOST_RENTALS))
+    return sorted((first + step * turn) % request.rows + 1 for turn in range(count))
+
+
+# The social network.
+
+ACCOUNT_HEADER = ("USER_ID", "EMAIL", "NAME", "LASTNAME")
+UPDATE_HEADER = ("STATUS_ID", "USER_ID", "STATUS_TEXT")
+UPDATES_PER_ACCOUNT = 100
+
+DOINGS = listed(
+    "Counting clouds, Dreaming of jalapeños, Drinking far too much coffee, Eating crème brûlée, "
+    "Feeding the ducks, Learning to juggle, Listening to Björk, Looking for my keys, "
+    "Practising the ukulele, Reading a thick novel, Sketching strangers, "
+    "Trying to say smörgåsbord, Waiting for the rain to stop, Writing postcards"
+)
+PLACES = listed(
+    "at my sister's, at the Café Zoë, at the library, by the sea, in a long queue, in Kraków, "
+    "in São Paulo, in the garden, in Zürich, in 東京, on the night train to Malmö, on the roof, "
+    "under a big umbrella, with the neighbours"
+)
+REMARKS = listed(
+    "as every Monday, best of all days, déjà vu, highly recommended, it was worth it, "
+    "never again, no regrets, what a day, wish you were here"
+)
+ENDINGS = (".", ".", "!", " …", " 🙂")
+TAGS = listed("#caturday, #été, #foodie, #mañana, #nofilter, #smalljoys, #throwback, #wanderlust")
+
+
+def social_tables(request: Request) -> dict[str, Table]:
+    """The social network's files by their names: `request.rows` is how many updates there are."""
+    return {
+        "accounts.csv": Table(ACCOUNT_HEADER, accounts(request)),
+        "status_updates.csv": Table(UPDATE_HEADER, status_updates(request)),
+    }
+
+
+def accounts(request: Request) -> Iterator[Row]:
+    """The rows of accounts.csv."""
+    return (account(request, number) for number in request.numbers(account_count(request)))
+
+
+def status_updates(request: Request) -> Iterator[Row]:
+    """The rows of status_updates.csv."""
+    return (status_update(request, number) for number in request.numbers(request.rows))
+
+
+def account_count(request: Request) -> int:
+    """How many accounts there are."""
+    return max(1, request.rows // UPDATES_PER_ACCOUNT)
+
+
+def account(request: Request, number: int) -> Row:
+    """Account `number`, counted from 1: a row of accounts.csv."""
+    draws = Draws(request.seed, "account", number)
+    name = draws.pick(FIRST_NAMES)
+    last_name = draws.pick(LAST_NAMES)
+    email = email_address(draws, name, last_name, number)
+    return request.id("U", number), email, name, last_name
+
+
+def status_update(request: Request, number: int) -> Row:
+    """Status update `number`, counted from 1, by anybody: a row of status_updates.csv."""
+    draws = Draws(request.seed, "status update", number)
+    author = 1 + draws.below(account_count(request))
+    return request.id("S", number), request.id("U", author), status_text(draws)
+
+
+def status_text(draws: Draws) -> str:
+    """What somebody does; one in four has a comma, one in ten quotes, one in twenty a newline."""
+    text = f"{draws.pick(DOINGS)} {draws.pick(PLACES)}"
+    if draws.percent(25):
+        text += f", {draws.pick(REMARKS)}"
+    text += draws.pick(ENDINGS)
+    if draws.percent(10):
+        text += f' {draws.pick(FIRST_NAMES)} says "{draws.pick(REMARKS)}".'
+    if draws.percent(5):
+        text += f"\n{draws.pick(TAGS)}"
+    return text
+
+
+SHAPES = {
+    "store": Shape("rows for each file", HOME / "data" / PACKAGE_NAME, store_tables),
+    "social": Shape(
+        "status updates and an account per hundred",
+        HOME / "examples" / "social" / PACKAGE_NAME,
+        social_tables,
+    ),
+}
 
 
 def write_table(path: Path, table: Table) -> None:
@@ -304,25 +401,25 @@ def write_table(path: Path, table: Table) -> None:
         writer.writerows(table.rows)
 
 
-def package_beside_its_files() -> dict[str, Any]:
-    """The project's data package, with its CSV files in the same folder as itself."""
-    package: dict[str, Any] = json.loads(PACKAGE_TEMPLATE.read_text(encoding="utf-8"))
+def package_beside_its_files(template: Path) -> dict[str, Any]:
+    """The template's data package, with its CSV files in the same folder as itself."""
+    package: dict[str, Any] = json.loads(template.read_text(encoding="utf-8"))
     for resource in package["resources"]:
         resource["path"] = Path(resource["path"]).name
     return package
 
 
-def write_package(path: Path) -> None:
+def write_package(path: Path, template: Path) -> None:
     """Writes the datapackage.json that describes the files beside it."""
-    text = json.dumps(package_beside_its_files(), indent=2, ensure_ascii=False)
+    text = json.dumps(package_beside_its_files(template), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def generate(shape: Shape, out: Path) -> None:
+def generate(shape: Shape, request: Request, out: Path) -> None:
     """Writes all the files into the folder `out`, which is made if need be."""
     out.mkdir(parents=True, exist_ok=True)
-    write_package(out / PACKAGE_NAME)
-    for name, table in tables(shape).items():
+    write_package(out / PACKAGE_NAME, shape.template)
+    for name, table in shape.tables(request).items():
         write_table(out / name, table)
 
 
@@ -347,13 +444,16 @@ def row_count(text: str) -> int:
 def command_line() -> Parser:
     """What the script can be asked for."""
     parser = Parser(
-        description="Generates customers.csv, product.csv and rental.csv with N rows each, and "
-        "the datapackage.json that describes them. The same arguments give the same bytes on "
-        "every machine.",
+        description="Generates CSV files whose records belong together, and the datapackage.json "
+        "that describes them. The same arguments give the same bytes on every machine.",
         epilog="Example: python scripts/generate.py --rows 1000000 --out /tmp/million",
     )
     parser.add_argument(
-        "--rows", type=row_count, required=True, metavar="N", help="rows in each file, 1 or more"
+        "--shape", choices=SHAPES, default=DEFAULT_SHAPE, help="the data set (default: %(default)s)"
+    )
+    amounts = "; ".join(f"{name}: N {shape.amount}" for name, shape in SHAPES.items())
+    parser.add_argument(
+        "--rows", type=row_count, required=True, metavar="N", help=f"1 or more ({amounts})"
     )
     parser.add_argument(
         "--out",
@@ -373,8 +473,8 @@ def command_line() -> Parser:
     parser.add_argument(
         "--shuffled",
         action="store_true",
-        help="the same rows, but customers and products in an order that looks random instead of "
-        "sorted by their ids; rentals stay sorted",
+        help="the same rows, but in an order that looks random instead of sorted by their ids; "
+        "only rentals stay sorted",
     )
     return parser
 
@@ -382,14 +482,15 @@ def command_line() -> Parser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the command line asks for, and returns the exit status."""
     options = command_line().parse_args(arguments)
-    shape = Shape(rows=options.rows, seed=options.seed, shuffled=options.shuffled)
+    shape = SHAPES[options.shape]
+    request = Request(rows=options.rows, seed=options.seed, shuffled=options.shuffled)
     try:
-        generate(shape, options.out)
+        generate(shape, request, options.out)
     except OSError as error:
         where = error.filename or options.out
         print(f"Error: {where}: {error.strerror or error}.", file=sys.stderr)
         return 1
-    print(f"Generated {shape.rows:,} rows for each file in {options.out}.")
+    print(f"Generated {request.rows:,} {shape.amount} in {options.out}.")
     return 0
 
 

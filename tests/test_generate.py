@@ -10,15 +10,20 @@ from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from frictionless import Package
+
+from tests.conftest import CommandLine
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "scripts" / "generate.py"
 DATA = PROJECT / "data"
 CSV_NAMES = ["customers.csv", "product.csv", "rental.csv"]
 FILE_NAMES = [*CSV_NAMES, "datapackage.json"]
+SOCIAL = ["--shape", "social"]
+ORDERS = [[], ["--shuffled"], ["--seed", "-3", "--shuffled"]]
 
 
 def load_script() -> ModuleType:
@@ -57,26 +62,45 @@ def column(folder: Path, name: str, field: str) -> list[str]:
     return [row[field] for row in read(folder / name)]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    """The bytes of each file by its name."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 @pytest.fixture(name="thousand", scope="module")
 def fixture_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a thousand rows in each file."""
     return run_main(tmp_path_factory.mktemp("thousand"), 1000)
 
 
+@pytest.fixture(name="social", scope="module")
+def fixture_social(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a thousand status updates and their accounts."""
+    return run_main(tmp_path_factory.mktemp("social"), 1000, *SOCIAL)
+
+
 def test_same_arguments_give_the_same_bytes(thousand: Path, tmp_path: Path) -> None:
     """Two runs with the same arguments write files that are equal byte for byte."""
     again = run_main(tmp_path, 1000)
-    for name in FILE_NAMES:
-        assert (again / name).read_bytes() == (thousand / name).read_bytes()
+    assert sorted(contents(again)) == sorted(FILE_NAMES)
+    assert contents(again) == contents(thousand)
 
 
-def test_bytes_do_not_depend_on_the_process(thousand: Path, tmp_path: Path) -> None:
+def test_the_store_is_the_default_shape(thousand: Path, tmp_path: Path) -> None:
+    """Without --shape the script makes what --shape store makes."""
+    assert contents(run_main(tmp_path, 1000, "--shape", "store")) == contents(thousand)
+
+
+@pytest.mark.parametrize("shape", generate.SHAPES)
+def test_bytes_do_not_depend_on_the_process(tmp_path: Path, shape: str) -> None:
     """A process with another hash seed and another locale writes the same bytes."""
+    ours = run_main(tmp_path / "ours", 1000, "--shape", shape)
+    theirs = tmp_path / "theirs"
     environment = os.environ | {"PYTHONHASHSEED": "7", "LC_ALL": "C", "PYTHONUTF8": "0"}
-    command = [sys.executable, str(SCRIPT), "--rows", "1000", "--out", str(tmp_path)]
+    options = ["--rows", "1000", "--out", str(theirs), "--shape", shape]
+    command = [sys.executable, str(SCRIPT), *options]
     subprocess.run(command, env=environment, check=True, capture_output=True)
-    for name in FILE_NAMES:
-        assert (tmp_path / name).read_bytes() == (thousand / name).read_bytes()
+    assert contents(theirs) == contents(ours)
 
 
 def test_another_seed_gives_other_data(thousand: Path, tmp_path: Path) -> None:
@@ -90,13 +114,10 @@ def test_another_seed_gives_other_data(thousand: Path, tmp_path: Path) -> None:
 
 def test_production_is_what_the_script_makes(tmp_path: Path) -> None:
     """data/production holds 10,000 rows from the default seed, and nothing else."""
-    made = run_main(tmp_path, 10_000)
-    assert sorted(path.name for path in (DATA / "production").iterdir()) == sorted(FILE_NAMES)
-    for name in FILE_NAMES:
-        assert (DATA / "production" / name).read_bytes() == (made / name).read_bytes()
+    assert contents(DATA / "production") == contents(run_main(tmp_path, 10_000))
 
 
-@pytest.mark.parametrize("options", [[], ["--shuffled"], ["--seed", "-3", "--shuffled"]])
+@pytest.mark.parametrize("options", ORDERS)
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 100, 1000])
 def test_rentals_belong_to_their_customers(tmp_path: Path, rows: int, options: list[str]) -> None:
     """Every file has N rows; no rental comes twice, and each repeats a customer that exists."""
@@ -152,8 +173,8 @@ def test_ids_sort_as_text(thousand: Path) -> None:
     ids = column(thousand, "customers.csv", "user_id")
     assert ids == sorted(ids)
     assert (ids[0], ids[-1]) == ("C000001", "C001000")
-    assert generate.Shape(rows=999_999).product_id(1) == "P000001"
-    assert generate.Shape(rows=1_000_000).product_id(1) == "P0000001"
+    assert generate.Request(rows=999_999).id("P", 1) == "P000001"
+    assert generate.Request(rows=1_000_000).id("P", 1) == "P0000001"
 
 
 def test_rows_resemble_a_store(thousand: Path) -> None:
@@ -184,29 +205,117 @@ def test_every_name_can_be_an_email_address() -> None:
         assert generate.mailbox(name, name).isascii(), name
 
 
-def test_lines_end_with_newlines(thousand: Path) -> None:
+@pytest.mark.parametrize("options", ORDERS)
+@pytest.mark.parametrize(
+    ("rows", "accounts"), [(1, 1), (2, 1), (99, 1), (100, 1), (199, 1), (200, 2), (1000, 10)]
+)
+def test_status_updates_belong_to_accounts(
+    tmp_path: Path, rows: int, accounts: int, options: list[str]
+) -> None:
+    """There are N updates by N/100 accounts, at least one; ids are unique, and users known."""
+    folder = run_main(tmp_path, rows, *SOCIAL, *options)
+    users = column(folder, "accounts.csv", "USER_ID")
+    updates = column(folder, "status_updates.csv", "STATUS_ID")
+    assert (len(users), len(updates)) == (accounts, rows)
+    assert (len(set(users)), len(set(updates))) == (accounts, rows)
+    assert set(column(folder, "status_updates.csv", "USER_ID")) <= set(users)
+
+
+def test_everybody_writes_status_updates(social: Path) -> None:
+    """In the order of their ids, updates are by anybody; among a thousand, everybody has some."""
+    updates = column(social, "status_updates.csv", "STATUS_ID")
+    users = column(social, "accounts.csv", "USER_ID")
+    assert (updates, users) == (sorted(updates), sorted(users))
+    assert (updates[0], updates[-1], users[-1]) == ("S000001", "S001000", "U000010")
+
+    authors = Counter(column(social, "status_updates.csv", "USER_ID"))
+    assert sorted(authors) == users
+    assert all(50 < count < 150 for count in authors.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("accounts", "USER_ID"), ("status_updates", "STATUS_ID")]
+)
+def test_order_and_seed_of_a_social_network(
+    social: Path, tmp_path: Path, name: str, field: str
+) -> None:
+    """--shuffled changes the order of both files alone, --seed everything but the ids."""
+    rows = read(social / f"{name}.csv")
+    shuffled = read(run_main(tmp_path, 1000, *SOCIAL, "--shuffled") / f"{name}.csv")
+    assert shuffled != rows
+    assert sorted(map(str, shuffled)) == sorted(map(str, rows))
+
+    seeded = read(run_main(tmp_path, 1000, *SOCIAL, "--seed", "2") / f"{name}.csv")
+    assert seeded != rows
+    assert [row[field] for row in seeded] == [row[field] for row in rows]
+
+
+def test_status_texts_resemble_what_people_write(social: Path) -> None:
+    """They are short; commas, quotes, newlines and letters beyond ASCII have their shares."""
+    texts = column(social, "status_updates.csv", "STATUS_TEXT")
+    assert all(10 < len(text) < 150 for text in texts)
+    assert 200 < sum("," in text for text in texts) < 300
+    assert 50 < sum('"' in text for text in texts) < 150
+    assert 25 < sum("\n" in text for text in texts) < 75
+    assert any(letter.isalpha() and not letter.isascii() for text in texts for letter in text)
+
+
+def test_accounts_cannot_be_reached(social: Path) -> None:
+    """Each account has a name, and an e-mail address of its own in an example domain."""
+    accounts = read(social / "accounts.csv")
+    assert all(row["NAME"] and row["LASTNAME"] for row in accounts)
+    assert len({row["EMAIL"] for row in accounts}) == len(accounts)
+    for row in accounts:
+        assert row["EMAIL"].isascii() and " " not in row["EMAIL"]
+        assert row["EMAIL"].endswith(("@example.com", "@example.org"))
+
+
+def test_a_social_network_is_imported_without_code(
+    hpnorton: CommandLine, uri: str, tmp_path: Path
+) -> None:
+    """Users go in before their updates, whatever the files' order; unknown users are refused."""
+    folder = run_main(tmp_path / "social", 1000, *SOCIAL)
+    updates = folder / "status_updates.csv"
+    done = hpnorton("--linear", updates, folder / "accounts.csv", uri=uri)
+    inserted = {name: each["inserted"] for report in done.data for name, each in report.items()}
+    assert (done.status, inserted) == (0, {"status_updates": 1000, "accounts": 10})
+
+    text = "STATUS_ID,USER_ID,STATUS_TEXT\nS1,U000001,Here\nS2,U9,Gone\n"
+    updates.write_text(text, encoding="utf-8")
+    done = hpnorton("--linear", updates, "--quiet", uri=uri)
+    assert (done.status, done.err.count("[foreign-key]")) == (3, 1)
+    assert 'row 3, USER_ID: "U9" is not in accounts' in done.err
+
+
+@pytest.mark.parametrize("folder", ["thousand", "social"])
+def test_lines_end_with_newlines(request: pytest.FixtureRequest, folder: str) -> None:
     """Generated files have \\n at the end of each line, and no \\r at all."""
-    for name in FILE_NAMES:
-        text = (thousand / name).read_bytes()
-        assert text.endswith(b"\n") and b"\r" not in text
+    for content in contents(request.getfixturevalue(folder)).values():
+        assert content.endswith(b"\n") and b"\r" not in content
 
 
-def test_headers_are_the_fields_of_the_data_package() -> None:
-    """The columns of each file are the fields that data/datapackage.json gives it."""
-    package = json.loads((DATA / "datapackage.json").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("shape", generate.SHAPES.values(), ids=generate.SHAPES)
+def test_headers_are_the_fields_of_the_data_package(shape: Any) -> None:
+    """The columns of each file are the fields that the shape's data package gives it."""
+    package = json.loads(shape.template.read_text(encoding="utf-8"))
     fields = {
         Path(resource["path"]).name: [field["name"] for field in resource["schema"]["fields"]]
         for resource in package["resources"]
     }
-    tables = generate.tables(generate.Shape(rows=1))
+    tables = shape.tables(generate.Request(rows=1))
     assert {name: list(table.header) for name, table in tables.items()} == fields
 
 
-def test_the_folder_describes_itself(thousand: Path) -> None:
+@pytest.mark.parametrize(
+    ("folder", "template"), [("thousand", "data"), ("social", "examples/social")]
+)
+def test_the_folder_describes_itself(
+    request: pytest.FixtureRequest, folder: str, template: str
+) -> None:
     """The generated package differs from the project's in nothing but where the files are."""
-    template = (DATA / "datapackage.json").read_text(encoding="utf-8")
-    generated = (thousand / "datapackage.json").read_text(encoding="utf-8")
-    assert json.loads(generated) == json.loads(template.replace('"test/', '"'))
+    committed = (PROJECT / template / "datapackage.json").read_text(encoding="utf-8")
+    generated = contents(request.getfixturevalue(folder))["datapackage.json"]
+    assert json.loads(generated) == json.loads(committed.replace('"test/', '"'))
 
 
 def test_out_is_made_and_its_files_replaced(tmp_path: Path) -> None:
@@ -216,18 +325,22 @@ def test_out_is_made_and_its_files_replaced(tmp_path: Path) -> None:
     assert column(out, "customers.csv", "user_id") == ["C000001", "C000002"]
 
 
-def test_a_run_says_what_it_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "made"),
+    [([], "rows for each file"), (SOCIAL, "status updates and an account per hundred")],
+)
+def test_a_run_says_what_it_made(tmp_path: Path, options: list[str], made: str) -> None:
     """The script ends with status 0 and one line on stdout."""
-    run = run_script("--rows", "2000", "--out", str(tmp_path))
+    run = run_script("--rows", "2000", "--out", str(tmp_path), *options)
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout == f"Generated 2,000 rows for each file in {tmp_path}.\n"
+    assert run.stdout == f"Generated 2,000 {made} in {tmp_path}.\n"
 
 
 def test_help_names_every_option() -> None:
     """--help explains each option and ends with status 0."""
     run = run_script("--help")
     assert run.returncode == 0
-    for option in ["--rows N", "--out DIR", "--seed S", "--shuffled"]:
+    for option in ["--shape {store,social}", "--rows N", "--out DIR", "--seed S", "--shuffled"]:
         assert option in run.stdout
 
 
@@ -238,6 +351,7 @@ def test_help_names_every_option() -> None:
         (["--rows", "-5", "--out", "x"], "expected a whole number from 1 up, not '-5'"),
         (["--rows", "many", "--out", "x"], "expected a whole number from 1 up, not 'many'"),
         (["--rows", "1", "--out", "x", "--seed", "y"], "--seed"),
+        (["--rows", "1", "--out", "x", "--shape", "round"], "--shape"),
         (["--rows", "1"], "--out"),
         (["--out", "x"], "--rows"),
     ],
@@ -265,6 +379,15 @@ def test_data_sets_are_valid(path: str) -> None:
     report = Package(str(DATA / path)).validate()
     assert report.valid, report.to_summary()
     assert [task.name for task in report.tasks] == ["customers", "product", "rental"]
+
+
+@pytest.mark.parametrize("options", ORDERS)
+def test_generated_social_networks_are_valid(tmp_path: Path, options: list[str]) -> None:
+    """Frictionless finds no fault with them, their keys and references included."""
+    folder = run_main(tmp_path, 1000, *SOCIAL, *options)
+    report = Package(str(folder / "datapackage.json")).validate()
+    assert report.valid, report.to_summary()
+    assert [task.name for task in report.tasks] == ["accounts", "status_updates"]
 
 
 def test_the_test_data_have_quirks() -> None:
