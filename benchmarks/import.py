@@ -1,37 +1,36 @@
 """Imports customers into SQLite with HPNorton and with two other tools, and compares the speed."""
 
 import argparse
-import sqlite3
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from measure import (
-    HOME,
-    BenchmarkError,
     Contender,
     Run,
     alternate,
     exit_status,
-    hpnorton,
     machine,
     markdown_table,
-    measure,
     peak_memory,
     spread,
     tool,
 )
+from shell import (
+    COLLECTION,
+    KEY,
+    SHELL,
+    Target,
+    generate,
+    hpnorton_import,
+    positive,
+    schema,
+    shell_import,
+)
 
-COLLECTION = "customers"
-KEY = "user_id"
-SHELL = "sqlite3 .import"
 # It takes some ten times as long as the others.
 SQLITE_UTILS_ROUNDS = 2
-SIDE_FILES = ("", "-wal", "-shm", "-journal")
 HEADER = (
     "tool",
     "rounds",
@@ -42,70 +41,15 @@ HEADER = (
 )
 
 
-@dataclass(frozen=True)
-class Target:
-    """The database that every contender fills, each anew; `rows` is what it has to hold then."""
-
-    path: Path
-    schema: Sequence[str]
-    rows: int
-
-    def remove(self) -> None:
-        """Removes the database."""
-        for suffix in SIDE_FILES:
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-
-    def prepare(self) -> None:
-        """Makes the database with HPNorton's schema and journal, and no rows."""
-        self.remove()
-        with closing(sqlite3.connect(self.path)) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            for statement in self.schema:
-                connection.execute(statement)
-
-    def check(self) -> None:
-        """Raises BenchmarkError unless all rows are there, with a credit limit each."""
-        with closing(sqlite3.connect(self.path)) as connection:
-            found = connection.execute(
-                f"SELECT count(DISTINCT {KEY}), count(Credit_limit) FROM {COLLECTION}"
-            ).fetchone()
-        if found != (self.rows, self.rows):
-            raise BenchmarkError(f"{found} keys and credit limits were imported, not {self.rows}")
-
-
-def generate(folder: Path, rows: int, *options: str) -> Path:
-    """The customers.csv of a generated store."""
-    script = HOME / "scripts" / "generate.py"
-    command = [sys.executable, str(script), "--rows", str(rows), "--out", str(folder), *options]
-    if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
-        raise BenchmarkError("the rows could not be generated")
-    return folder / f"{COLLECTION}.csv"
-
-
-def hpnorton_import(path: Path, flag: str, file: Path) -> list[str]:
-    """The command that imports a file with HPNorton."""
-    return hpnorton("--quiet", "--uri", f"sqlite:///{path}", flag, str(file))
-
-
-def schema(folder: Path) -> list[str]:
-    """The statements that make what HPNorton makes for customers."""
-    path = folder / "schema.db"
-    measure(hpnorton_import(path, "--linear", generate(folder / "schema", 1)))
-    with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
-        return [statement for (statement,) in rows]
-
-
 def contenders(target: Target, file: Path, rounds: int) -> list[Contender]:
     """Who imports the file."""
-    shell = tool("sqlite3", "for example: apt install sqlite3, or brew install sqlite")
     utils = tool("sqlite-utils", "for example: pip install sqlite-utils")
     database = str(target.path)
     arguments = [database, COLLECTION, str(file), "--csv", "--pk", KEY, "--silent"]
     ours = [
         Contender(
             f"HPNorton {flag}",
-            hpnorton_import(target.path, flag, file),
+            hpnorton_import(f"sqlite:///{target.path}", file, flag),
             rounds,
             before=target.remove,
             after=target.check,
@@ -114,13 +58,7 @@ def contenders(target: Target, file: Path, rounds: int) -> list[Contender]:
     ]
     return [
         *ours,
-        Contender(
-            SHELL,
-            [shell, database, f'.import --csv --skip 1 "{file}" {COLLECTION}'],
-            rounds,
-            before=target.prepare,
-            after=target.check,
-        ),
+        shell_import(target, file, rounds),
         Contender(
             "sqlite-utils insert",
             [utils, "insert", *arguments],
@@ -160,14 +98,6 @@ def benchmark(rows: int, rounds: int, is_shuffled: bool) -> None:
     print(markdown_table(HEADER, table_rows(runs, rows)), about, sep="\n\n")
     if rounds > SQLITE_UTILS_ROUNDS:
         print(f"\nsqlite-utils is slow: it ran in the first {SQLITE_UTILS_ROUNDS} rounds only.")
-
-
-def positive(text: str) -> int:
-    """The value of --rows and --rounds."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
 
 
 def main() -> int:
