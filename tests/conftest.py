@@ -32,26 +32,54 @@ def silent_log() -> None:
     start_log(None)
 
 
+@dataclass
+class NxServer:
+    """An nx-27017 server of our own, which keeps its port and its data when it is restarted."""
+
+    folder: Path
+    port: int
+    process: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def uri(self) -> str:
+        """Where it listens."""
+        return f"mongodb://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Starts it, and waits until it listens."""
+        files = {"--db": "nx.db", "--log-file": "nx.log", "--pid-file": "nx.pid"}
+        options = [text for flag, name in files.items() for text in (flag, str(self.folder / name))]
+        command = [str(Path(sys.executable).parent / NX), "-p", str(self.port), *options]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+        with (self.folder / "output").open("wb") as output:
+            # pylint: disable-next=consider-using-with # stop() ends it
+            self.process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        _wait_for_port(self.port, self.process)
+
+    def stop(self) -> None:
+        """Kills it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def free_port() -> int:
+    """A port on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @pytest.fixture(scope="session")
 def nx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of an nx-27017 server of our own."""
-    folder = tmp_path_factory.mktemp("nx")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    files = {"--db": "nx.db", "--log-file": "nx.log", "--pid-file": "nx.pid"}
-    options = [text for flag, name in files.items() for text in (flag, str(folder / name))]
-    command = [str(Path(sys.executable).parent / NX), "-p", str(port), *options]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
-    with (
-        (folder / "output").open("wb") as output,
-        subprocess.Popen(command, env=environment, stdout=output, stderr=output) as server,
-    ):
-        try:
-            _wait_for_port(port, server)
-            yield f"mongodb://127.0.0.1:{port}"
-        finally:
-            server.kill()
+    server = NxServer(tmp_path_factory.mktemp("nx"), free_port())
+    try:
+        server.start()
+        yield server.uri
+    finally:
+        server.stop()
 
 
 def _wait_for_port(port: int, server: "subprocess.Popen[bytes]") -> None:

@@ -8,7 +8,7 @@ from frictionless import Resource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.checks import Checked, Fault, Layout, check_delimiter, check_rows, lay_out
+from hpnorton.checks import Checked, Fault, Layout, Record, check_delimiter, check_rows, lay_out
 from hpnorton.errors import FileError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection
@@ -33,6 +33,11 @@ def check(*rows: list[str], layout: Layout = LAYOUT) -> Checked:
     return check_rows(layout, rows, is_suspicious=True)
 
 
+def records_of(checked: Checked) -> list[Record]:
+    """The good rows as records."""
+    return list(zip(*checked.values, strict=True))
+
+
 def faults_of(*rows: list[str]) -> list[tuple[int, str, str | None]]:
     """Position, code and field of each fault of some rows."""
     return [(fault.at, fault.code, fault.field) for fault in check(*rows).faults]
@@ -43,14 +48,14 @@ def test_columns_may_come_in_any_order() -> None:
     layout = lay_out(THINGS, ["Note", "stock", "id", "Name"], "things.csv")
     assert layout.columns == ("id", "Name", "stock", "Note")
     checked = check(["old", "5", "1", "Chair"], layout=layout)
-    assert checked.records == [("1", "Chair", 5, "old")]
+    assert records_of(checked) == [("1", "Chair", 5, "old")]
 
 
 def test_columns_that_are_not_required_may_be_absent() -> None:
     """A file need not have the columns that may be empty anyway."""
     layout = lay_out(THINGS, ["Name", "id"], "things.csv")
     assert layout.columns == ("id", "Name")
-    assert check(["Chair", "1"], layout=layout).records == [("1", "Chair")]
+    assert records_of(check(["Chair", "1"], layout=layout)) == [("1", "Chair")]
 
 
 @pytest.mark.parametrize(
@@ -167,16 +172,37 @@ def test_missing_values_make_a_blank_row() -> None:
         (0, "blank-row"),
         (1, "blank-row"),
     ]
-    assert checked.records == [("", None)]
+    assert records_of(checked) == [("", None)]
 
 
 def test_clean_text_is_not_searched() -> None:
     """Rows of which it is known that they hold no odd bytes are taken as they are."""
     rows = [GOOD, ["2", "Bed", "", "soft"]]
     checked = check_rows(LAYOUT, rows, is_suspicious=False)
-    assert checked.records == [("1", "Chair", 5, None), ("2", "Bed", None, "soft")]
+    assert records_of(checked) == [("1", "Chair", 5, None), ("2", "Bed", None, "soft")]
     assert (list(checked.positions), checked.faults) == ([0, 1], [])
-    assert check_rows(LAYOUT, [], is_suspicious=False).records == []
+
+
+@pytest.mark.parametrize("rows", [[], [["", "Chair", "5", ""]]], ids=["none", "all faulty"])
+def test_no_good_rows_have_empty_columns(rows: list[list[str]]) -> None:
+    """There is a column for each field even where no row is good, so that it can be written."""
+    checked = check(*rows)
+    assert [list(column) for column in checked.values] == [[], [], [], []]
+    assert not checked.positions
+
+
+def test_faults_found_later_take_their_rows_out() -> None:
+    """More faults leave only the rows without any, each at its place, and faults stay in order."""
+    checked = check(GOOD, ["2", "Bed", "five", ""], ["3", "Sofa", "", ""], ["4", "Lamp", "1", ""])
+    late = [Fault(3, "foreign-key", "is not there"), Fault(0, "foreign-key", "is not there")]
+    left = checked.without(late)
+    assert (records_of(left), list(left.positions)) == ([("3", "Sofa", None, None)], [2])
+    assert [(fault.at, fault.code) for fault in left.faults] == [
+        (0, "foreign-key"),
+        (1, "type-error"),
+        (3, "foreign-key"),
+    ]
+    assert records_of(checked.without([])) == records_of(checked)
 
 
 CELLS = st.sampled_from(["", "1", "2", "-1", "x", " ", "a\nb", "\0", "\udcff", "é", "9" * 20])
@@ -188,10 +214,11 @@ def test_every_row_is_a_record_or_has_faults(rows: list[list[str]]) -> None:
     """Each row is either a record or has faults, never both and never neither, in order."""
     checked = check(*rows)
     good, bad = list(checked.positions), [fault.at for fault in checked.faults]
-    assert len(checked.records) == len(good)
+    records = records_of(checked)
+    assert len(records) == len(good)
     assert sorted([*good, *set(bad)]) == list(range(len(rows)))
     assert (good, bad) == (sorted(good), sorted(bad))
-    for at, record in zip(good, checked.records):
+    for at, record in zip(good, records):
         assert [value or "" for value in record[:2]] == rows[at][:2]
 
 
@@ -204,8 +231,19 @@ def test_a_row_is_judged_by_itself(rows: list[list[str]]) -> None:
         assert [f for f in together.faults if f.at == at] == [
             Fault(at, f.code, f.message, f.field, f.value) for f in alone.faults
         ]
-        here = [r for i, r in zip(together.positions, together.records) if i == at]
-        assert here == list(alone.records)
+        here = [r for i, r in zip(together.positions, records_of(together)) if i == at]
+        assert here == records_of(alone)
+
+
+@given(rows=ROWS, first=st.integers(0, 9))
+def test_a_block_counts_from_where_it_stands(rows: list[list[str]], first: int) -> None:
+    """Rows that begin somewhere in a chunk are judged as at its start, but for their positions."""
+    start, moved = check(*rows), check_rows(LAYOUT, rows, first, is_suspicious=True)
+    assert records_of(moved) == records_of(start)
+    assert list(moved.positions) == [at + first for at in start.positions]
+    assert moved.faults == [
+        Fault(f.at + first, f.code, f.message, f.field, f.value) for f in start.faults
+    ]
 
 
 DESCRIPTOR = {

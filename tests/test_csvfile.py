@@ -6,7 +6,10 @@ import io
 import os
 import sys
 import threading
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpnorton import csvfile
-from hpnorton.csvfile import Chunk, CsvFile, line_of, read_rows
+from hpnorton.csvfile import Chunk, CsvFile, Span, raw_records, read_blocks
 from hpnorton.errors import FileError
 
 BOM = b"\xef\xbb\xbf"
@@ -41,15 +44,22 @@ def rows_with_lines(data: bytes) -> list[tuple[list[str], int]]:
     return list(zip(rows, lines))
 
 
-def chunks_of(path: Path, rows: int) -> tuple[list[str], list[Chunk]]:
+def chunks_of(
+    path: str | Path, rows: int, done: Iterable[Span] = ()
+) -> tuple[list[str], list[Chunk]]:
     """The header and the chunks of a file."""
     with closing(CsvFile(str(path), "things")) as file:
-        return file.header, list(file.chunks(rows))
+        return file.header, list(file.chunks(rows, done))
 
 
-def all_rows(path: Path, rows: int = 100) -> list[list[str]]:
+def rows_of(chunk: Chunk) -> list[list[str]]:
+    """The rows of a chunk."""
+    return [row for rows, _ in read_blocks(chunk) for row in rows]
+
+
+def all_rows(path: str | Path, rows: int = 100) -> list[list[str]]:
     """The rows of all chunks of a file."""
-    return [row for chunk in chunks_of(path, rows)[1] for row in read_rows(chunk)[0]]
+    return [row for chunk in chunks_of(path, rows)[1] for row in rows_of(chunk)]
 
 
 def is_odd(piece: bytes) -> bool:
@@ -60,38 +70,111 @@ def is_odd(piece: bytes) -> bool:
         return True
 
 
-@settings(max_examples=400)
-@given(
-    parts=st.tuples(st.sampled_from([b"", BOM]), HEADERS, BODIES),
-    rows=st.integers(1, 5),
+@dataclass(frozen=True)
+class Sample:
+    """A file of some bytes, which is read in blocks of `block` bytes and parsed in small ones."""
+
+    data: bytes
+    block: int
+    parsed: int
+    is_zipped: bool
+
+    @contextmanager
+    def written(self, folder: Path) -> Iterator[Path]:
+        """The file, as long as blocks are that small."""
+        path = folder / ("things.csv.gz" if self.is_zipped else "things.csv")
+        path.write_bytes(gzip.compress(self.data, 1) if self.is_zipped else self.data)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csvfile, "_BLOCK_BYTES", self.block)
+            patch.setattr(csvfile, "_PARSED_BYTES", self.parsed)
+            patch.setattr(csvfile, "_PARSED_ROWS", self.parsed)
+            yield path
+
+
+SAMPLES = st.builds(
+    Sample,
+    data=st.tuples(st.sampled_from([b"", BOM]), HEADERS, BODIES).map(b"".join),
     block=st.integers(len(BOM), 9) | st.just(2**20),
+    parsed=st.integers(1, 9) | st.just(2000),
     is_zipped=st.booleans(),
 )
-def test_chunks_are_exact(
-    folder: Path, parts: tuple[bytes, ...], rows: int, block: int, is_zipped: bool
-) -> None:
+
+
+@settings(max_examples=400)
+@given(sample=SAMPLES, rows=st.integers(1, 5))
+def test_chunks_are_exact(folder: Path, sample: Sample, rows: int) -> None:
     """The rows of all chunks, and their places, are those of one csv.reader over the file."""
-    data = b"".join(parts)
-    path = folder / ("things.csv.gz" if is_zipped else "things.csv")
-    path.write_bytes(gzip.compress(data, 1) if is_zipped else data)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csvfile, "_BLOCK_BYTES", block)
+    with sample.written(folder) as path:
         header, chunks = chunks_of(path, rows)
-    found = [(header, 1, 1)]
-    offset = len(data) - sum(chunk.length for chunk in chunks)
-    for chunk in chunks:
-        got, is_suspicious = read_rows(chunk)
-        assert len(got) == chunk.rows <= rows
-        found += [
-            (row, chunk.first_row + at, line_of(chunk, got, at)) for at, row in enumerate(got)
-        ]
-        piece = data[offset : offset + chunk.length]
-        assert (chunk.offset, chunk.data) == (offset, piece if is_zipped else None)
-        assert is_suspicious is is_odd(piece)
-        offset += chunk.length
-    expected = [(row, at, line) for at, (row, line) in enumerate(rows_with_lines(data), 1)]
+        found = [(header, 1, 1)]
+        offset = len(sample.data) - sum(chunk.length for chunk in chunks)
+        for chunk in chunks:
+            blocks = list(read_blocks(chunk))
+            got = [row for block, _ in blocks for row in block]
+            lines = [line for _, line in raw_records(chunk)]
+            assert len(got) == len(lines) == chunk.rows <= rows
+            found += zip(got, range(chunk.first_row, chunk.first_row + chunk.rows), lines)
+            piece = sample.data[offset : offset + chunk.length]
+            assert (chunk.offset, chunk.data) == (offset, piece if sample.is_zipped else None)
+            assert any(is_suspicious for _, is_suspicious in blocks) is is_odd(piece)
+            offset += chunk.length
+    expected = [(row, at, line) for at, (row, line) in enumerate(rows_with_lines(sample.data), 1)]
     assert found == expected
     assert len(chunks) == -(-(len(expected) - 1) // rows)
+    for chunk, after in pairwise(chunks):
+        assert chunk.first_line + chunk.lines == after.first_line
+
+
+@settings(max_examples=200)
+@given(sample=SAMPLES, rows=st.integers(1, 20))
+def test_every_row_can_be_given_back(folder: Path, sample: Sample, rows: int) -> None:
+    """A chunk's raw records are its bytes, and each one alone reads as the row at its place."""
+    with sample.written(folder) as path, closing(CsvFile(str(path), "things")) as file:
+        whole = file.raw_header
+        for chunk in file.chunks(rows):
+            raw = [record for record, _ in raw_records(chunk)]
+            again = [
+                list(csv.reader(io.StringIO(each.decode(errors="surrogateescape"), newline="")))
+                for each in raw
+            ]
+            assert again == [[row] for row in rows_of(chunk)]
+            whole += b"".join(raw)
+    assert whole == sample.data
+
+
+@settings(max_examples=300)
+@given(sample=SAMPLES, sizes=st.tuples(st.integers(1, 5), st.integers(1, 5)), data=st.data())
+def test_what_is_done_is_passed_over(
+    folder: Path, sample: Sample, sizes: tuple[int, int], data: st.DataObject
+) -> None:
+    """Of a file whose chunks were done in part, the rest comes, whatever the chunks are now."""
+    with sample.written(folder) as path:
+        _, before = chunks_of(path, sizes[0])
+        is_done = data.draw(st.lists(st.booleans(), min_size=len(before), max_size=len(before)))
+        done = [chunk for chunk, yes in zip(before, is_done) if yes]
+        _, rest = chunks_of(path, sizes[1], data.draw(st.permutations(done)))
+        assert all(chunk.rows <= sizes[1] for chunk in rest)
+        both = sorted([*done, *rest], key=lambda chunk: chunk.first_row)
+        found = [
+            (row, chunk.first_row + at, line)
+            for chunk in both
+            for at, (row, (_, line)) in enumerate(zip(rows_of(chunk), raw_records(chunk)))
+        ]
+    expected = [(row, at, line) for at, (row, line) in enumerate(rows_with_lines(sample.data), 1)]
+    assert found == expected[1:]
+    for chunk, after in pairwise(both):
+        assert chunk.offset + chunk.length == after.offset
+
+
+def test_what_is_done_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To pass over what is done its rows are not looked for: a file may have very many."""
+    path = folder / "half.csv"
+    path.write_bytes(b"id\n" + b"1\n" * 50 + b"2\n" * 50)
+    _, (first, second) = chunks_of(path, 50)
+    path.write_bytes(b"id\n" + b'"' * 100 + b"2\n" * 50)  # nothing ends there any more
+    monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 10)
+    _, rest = chunks_of(path, 100, [first])
+    assert rest == [second]
 
 
 @pytest.mark.parametrize(
@@ -115,18 +198,64 @@ def test_named_oddities(folder: Path, size: int, body: bytes, rows: list[list[st
 
 
 def test_a_chunk_is_named(folder: Path) -> None:
-    """A chunk says of which file and collection it is, which rows it has, and which bytes."""
+    """A chunk says of which file it is, which rows and lines it has, and which bytes."""
     path = folder / "named.csv"
-    path.write_bytes(b'id,"x\ny"\n1,a\n2,b\n3,c\n')
+    path.write_bytes(b'id,"x\ny"\n1,"\n"\n2,b\n3,c\n')
     with closing(CsvFile(str(path), "things")) as file:
-        assert (file.header, file.size) == (["id", "x\ny"], 21)
+        assert (file.header, file.raw_header) == (["id", "x\ny"], b'id,"x\ny"\n')
+        assert (file.size, file.is_repeatable, file.offset) == (23, True, 9)
         chunks = list(file.chunks(2))
-    assert [(chunk.file, chunk.collection) for chunk in chunks] == [(str(path), "things")] * 2
-    assert [(chunk.first_row, chunk.first_line, chunk.rows) for chunk in chunks] == [
-        (2, 3, 2),
-        (4, 5, 1),
+    assert [chunk.file for chunk in chunks] == [str(path)] * 2
+    assert [chunk.is_row_a_line for chunk in chunks] == [False, True]
+    spans = [
+        Span(**{each.name: getattr(chunk, each.name) for each in fields(Span)}) for chunk in chunks
     ]
-    assert [(chunk.offset, chunk.length) for chunk in chunks] == [(9, 8), (17, 4)]
+    assert spans == [
+        Span(first_row=2, rows=2, first_line=3, lines=3, offset=9, length=10),
+        Span(first_row=4, rows=1, first_line=6, lines=1, offset=19, length=4),
+    ]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_the_header_is_kept_as_it_stands(folder: Path, end: bytes) -> None:
+    """The bytes of the header, its mark and its line end included, are there to be written."""
+    path = folder / "header.csv"
+    header = BOM + 'id,"é"'.encode() + end
+    path.write_bytes(header + b"1,2" + end)
+    with closing(CsvFile(str(path), "things")) as file:
+        assert (file.header, file.raw_header) == (["id", "é"], header)
+        assert file.offset == len(header)
+
+
+def test_windows_line_ends_are_no_reason_to_be_slow(folder: Path) -> None:
+    """With \\r\\n a row is still a line, quotes or not, as long as no cell has a line end."""
+    path = folder / "windows.csv"
+    path.write_bytes(b'id,x\r\n1,"a,b"\r\n2,5" tv\r\n\r\n3,c\r\n')
+    _, [chunk] = chunks_of(path, 10)
+    assert (chunk.is_row_a_line, chunk.lines) == (True, 4)
+    assert rows_of(chunk) == [["1", "a,b"], ["2", '5" tv'], [], ["3", "c"]]
+    assert raw_records(chunk) == [
+        (b'1,"a,b"\r\n', 2),
+        (b'2,5" tv\r\n', 3),
+        (b"\r\n", 4),
+        (b"3,c\r\n", 5),
+    ]
+
+
+@pytest.mark.parametrize("is_row_a_line", [True, False])
+def test_large_chunks_come_in_blocks(folder: Path, is_row_a_line: bool) -> None:
+    """The rows of a chunk come in blocks that fit into a cache, and only some may be odd."""
+    path = folder / "large.csv"
+    last = b"99,a\0\n" if is_row_a_line else b'99,"\n\0"\n'
+    path.write_bytes(b"id,x\n" + b"1,some text\n" * 50_000 + last)
+    _, [chunk] = chunks_of(path, 100_000)
+    blocks = list(read_blocks(chunk))
+    assert chunk.is_row_a_line is is_row_a_line
+    assert len(blocks) > 2
+    assert max(len(rows) for rows, _ in blocks) <= 20_000
+    assert sum(len(rows) for rows, _ in blocks) == 50_001
+    assert blocks[-1][1]
+    assert blocks[0][1] is not is_row_a_line
 
 
 @pytest.mark.parametrize(
@@ -199,7 +328,7 @@ def test_a_gzip_file_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_bytes(gzip.compress(b"id\n" + b"1\n" * 99)[:-4])
     with closing(CsvFile(str(path), "things")) as file:
         chunks = file.chunks(10)
-        assert read_rows(next(chunks))[0] == [["1"]] * 10
+        assert rows_of(next(chunks)) == [["1"]] * 10
         with pytest.raises(FileError, match="cannot be read: "):
             list(chunks)
 
@@ -223,7 +352,7 @@ def test_a_file_that_changes(folder: Path, later: bytes | None, reason: str) -> 
     else:
         path.write_bytes(later)
     with pytest.raises(FileError, match=f"changing.csv {reason}"):
-        read_rows(chunk)
+        rows_of(chunk)
 
 
 class TestLongRecords:
@@ -274,12 +403,13 @@ def test_a_pipe_gives_its_data_with_the_chunks(tmp_path: Path) -> None:
     with closing(CsvFile(str(path), "things")) as file:
         chunks = list(file.chunks(2))
     writer.join()
-    assert (file.header, file.size) == (["id", "x"], None)
+    assert (file.header, file.size, file.is_repeatable) == (["id", "x"], None, False)
     assert [chunk.data for chunk in chunks] == [b"1,a\n2,b\n", b"3,c\n"]
-    assert [read_rows(chunk) for chunk in chunks] == [
-        ([["1", "a"], ["2", "b"]], False),
-        ([["3", "c"]], False),
+    assert [list(read_blocks(chunk)) for chunk in chunks] == [
+        [([["1", "a"], ["2", "b"]], False)],
+        [([["3", "c"]], False)],
     ]
+    assert raw_records(chunks[1]) == [(b"3,c\n", 4)]
 
 
 def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,5 +417,33 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     stdin = io.TextIOWrapper(io.BytesIO(b"id\n1\n"))
     monkeypatch.setattr("sys.stdin", stdin)
     with closing(CsvFile("-", "things")) as file:
+        assert (file.path, file.is_repeatable) == ("stdin", False)
         assert [chunk.data for chunk in file.chunks(5)] == [b"1\n"]
     assert not stdin.buffer.closed
+
+
+def test_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that was started without a stdin cannot read it."""
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(FileError, match="stdin is closed"):
+        CsvFile("-", "things")
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_file_behind_a_url(folder: Path, ending: str) -> None:
+    """A URL is read like a path; its chunks are read again from there, wherever they go."""
+    pytest.importorskip("fsspec")
+    data = b"id,x\n" + b"".join(b"%d,a\n" % n for n in range(100))
+    path = folder / f"far.csv{ending}"
+    path.write_bytes(gzip.compress(data) if ending else data)
+    with closing(CsvFile(f"file://{path}", "things")) as file:
+        assert (file.size, file.is_repeatable) == (None if ending else len(data), True)
+        chunks = list(file.chunks(30))
+    assert [rows for chunk in chunks for rows in rows_of(chunk)] == [
+        [str(n), "a"] for n in range(100)
+    ]
+    assert [chunk.data is None for chunk in chunks] == [not ending] * 4
+    assert all_rows(f"file://{path}") == all_rows(path)
+    path.unlink()
+    with pytest.raises(FileError, match="there is no file file://"):
+        CsvFile(f"file://{path}", "things")

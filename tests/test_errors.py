@@ -24,6 +24,7 @@ def test_exit_statuses_are_those_of_the_contract() -> None:
         "FAILED": 1,
         "USAGE": 2,
         "ROWS_REFUSED": 3,
+        "TOO_MANY_REFUSED": 4,
         "INTERRUPTED": 130,
     }
 
@@ -61,6 +62,8 @@ def test_an_error_crosses_process_borders(kind: type[HPNortonError]) -> None:
         (SettingsError, ExitStatus.FAILED),
         (StoreError, ExitStatus.FAILED),
         (errors.StoreBusyError, ExitStatus.FAILED),
+        (errors.StoreLostError, ExitStatus.FAILED),
+        (errors.ClusterError, ExitStatus.FAILED),
     ],
 )
 def test_only_wrong_usage_has_a_status_of_its_own(

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -75,18 +77,33 @@ def _has_begun(hpnorton: CommandLine) -> bool:
     return wal.exists() and wal.stat().st_size > 1_000_000
 
 
-def _finish_and_check(hpnorton: CommandLine, big: Path, done_before: int) -> None:
-    """Importing again completes the database: what was in is unchanged, the rest is inserted."""
-    again = hpnorton("--linear", big, "--quiet")
-    report = again.data[0]["thing"]
-    assert again.status == 0
-    assert report["unchanged"] == done_before
-    assert report["inserted"] == ROWS - done_before
-    assert report["total_records"] == ROWS
+def _resume_command(err: bytes) -> list[str]:
+    """The command that the program told to go on with."""
+    words = err.decode().split("To go on where it stopped:\n  ")
+    assert len(words) == 2, err
+    return shlex.split(words[1])
+
+
+def _resume_and_check(hpnorton: CommandLine, command: Sequence[str], done_before: int) -> None:
+    """The command completes the database, and its report is that of an undisturbed import."""
+    process = subprocess.run(
+        [sys.executable, *command],
+        capture_output=True,
+        cwd=hpnorton.folder,
+        env=hpnorton.environment(),
+        timeout=DEADLINE,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    report = json.loads(process.stdout)[0]["thing"]
+    assert report["inserted"] == report["read"] == report["total_records"] == ROWS
+    assert report["rows_per_second"] == pytest.approx(
+        (ROWS - done_before) / report["elapsed"], rel=0.01
+    )
 
 
 def test_a_killed_worker_ends_the_import_and_is_named(hpnorton: CommandLine, big: Path) -> None:
-    """Exit 1 within five seconds, a message that names the file, and whole chunks in."""
+    """Exit 1 within five seconds, a message that names the file, and a command that goes on."""
     process = hpnorton.start("--parallel", big, "--quiet")
     _wait_for(lambda: _has_begun(hpnorton) and _workers_of(process.pid), process)
     (worker,) = _workers_of(process.pid)
@@ -95,12 +112,12 @@ def test_a_killed_worker_ends_the_import_and_is_named(hpnorton: CommandLine, big
     out, err = process.communicate(timeout=DEADLINE)
     assert time.monotonic() - killed < 5
     assert process.returncode == 1
-    assert f"Error: {big}: the process that imported it died" in err.decode()
+    assert f"Error: {big}: a process that imported it died" in err.decode()
     report = json.loads(out)[0]["thing"]
     done = _rows_in(hpnorton)
     assert 0 < report["read"] <= done < ROWS and done % 10_000 == 0
     assert report["total_records"] == done
-    _finish_and_check(hpnorton, big, done)
+    _resume_and_check(hpnorton, _resume_command(err), done)
 
 
 def test_a_killed_worker_leaves_the_other_files_alone(
@@ -114,43 +131,60 @@ def test_a_killed_worker_leaves_the_other_files_alone(
     out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 1
     assert json.loads(out)[0]["other"]["inserted"] == 20_000
-    assert str(big) in err.decode() and str(other) not in err.decode()
+    assert str(big) in err.decode() and f"{other}:" not in err.decode()
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel"])
+@pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
 def test_ctrl_c_ends_cleanly(hpnorton: CommandLine, big: Path, way: str) -> None:
-    """Exit 130, the report of what is done, no traceback; importing again completes it."""
-    process = hpnorton.start(way, big, "--quiet")
+    """Exit 130, the report of what is done, no traceback; the command that is told completes it."""
+    process = hpnorton.start(*way.split(), "--chunk-rows", "2000", "--quiet", big)
     _wait_for(lambda: _has_begun(hpnorton), process)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=DEADLINE)
     assert process.returncode == 130
-    assert re.search(r"interrupted; [\d,]+ of its rows are done. Import it again", err.decode())
+    assert re.search(r"interrupted; [\d,]+ of its rows are done\n", err.decode())
     assert "Traceback" not in err.decode()
     report = json.loads(out)[0]["thing"]
     assert report["read"] == report["inserted"] == report["total_records"] == _rows_in(hpnorton)
     assert 0 < report["read"] < ROWS
-    _finish_and_check(hpnorton, big, report["read"])
+    _resume_and_check(hpnorton, _resume_command(err), report["read"])
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel"])
+@pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 3"])
 def test_a_killed_program_leaves_whole_chunks_and_no_process(
     hpnorton: CommandLine, big: Path, way: str
 ) -> None:
-    """After kill -9 of the program its workers end by themselves, and the database is sound."""
-    process = hpnorton.start(way, big, "--quiet")
+    """After kill -9 of the program its workers end by themselves, and --resume completes it."""
+    process = hpnorton.start(*way.split(), big, "--quiet")
     _wait_for(lambda: _has_begun(hpnorton), process)
     workers = _workers_of(process.pid)
     process.kill()
     process.communicate()
-    assert len(workers) == (1 if way == "--parallel" else 0)
+    assert len(workers) == {"--linear": 0, "--parallel": 1}.get(way, 3)
     deadline = time.monotonic() + 10
     while any(map(_is_alive, workers)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     done = _rows_in(hpnorton)
     assert 0 < done < ROWS and done % 10_000 == 0
-    _finish_and_check(hpnorton, big, done)
+    _resume_and_check(hpnorton, hpnorton.command([*way.split(), big, "--resume"])[1:], done)
+
+
+def test_a_file_that_has_changed_is_not_resumed(hpnorton: CommandLine, big: Path) -> None:
+    """One byte is enough to refuse it; nothing is written then."""
+    process = hpnorton.start("--linear", big, "--chunk-rows", "1000", "--quiet")
+    _wait_for(lambda: _has_begun(hpnorton), process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    done = _rows_in(hpnorton)
+    with big.open("r+b") as file:
+        file.seek(-10, os.SEEK_END)
+        file.write(b"X")
+    again = hpnorton("--linear", big, "--resume")
+    assert again.status == 1
+    assert f"Error: {big} has changed since its import began" in again.err
+    assert "import it without --resume" in again.err
+    assert _rows_in(hpnorton) == done
 
 
 def test_two_imports_of_one_file_at_once(hpnorton: CommandLine, big: Path) -> None:

@@ -1,35 +1,33 @@
 """The import as a whole: one pipeline, whichever executor does the work."""
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, wait
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NoReturn
+from random import Random
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton import ingest
+from hpnorton import ingest, work
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
-from hpnorton.ingest import ImportResult, run_import
+from hpnorton.ingest import run_import
+from hpnorton.plan import Options
 from hpnorton.reports import FileReport
 from hpnorton.sources import Source, dataset_sources, parse_source
-from hpnorton.stores import open_store
-from hpnorton.stores.protocol import Document
+from hpnorton.stores import open_store, sqlite
+from hpnorton.stores.protocol import Document, Mode
 
 Write = Callable[..., Path]
 
 
-def run(uri: str, *sources: str | Path, rows: int = 3, parallel: bool = False) -> ImportResult:
+def run(uri: str, *sources: str | Path, rows: int = 3, **how: Any) -> list[FileReport]:
     """An import in small chunks."""
-    return run_import(
-        uri,
-        [parse_source(str(source)) for source in sources],
-        folders=[],
-        chunk_rows=rows,
-        is_parallel=parallel,
-    )
+    options = Options(chunk_rows=rows, **how)
+    return run_import(uri, [parse_source(str(source)) for source in sources], options)
 
 
 def stored(uri: str, collection: str, key: str) -> list[Document]:
@@ -71,9 +69,9 @@ def test_a_file_is_imported_chunk_by_chunk(csv_file: Write, uri: str, parallel: 
     lines[11] = "k1,other"  # another row with the key of an earlier chunk
     lines[17] = "short"
     path = csv_file("thing.csv", "id,a", *lines)
-    (report,) = run(uri, path, parallel=parallel).reports
+    (report,) = run(uri, path, is_parallel=parallel)
     assert counts(report) == (20, 17, 1, 1, 1)
-    assert [(fault.row, fault.code) for fault in report.counts.faults] == [
+    assert [(fault.row, fault.code) for fault in report.faults] == [
         (13, "primary-key"),
         (19, "missing-cell"),
     ]
@@ -92,7 +90,7 @@ def test_parents_go_first_whatever_the_order(
         csv_file("child.csv", "id,of", "c1,p1", "c2,"),
         csv_file("parent.csv", "id,of", "p1,"),
     ]
-    reports = run(uri, *files, parallel=parallel).reports
+    reports = run(uri, *files, is_parallel=parallel)
     assert [report.collection for report in reports] == ["grandchild", "child", "parent"]
     assert [counts(report) for report in reports] == [
         (2, 1, 0, 0, 1),
@@ -106,7 +104,7 @@ def test_a_reference_may_be_null(csv_file: Write, uri: str, tmp_path: Path) -> N
     """A row may refer to nobody: an optional field may be empty, or not in the file at all."""
     package(tmp_path, child="parent", parent="")
     empty, absent = csv_file("child.csv", "id,of", "c1,"), csv_file("more.csv", "id", "c2")
-    reports = run(uri, empty, f"child={absent}").reports
+    reports = run(uri, empty, f"child={absent}")
     assert [counts(report) for report in reports] == [(1, 1, 0, 0, 0)] * 2
     assert stored(uri, "child", "id") == [{"id": "c1", "of": None}, {"id": "c2", "of": None}]
 
@@ -133,9 +131,9 @@ def test_a_child_of_a_failed_parent_is_not_imported(
         csv_file("parent.csv", *broken),
         csv_file("other.csv", "id,of", "o1,"),
     ]
-    child, parent, other = run(sqlite_uri, *files, parallel=parallel).reports
+    child, parent, other = run(sqlite_uri, *files, is_parallel=parallel)
     assert parent.failure is not None and "is a closing quote missing?" in parent.failure
-    assert child.failure == f"it was not imported, because {files[1]} failed"
+    assert child.failure is not None and f"because {files[1]} was not imported" in child.failure
     assert (child.counts.read, parent.counts.read) == (0, 9)
     assert (other.failure, other.counts.inserted) == (None, 1)
 
@@ -150,10 +148,7 @@ def test_a_file_that_changes_under_way_is_told(csv_file: Write, sqlite_uri: str)
         assert report.file == str(path)
 
     sources = [Source(str(path), "thing")]
-    result = run_import(
-        sqlite_uri, sources, folders=[], chunk_rows=20_000, is_parallel=False, on_progress=cut
-    )
-    (report,) = result.reports
+    (report,) = run_import(sqlite_uri, sources, Options(chunk_rows=20_000), on_progress=cut)
     assert report.failure is not None and "while it was read; import it again" in report.failure
     assert 0 < report.counts.read < 100_000
     assert report.counts.inserted == report.total_records == report.counts.read
@@ -167,28 +162,25 @@ def test_an_unforeseen_error_names_the_rows(
     csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug in a worker ends the file, not the program, and the report says where it was."""
-    monkeypatch.setattr(ingest, "load_chunk", _fail)
+    monkeypatch.setattr(work, "load_chunks", _fail)
     path = csv_file("thing.csv", "id", *"abcde")
-    for parallel in (False, True):
-        (report,) = run(sqlite_uri, path, parallel=parallel).reports
-        assert report.failure == "rows 2 to 4: ZeroDivisionError: nobody foresaw this"
+    for parallel, last in ((False, 6), (True, 4)):
+        (report,) = run(sqlite_uri, path, is_parallel=parallel)
+        assert report.failure == f"rows 2 to {last}: ZeroDivisionError: nobody foresaw this"
 
 
 def test_progress_reaches_the_whole_size(csv_file: Write, uri: str) -> None:
     """on_progress is called at the start and after every chunk, with the bytes that are done."""
     path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(10)])
     seen: list[tuple[int, int | None]] = []
-    result = run_import(
+    run_import(
         uri,
         [Source(str(path), "thing")],
-        folders=[],
-        chunk_rows=4,
-        is_parallel=True,
+        Options(chunk_rows=4, is_parallel=True),
         on_progress=lambda report, done, size: seen.append((done, size)),
     )
     size = path.stat().st_size
-    assert not result.is_interrupted
-    assert seen[0] == (0, size)
+    assert seen[0] == (len("id,a\n"), size)
     assert seen[-1] == (size, size)
     assert len(seen) == 4
 
@@ -196,7 +188,7 @@ def test_progress_reaches_the_whole_size(csv_file: Write, uri: str) -> None:
 def test_more_files_than_processes(csv_file: Write, sqlite_uri: str) -> None:
     """Very many files are imported, though not all at once."""
     files = [csv_file(f"thing{n}.csv", "id", f"{n}") for n in range(12)]
-    reports = run(sqlite_uri, *files, parallel=True).reports
+    reports = run(sqlite_uri, *files, is_parallel=True)
     assert [counts(report) for report in reports] == [(1, 1, 0, 0, 0)] * 12
 
 
@@ -206,7 +198,7 @@ def test_a_database_that_fails_is_told_before_any_row_is_read(
     """The database is opened before the first chunk."""
     path = csv_file("thing.csv", "id", "1")
     with pytest.raises(StoreAccessError):
-        run(f"sqlite:///{path}/x.db", path, parallel=True)
+        run(f"sqlite:///{path}/x.db", path, is_parallel=True)
     assert not list(tmp_path.glob("*.db"))
 
 
@@ -269,15 +261,107 @@ def test_chunks_make_no_difference(
     outcomes = []
     for name, size in (("one", 10_000), ("many", chunk_rows)):
         uri = f"sqlite:///{folder}/{name}.db"
-        (report,) = run(uri, folder / "thing.csv", rows=size).reports
-        outcomes.append((counts(report), report.counts.faults, stored(uri, "thing", "id")))
+        (report,) = run(uri, folder / "thing.csv", rows=size)
+        outcomes.append((counts(report), report.faults, stored(uri, "thing", "id")))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0][0] == len(rows)
 
 
+class _AnyOrder(Executor):
+    """Does what it is given in an order of its own, one piece at a time, when somebody waits."""
+
+    def __init__(self, order: Random) -> None:
+        self._order = order
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """A future that is done by and by."""
+        future: Future[Any] = Future()
+
+        self._waiting.append(lambda: future.set_result(fn(*args, **kwargs)))
+        return future
+
+    def work(self, *arguments: Any) -> Any:
+        """Does something that waits, and then what concurrent.futures.wait does."""
+        if self._waiting:
+            self._waiting.pop(self._order.randrange(len(self._waiting)))()
+        return wait(*arguments)
+
+
+@contextmanager
+def _in_any_order(seed: int) -> Iterator[None]:
+    """Lets workers, of which there seem to be four, finish in any order."""
+    executor = _AnyOrder(Random(seed))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite, "_ROWS_A_STATEMENT", seed % 3 + 1)
+        patch.setattr(ingest, "open_workers", lambda count, level: executor)
+        patch.setattr(ingest, "wait", executor.work)
+        yield
+
+
+def _result(folder: Path, report: FileReport, uri: str) -> tuple[object, ...]:
+    """What an import leaves behind: records, rejected rows and reasons, and codes."""
+    rejects: list[object] = []
+    if report.rejects_file:
+        path = folder / report.rejects_file
+        rejects = [path.read_bytes(), path.with_suffix(".reasons.jsonl").read_bytes()]
+    codes = sorted(report.codes.items())
+    return stored(uri, "thing", "id"), rejects, codes, report.faults
+
+
+KEYED_ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", "x"])))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    before=KEYED_ROWS,
+    rows=KEYED_ROWS,
+    chunk_rows=st.integers(1, 4),
+    mode=st.sampled_from(Mode),
+    seed=st.integers(0, 10**6),
+)
+def test_the_order_of_the_file_decides(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: Sequence[tuple[str, str]],
+    rows: Sequence[tuple[str, str]],
+    chunk_rows: int,
+    mode: Mode,
+    seed: int,
+) -> None:
+    """Chunks of any size that end in any order leave what one pass leaves, rejects included.
+
+    Also where something was in the database before: that stays, or is replaced, all the same.
+    """
+    folder = tmp_path_factory.mktemp("order")
+    schema = {"fields": [{"name": "id"}, {"name": "n", "type": "integer"}], "primaryKey": "id"}
+    resource = {"name": "thing", "path": "thing.csv", "schema": schema}
+    (folder / "datapackage.json").write_text(json.dumps({"resources": [resource]}), "utf-8")
+    for name, content in (("before", before), ("thing", rows)):
+        text = "".join(f"{key},{n}\n" for key, n in content)
+        (folder / f"{name}.csv").write_text(f"id,n\n{text}", "utf-8")
+    results, counts_of = [], []
+    for name in ("straight", "mixed"):
+        uri = f"sqlite:///{folder}/{name}.db"
+        run(uri, f"thing={folder}/before.csv", rows=100)
+        how = {"mode": mode, "rejects": folder / name}
+        if name == "straight":
+            (report,) = run(uri, folder / "thing.csv", rows=100, **how)
+        else:
+            with _in_any_order(seed):
+                (report,) = run(
+                    uri, folder / "thing.csv", rows=chunk_rows, is_parallel=True, workers=4, **how
+                )
+        assert report.failure is None
+        results.append(_result(folder, report, uri))
+        counts_of.append(counts(report))
+    assert results[0] == results[1]
+    if mode is Mode.INSERT:
+        assert counts_of[0] == counts_of[1]
+
+
 def test_reports_that_do_not_add_up_are_refused(csv_file: Write, sqlite_uri: str) -> None:
     """read = inserted + updated + unchanged + conflicts + rejected is asserted in every report."""
-    (report,) = run(sqlite_uri, csv_file("thing.csv", "id", "1", "2")).reports
+    (report,) = run(sqlite_uri, csv_file("thing.csv", "id", "1", "2"))
     assert report.as_document()["read"] == 2
     report.counts.inserted -= 1
     with pytest.raises(HPNortonError, match="do not add up"):

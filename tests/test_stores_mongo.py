@@ -1,18 +1,34 @@
 """What is particular to MongoDB."""
 
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pymongo
 import pytest
 from pymongo import errors
 
-from hpnorton.errors import StoreAccessError, StoreError
+from hpnorton.checks import Record
+from hpnorton.errors import StoreAccessError, StoreError, StoreLostError
 from hpnorton.stores import open_store
 from hpnorton.stores.mongo import MongoStore
-from hpnorton.stores.protocol import Condition
-from tests.test_stores import ANNA, BEN, CUSTOMERS, PRODUCTS, RENTALS, put
+from hpnorton.stores.protocol import Batch, Condition, Key, Mode
+from tests.test_stores import (
+    ANNA,
+    ANNE,
+    BEN,
+    BOTH,
+    CUSTOMERS,
+    INSERT,
+    PRODUCTS,
+    RENTALS,
+    UPSERT,
+    batch_of,
+    put,
+    records_of,
+    summary,
+)
 
 
 @pytest.fixture(name="store")
@@ -32,6 +48,68 @@ def test_the_key_is_the_id(store: MongoStore, mongo_uri: str) -> None:
         rental = database["rental"].find_one({"_id": "C1|P\\|1"})
     assert customer == {"_id": "C1", "user_id": "C1", "name": "Anna", "credit": 100}
     assert rental == {"_id": "C1|P\\|1", "user_id": "C1", "note": None, "product_id": "P|1"}
+
+
+def test_every_document_has_every_field(store: MongoStore, mongo_uri: str) -> None:
+    """A field that the file does not have is null, as in a table."""
+    store.ensure(CUSTOMERS)
+    store.write(batch_of(CUSTOMERS, ("C1", 5), columns=("user_id", "credit")), INSERT)
+    with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
+        found = client.get_default_database()["customers"].find_one()
+    assert found == {"_id": "C1", "user_id": "C1", "name": None, "credit": 5}
+
+
+@BOTH
+def test_where_most_keys_are_taken_the_look_comes_first(store: MongoStore, mode: Mode) -> None:
+    """Whatever was taken the last time, and in what order it is done, the outcome is the same."""
+    store.ensure(CUSTOMERS)
+    fresh = batch_of(CUSTOMERS, ANNA, BEN)
+    for taken in ([], [0, 1], [0, 1]):
+        assert list(store.write(fresh, mode).taken) == taken
+    mixed = batch_of(CUSTOMERS, ANNE, ("C3", "Cleo", 0), BEN, ("C4", "Dora", 1), ("C3", "Cleo", 0))
+    done = store.write(mixed, mode)
+    assert (done.inserted, done.updated, len(done.conflicts)) == (
+        (2, 1, 0) if mode is UPSERT else (2, 0, 1)
+    )
+    assert list(done.taken) == [0, 2, 4]
+    assert store.write(batch_of(CUSTOMERS, ("C5", "Emil", 2)), mode).inserted == 1
+    assert [record[0] for record in records_of(store, CUSTOMERS)] == ["C1", "C2", "C3", "C4", "C5"]
+
+
+@BOTH
+def test_another_process_may_come_in_between(
+    store: MongoStore, mongo_uri: str, monkeypatch: pytest.MonkeyPatch, mode: Mode
+) -> None:
+    """A key that another process inserts after the look at what is stored is taken, no error."""
+    put(store, CUSTOMERS, ANNA)
+    store.write(batch_of(CUSTOMERS, ANNA), mode)  # the next look comes first
+    look = store.stored
+
+    def look_and_be_late(batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+        found = look(batch, positions)
+        with closing(MongoStore(mongo_uri)) as other:
+            other.write(batch_of(CUSTOMERS, BEN), INSERT)
+        return found
+
+    monkeypatch.setattr(store, "stored", look_and_be_late)
+    done = store.write(batch_of(CUSTOMERS, ANNA, ("C3", "Cleo", 0), BEN), mode)
+    assert summary(done) == (1, 0, [], [0, 2])
+
+
+@BOTH
+@pytest.mark.parametrize("is_mostly_taken", [False, True])
+def test_a_rule_of_the_server_that_keeps_a_record_out_is_told(
+    store: MongoStore, mongo_uri: str, mode: Mode, is_mostly_taken: bool
+) -> None:
+    """A record that is silently left out would be lost: the error names it."""
+    put(store, CUSTOMERS, ANNA)
+    with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
+        client.get_default_database()["customers"].create_index("name", unique=True)
+    if is_mostly_taken:
+        store.write(batch_of(CUSTOMERS, ANNA), mode)
+    with pytest.raises(StoreError, match="a rule of its own that keeps out the record C9;"):
+        store.write(batch_of(CUSTOMERS, ANNA, BEN, ("C9", "Anna", 1)), mode)
+    assert ("C9", "Anna", 1) not in records_of(store, CUSTOMERS)
 
 
 def test_both_references_are_indexed(store: MongoStore, mongo_uri: str) -> None:
@@ -63,12 +141,21 @@ def test_two_queries_give_what_lookup_gives(store: MongoStore) -> None:
 def test_a_server_that_is_not_there_is_told_within_five_seconds() -> None:
     """The message names the address, and not the password."""
     start = time.monotonic()
-    with pytest.raises(
-        StoreAccessError, match=r"no MongoDB answers at .*127\.0\.0\.1:1/"
-    ) as caught:
+    with pytest.raises(StoreLostError, match=r"no MongoDB answers at .*127\.0\.0\.1:1/") as caught:
         open_store("mongodb://user:secret@127.0.0.1:1/x")
     assert time.monotonic() - start < 5
     assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_never_answers_is_told() -> None:
+    """One that takes the call and is silent is as good as gone, when the URI's time is up."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        options = "serverSelectionTimeoutMS=200&connectTimeoutMS=200&socketTimeoutMS=200"
+        start = time.monotonic()
+        with pytest.raises(StoreLostError, match=f"no MongoDB answers at mongodb://{address}/x"):
+            open_store(f"mongodb://{address}/x?{options}")
+    assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -100,6 +187,9 @@ def test_a_login_that_the_server_does_not_take_is_told(mongo_uri: str) -> None:
     assert "secret" not in str(caught.value)
 
 
+_NOT_LOST = (errors.WaitQueueTimeoutError,)  # the pool of our own connections
+
+
 def _all_subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
     for subclass in kind.__subclasses__():
         yield subclass
@@ -115,6 +205,10 @@ def test_every_error_of_pymongo_becomes_one_of_ours(store: MongoStore) -> None:
         Exception.__init__(error, "what it says")
         if isinstance(error, errors.OperationFailure):
             errors.OperationFailure.__init__(error, "what it says")
-        with pytest.raises(StoreError, match=r"127\.0\.0\.1"):
-            with store._errors():  # pylint: disable=protected-access # the one place that maps
-                raise error
+        with (
+            pytest.raises(StoreError, match=r"127\.0\.0\.1") as caught,
+            store._errors(),  # pylint: disable=protected-access # the one place that maps
+        ):
+            raise error
+        is_lost = kind not in _NOT_LOST and issubclass(kind, errors.ConnectionFailure)
+        assert isinstance(caught.value, StoreLostError) is is_lost, kind

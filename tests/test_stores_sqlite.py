@@ -7,15 +7,37 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from hpnorton.checks import Record
 from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store, sqlite
-from hpnorton.stores.protocol import Store
-from tests.test_stores import ANNA, CUSTOMERS, EVERY_TYPE, PRODUCTS, RENTALS, put
+from hpnorton.stores.protocol import Mode, Store
+from hpnorton.stores.sqlite import SqliteStore
+from tests.test_stores import (
+    ANNA,
+    ANNE,
+    BEN,
+    BOTH,
+    CUSTOMERS,
+    EVERY_TYPE,
+    INSERT,
+    KINDS,
+    PRODUCTS,
+    RENTALS,
+    UPSERT,
+    batch_of,
+    check_against_model,
+    put,
+    records_of,
+    summary,
+)
 
 
 @pytest.fixture(name="path")
@@ -113,9 +135,8 @@ def test_a_damaged_file_is_told(path: Path, sqlite_uri: str) -> None:
     with path.open("r+b") as file:
         file.seek(4096)
         file.write(b"\xa5" * 40_000)
-    with closing(open_store(sqlite_uri)) as store:
-        with pytest.raises(StoreError, match="damaged"):
-            list(store.find("product", ("product_id",)))
+    with closing(open_store(sqlite_uri)) as store, pytest.raises(StoreError, match="damaged"):
+        list(store.find("product", ("product_id",)))
 
 
 def test_a_lock_that_stays_is_told(
@@ -126,9 +147,20 @@ def test_a_lock_that_stays_is_told(
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with closing(open_store(f"sqlite:///{path}")) as second:
-            with pytest.raises(StoreBusyError, match="another program has kept"):
-                second.insert(CUSTOMERS, CUSTOMERS.columns, [ANNA])
+        with (
+            closing(open_store(f"sqlite:///{path}")) as second,
+            pytest.raises(StoreBusyError, match="another program has kept"),
+        ):
+            second.write(batch_of(CUSTOMERS, ANNA), INSERT)
+
+
+@pytest.mark.parametrize("kind", ["number", "boolean", "string"])
+def test_a_column_has_one_type(store: Store, kind: str) -> None:
+    """A column of whole numbers takes no others, which it would change, and no true or false."""
+    store.ensure(PRODUCTS)
+    fields = (Field("product_id"), Field("stock", kind))
+    with pytest.raises(StoreError, match="the column stock of .* has the type INTEGER"):
+        store.ensure(Collection("product", fields, ("product_id",)))
 
 
 def test_a_table_that_needs_more_than_the_file_has_is_refused(store: Store) -> None:
@@ -140,25 +172,146 @@ def test_a_table_that_needs_more_than_the_file_has_is_refused(store: Store) -> N
         store.ensure(Collection("customers", (first, others[1]), ("user_id",)))
 
 
-def test_a_failed_insert_leaves_nothing(store: Store) -> None:
+@BOTH
+def test_a_failed_write_leaves_nothing(store: Store, mode: Mode) -> None:
     """A chunk is in the database as a whole or not at all."""
-    store.ensure(CUSTOMERS)
-    records = [(f"C{n:03}", "x", 1) for n in range(500)] + [("C999", object(), 1)]
-    with pytest.raises(StoreError):
-        store.insert(CUSTOMERS, CUSTOMERS.columns, records)  # type: ignore[arg-type] # on purpose
-    assert store.count("customers") == 0
     put(store, CUSTOMERS, ANNA)
+    records: list[Any] = [(f"C{n}", "x", 1) for n in range(500)] + [("C999", object(), 1)]
+    with pytest.raises(StoreError):
+        store.write(batch_of(CUSTOMERS, *records), mode)
+    assert records_of(store, CUSTOMERS) == [ANNA]
+    put(store, CUSTOMERS, BEN)
+
+
+def test_a_transaction_is_all_or_nothing(store: Store, path: Path) -> None:
+    """After an error nothing of it is there, whatever was written in it, and how deep inside."""
+    put(store, CUSTOMERS, ANNA)
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.write(batch_of(CUSTOMERS, ANNE, BEN), UPSERT)
+        with store.transaction():
+            put(store, PRODUCTS, ("P1", 1))
+        assert records_of(store, CUSTOMERS) == [ANNE, BEN]
+        with closing(open_store(f"sqlite:///{path}")) as other:
+            assert records_of(other, CUSTOMERS) == [ANNA]
+        raise ZeroDivisionError
+    assert records_of(store, CUSTOMERS) == [ANNA]
+    assert store.collections() == ["customers"]
+    with store.transaction():
+        store.write(batch_of(CUSTOMERS, BEN), INSERT)
+    assert records_of(store, CUSTOMERS) == [ANNA, BEN]
+
+
+TABLES = {
+    "ours": "(k TEXT NOT NULL, a TEXT, rowid INTEGER, PRIMARY KEY (k))",
+    "without rowid": "(k TEXT PRIMARY KEY NOT NULL, a TEXT, rowid INTEGER) Without\n  RowId",
+    "every name taken": "(k TEXT PRIMARY KEY, a TEXT, rowid INTEGER, _ROWID_ TEXT, OID TEXT)",
+    "a default": "(more TEXT NOT NULL DEFAULT 'x', a TEXT, rowid INTEGER, k TEXT PRIMARY KEY)",
+    "numbers": "(k INTEGER PRIMARY KEY, a TEXT, rowid INTEGER)",
+    "numbers descending": "(k INTEGER PRIMARY KEY DESC, a TEXT, rowid INTEGER)",
+    "numbers counting": "(k INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT, rowid INTEGER)",
+}
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+@pytest.mark.parametrize("table", TABLES)
+def test_tables_made_by_hand(sqlite_uri: str, path: Path, table: str, data: st.DataObject) -> None:
+    """Into a table that another tool has made records go as into one of ours."""
+    path.unlink(missing_ok=True)
+    kind = KINDS["integer" if table.startswith("numbers") else "text"]
+    collection = kind.collection("thing")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"CREATE TABLE thing {TABLES[table]}")
+    with closing(open_store(sqlite_uri, create=True)) as store:
+        store.ensure(collection)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sqlite, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
+            check_against_model(store, collection, kind, data)
+
+
+@BOTH
+def test_a_rule_of_the_table_that_keeps_a_record_out_is_told(
+    store: Store, tool: sqlite3.Connection, mode: Mode
+) -> None:
+    """A record that is silently left out would be lost: the error names it, and nothing is in."""
+    tool.execute("CREATE UNIQUE INDEX one_of_a_name ON customers (name)")
+    store.write(batch_of(CUSTOMERS, ANNA), INSERT)
+    with pytest.raises(StoreError, match="a rule of its own that keeps out the record C9;"):
+        store.write(batch_of(CUSTOMERS, BEN, ("C9", "Anna", 1)), mode)
+    assert records_of(store, CUSTOMERS) == [ANNA]
+
+
+def test_keys_that_differ_for_us_and_not_for_the_table_are_told(path: Path, store: Store) -> None:
+    """A table that was made to take a for A cannot hold both."""
+    with closing(sqlite3.connect(path)) as connection:
+        columns = "user_id TEXT COLLATE NOCASE PRIMARY KEY, name TEXT, credit INTEGER"
+        connection.execute(f"CREATE TABLE customers ({columns})")
+    put(store, CUSTOMERS, ANNA)
+    with pytest.raises(StoreError, match="keeps out the record c1;"):
+        store.write(batch_of(CUSTOMERS, ("c1", "Anna", 100)), INSERT)
+
+
+def test_a_table_made_anew_is_looked_at_anew(store: Store) -> None:
+    """After it was dropped, a table may come back with a key of another kind."""
+    put(store, PRODUCTS, ("P1", 1))
+    store.drop_collection("product")
+    fields = (Field("product_id", "integer"), Field("stock", "integer"))
+    other = Collection("product", fields, ("product_id",))
+    put(store, other, (10, 1))
+    assert summary(store.write(batch_of(other, (3, 1), (10, 1)), INSERT)) == (1, 0, [], [1])
+
+
+@BOTH
+def test_a_table_that_is_gone_is_told(store: Store, mode: Mode) -> None:
+    """Another program may drop a table while an import runs."""
+    with pytest.raises(StoreError, match="customers"):
+        store.write(batch_of(CUSTOMERS, ANNA), mode)
+
+
+def test_a_wide_table_takes_fewer_rows_a_statement(sqlite_uri: str) -> None:
+    """A statement has no more values than SQLite takes: rows of a wide table go in one by one."""
+    fields = tuple(Field(f"f{n}") for n in range(50))
+    wide = Collection("wide", fields, ("f0",))
+    with closing(SqliteStore(sqlite_uri.removeprefix("sqlite:///"), create=True)) as store:
+        connection = store._connection  # pylint: disable=protected-access # as an old SQLite
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 120)
+        records: list[Record] = [tuple(f"{row}-{n}" for n in range(50)) for row in range(9)]
+        put(store, wide, *records)
+        assert records_of(store, wide) == records
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    numbers=st.lists(
+        st.floats(allow_nan=False, allow_infinity=False).map(lambda number: number + 0.0),
+        min_size=2,
+        unique=True,
+    )
+)
+def test_any_number_is_a_key(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[float]
+) -> None:
+    """A number is found by its value to the last bit, however large or small it is."""
+    collection = Collection("thing", (Field("k", "number"), Field("a")), ("k",))
+    folder = tmp_path_factory.mktemp("numbers")
+    with closing(open_store(f"sqlite:///{folder}/store.db", create=True)) as store:
+        first, *others = [(number, "x") for number in numbers]
+        put(store, collection, *others)
+        assert store.absent("thing", ("k",), [(number,) for number in numbers]) == {(first[0],)}
+        done = store.write(batch_of(collection, first, *others), UPSERT)
+        assert summary(done) == (1, 0, [], list(range(1, len(numbers))))
 
 
 def _insert_many(uri: str, start: int) -> int:
     with closing(open_store(uri, create=True)) as store:
         store.ensure(CUSTOMERS)
-        return sum(
-            store.insert(
-                CUSTOMERS, CUSTOMERS.columns, [(f"C{n}", "x", n) for n in range(at, at + 20)]
-            ).inserted
+        batches = [
+            batch_of(CUSTOMERS, *[(f"C{n}", "x", n) for n in range(at, at + 20)])
             for at in range(start, start + 1000, 20)
-        )
+        ]
+        return sum(store.write(batch, INSERT).inserted for batch in batches)
 
 
 def test_many_writers_at_once_are_never_refused(sqlite_uri: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton.errors import FileError
-from hpnorton.workers import SerialExecutor, open_workers, stop_requests
+from hpnorton.workers import SerialExecutor, cores, open_workers, stop_requests
 
 SOURCE = Path(__file__).parent.parent / "src"
 SOON = 20.0  # seconds; far more than a new process takes to start, far less than for ever
@@ -97,6 +97,16 @@ def test_a_killed_worker_breaks_its_executor(executor: Executor) -> None:
     os.kill(pid, signal.SIGKILL)
     with pytest.raises(BrokenExecutor):
         endless.result(SOON)
+
+
+def test_only_the_cores_that_a_process_may_use_count(executor: Executor) -> None:
+    """A process that is bound to one core, as a container may be, counts this one alone."""
+    assert 1 <= cores() <= (os.cpu_count() or 1)
+    if not hasattr(os, "sched_setaffinity"):
+        return  # macOS has no such bounds
+    (*_, core) = os.sched_getaffinity(0)
+    executor.submit(os.sched_setaffinity, 0, [core]).result(SOON)
+    assert executor.submit(cores).result(SOON) == 1
 
 
 def test_workers_ignore_ctrl_c(executor: Executor) -> None:

@@ -6,7 +6,8 @@ same. Codes are those of the Data Package world.
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value
@@ -53,19 +54,25 @@ class Layout:
 
 @dataclass(frozen=True)
 class Checked:
-    """The records of a chunk's good rows, where each stood in it, and the faults of the others."""
+    """The values of a chunk's good rows, and the faults of the others.
 
-    records: Sequence[Record]
+    `values` hold a column for each field of the layout, `positions` where each good row stood in
+    the chunk.
+    """
+
+    values: Sequence[Sequence[Value]]
     positions: Sequence[int]
     faults: Sequence[Fault]
 
     def without(self, faults: Sequence[Fault]) -> "Checked":
-        """The same with more faults, and without the records that have them."""
+        """The same with more faults, and without the rows that have them."""
+        if not faults:
+            return self
         bad = {fault.at for fault in faults}
-        kept = [(r, at) for r, at in zip(self.records, self.positions) if at not in bad]
+        kept = [at not in bad for at in self.positions]
         return Checked(
-            [record for record, _ in kept],
-            [at for _, at in kept],
+            [list(compress(column, kept)) for column in self.values],
+            list(compress(self.positions, kept)),
             sorted([*self.faults, *faults], key=lambda fault: fault.at),
         )
 
@@ -119,39 +126,50 @@ def _listed(names: Sequence[str]) -> str:
     return ("column " if len(names) == 1 else "columns ") + ", ".join(map(repr, names))
 
 
-def check_rows(layout: Layout, rows: Sequence[Row], *, is_suspicious: bool) -> Checked:
-    """Checks the rows of a chunk against the schema.
+def check_rows(
+    layout: Layout, rows: Sequence[Row], first: int = 0, *, is_suspicious: bool
+) -> Checked:
+    """Checks rows of a chunk, which stand in it from the position `first` on.
 
-    `is_suspicious` says that cells may hold what no text should (see csvfile.read_rows).
+    `is_suspicious` says that cells may hold what no text should (see csvfile.read_blocks).
     """
     faults: list[Fault] = []
-    kept = range(len(rows))
     if set(map(len, rows)) - {layout.width}:
         faults += [
             _shape_fault(layout, at, row) for at, row in enumerate(rows) if len(row) != layout.width
         ]
     if is_suspicious:
         faults += _text_faults(layout, rows)
-    positions = _without(faults, kept)
-    columns = list(zip(*(rows if positions is kept else [rows[at] for at in positions])))
+    kept = _without(faults, range(len(rows)))
+    columns = list(zip(*(rows[at] for at in kept))) if faults else list(zip(*rows))
     values: list[Sequence[Value]] = []
-    for field, position in zip(layout.fields, layout.positions if columns else ()):
-        column, errors = field.parse_column(columns[position])
+    for field, position in zip(layout.fields, layout.positions):
+        cells = columns[position] if columns else ()
+        column, errors = field.parse_column(cells)
         values.append(column)
         faults += [
-            Fault(positions[at], error.code, error.message, field.name, columns[position][at])
+            Fault(kept[at], error.code, error.message, field.name, cells[at])
             for at, error in errors.items()
         ]
         if field.name in layout.collection.key and None in column:
             faults += [
-                Fault(
-                    positions[at], "primary-key", "is empty, but is part of the key", field.name, ""
-                )
+                Fault(kept[at], "primary-key", "is empty, but is part of the key", field.name, "")
                 for at, value in enumerate(column)
                 if value is None and at not in errors
             ]
-    checked = Checked(list(zip(*values)), positions, [])
-    return checked.without(_name_blank_rows(layout, faults, rows)) if faults else checked
+    checked = Checked(values, kept, []).without(_name_blank_rows(layout, faults, rows))
+    return checked if first == 0 else _moved(checked, first)
+
+
+def _moved(checked: Checked, first: int) -> Checked:
+    """The same with positions that count from another row on."""
+    positions = checked.positions
+    if isinstance(positions, range):
+        positions = range(positions.start + first, positions.stop + first)
+    else:
+        positions = [at + first for at in positions]
+    faults = [replace(fault, at=fault.at + first) for fault in checked.faults]
+    return Checked(checked.values, positions, faults)
 
 
 def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]:

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from loguru import logger
 
+from hpnorton import log
 from hpnorton.errors import SchemaError
 from hpnorton.fields import NOUNS, TYPES, Field, Value
 
@@ -31,13 +31,13 @@ def field_from_descriptor(
         raise SchemaError(f"{where}: the type {kind!r} cannot be stored; use one of {known}")
     form = descriptor.get("format", "default")
     if (kind == "string" and form != "default") or form == "any":
-        logger.warning("{}: the format {!r} is not checked", where, form)
+        log.warning("{}: the format {!r} is not checked", where, form)
         form = "default"
     try:
         constraints = dict(descriptor.get("constraints", {}))
         for unchecked in _UNCHECKED_CONSTRAINTS:
             if constraints.pop(unchecked, None):
-                logger.warning("{}: the constraint {!r} is not checked", where, unchecked)
+                log.warning("{}: the constraint {!r} is not checked", where, unchecked)
         plain = Field(
             name=name,
             type=kind,

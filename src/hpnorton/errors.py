@@ -6,10 +6,11 @@
     ├── SchemaError             1  a datapackage.json, or names that a database cannot take
     ├── FileError               1  a CSV file as a whole
     ├── UnknownIdError          1  a question about an id that nobody has
-    ├── WorkerError             1  a process that imported a file
+    ├── ClusterError            1  the Dask cluster
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
         ├── StoreAccessError    1  it is there, but does not let us in
+        │   └── StoreLostError  1  it does not answer, or no longer
         └── StoreBusyError      1  somebody else keeps it locked
 
 A message says what is wrong, where, and what to do next; it never holds a password.
@@ -25,6 +26,7 @@ class ExitStatus(IntEnum):
     FAILED = 1
     USAGE = 2
     ROWS_REFUSED = 3
+    TOO_MANY_REFUSED = 4
     INTERRUPTED = 130
 
 
@@ -56,8 +58,8 @@ class UnknownIdError(HPNortonError):
     """A question names an id that no record has."""
 
 
-class WorkerError(HPNortonError):
-    """A process that imported a file died or failed in a way nobody foresaw."""
+class ClusterError(HPNortonError):
+    """The Dask cluster cannot be used."""
 
 
 class StoreError(HPNortonError):
@@ -70,6 +72,10 @@ class StoreMissingError(StoreError):
 
 class StoreAccessError(StoreError):
     """The database is there but cannot be reached, read, written or logged in to."""
+
+
+class StoreLostError(StoreAccessError):
+    """The database does not answer; it may do so again in a while."""
 
 
 class StoreBusyError(StoreError):

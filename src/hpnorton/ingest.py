@@ -4,51 +4,39 @@ Every file is a lane of chunks. Linear and parallel differ in two things only: w
 waits for, and which executor its chunks go to.
 """
 
-import os
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-from loguru import logger
-
-from hpnorton.csvfile import Chunk, CsvFile
-from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreError
-from hpnorton.loading import Job, load_chunk
-from hpnorton.reports import Counts, FileReport
+from hpnorton import journal, log
+from hpnorton.errors import SchemaError, StoreLostError, StoreMissingError
+from hpnorton.lanes import Desk, Lane
+from hpnorton.plan import Options, plan
+from hpnorton.reports import Ending, FileReport
 from hpnorton.sources import Source, open_sources
-from hpnorton.stores import close_process_stores, process_store
-from hpnorton.stores.protocol import Store
-from hpnorton.workers import open_workers, stop_requests
+from hpnorton.stores import close_process_stores, open_store, process_store
+from hpnorton.workers import cores, open_cluster, open_workers, stop_requests
 
-_CHUNKS_IN_FLIGHT = 2  # one being imported and one waiting: the worker never idles
 _PROCESSES_A_CORE = 4
+_PAUSES = (0.2, 5.0)  # the first and the longest, in seconds
+_STEP = 0.1  # Ctrl+C is heard after it
 
 # A file's report, the bytes of it that are done, and all its bytes (None if nobody knows).
 OnProgress = Callable[[FileReport, int, int | None], None]
 
 
-@dataclass(frozen=True)
-class ImportResult:
-    """The reports of an import, in the order the files were given, and whether Ctrl+C ended it."""
-
-    reports: Sequence[FileReport]
-    is_interrupted: bool
-
-
 def run_import(
     uri: str,
     sources: Sequence[Source],
+    options: Options,
     *,
-    folders: Sequence[Path],
-    chunk_rows: int,
-    is_parallel: bool,
-    log_level: str | None = None,
+    folders: Sequence[Path] = (),
     on_progress: OnProgress = lambda report, done, size: None,
-) -> ImportResult:
-    """Imports files one after the other, or all at once with a process and a connection each.
+) -> list[FileReport]:
+    """Imports files one after the other, or at once; the reports are in the order of the files.
 
     `folders` are where to look for a datapackage.json besides each file's own folder (see
     open_sources). A file whose collection has foreign keys starts when its parents' files are done.
@@ -56,26 +44,43 @@ def run_import(
     database not be used; what goes wrong later is told in the reports.
     """
     with ExitStack() as stack:
-        opened = open_sources(sources, folders, stack)
-        lanes = [_Lane(Job(uri, layout), file, chunk_rows) for file, layout in opened]
-        ordered = _parents_first(lanes)
+        opened = open_sources(sources, folders, _origins(uri, sources), stack)
+        scratch = None
+        if options.is_dry_run:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpnorton-"))
+            scratch = f"{folder}/scratch.db"
         stack.callback(close_process_stores)
-        store = process_store(uri)
-        _check_twins([*store.collections(), *(lane.report.collection for lane in lanes)])
-        for lane in ordered:
-            store.ensure(lane.job.layout.collection)
-        serial = stack.enter_context(open_workers(0, log_level))
-        for at, lane in enumerate(ordered):
-            stack.callback(lane.close)
-            if is_parallel:
-                lane.open_executor = lambda: open_workers(1, log_level)
-            else:
-                lane.open_executor = lambda: serial
-                lane.waits_for = ordered[:at]
-        is_interrupted = _work(ordered, on_progress)
-        for lane in lanes:
-            lane.count_records(store)
-        return ImportResult([lane.report for lane in lanes], is_interrupted)
+        store = process_store(uri, scratch)
+        _check_twins([*store.collections(), *(layout.collection.name for _, layout in opened)])
+        desks = _desks(len(opened), options)
+        for desk in desks:
+            stack.callback(desk.close)
+        desks[0].warm_up()
+        planned = plan(uri, opened, store, options, scratch, desks)
+        for each in planned:
+            stack.callback(each.lane.work.close)
+        lanes = [each.lane for each in planned]
+        ordered = _in_order(lanes, options)
+        if not options.is_dry_run:
+            journal.prepare(store)
+        for each in planned:
+            each.begin(store)
+        _work(ordered, options, on_progress)
+        for each in planned:
+            each.finish(store)
+        return [lane.report for lane in lanes]
+
+
+def _origins(uri: str, sources: Sequence[Source]) -> dict[str, Path]:
+    """The folders that the files of earlier imports came from, for those who rejected rows."""
+    runs = {source.run for source in sources if source.run is not None}
+    if not runs:
+        return {}
+    try:
+        with closing(open_store(uri)) as store:
+            return {n.id: Path(n.file).parent for n in journal.imports(store) if n.id in runs}
+    except StoreMissingError:
+        return {}
 
 
 def _check_twins(names: Sequence[str]) -> None:
@@ -89,49 +94,35 @@ def _check_twins(names: Sequence[str]) -> None:
             )
 
 
-def _work(lanes: Sequence["_Lane"], on_progress: OnProgress) -> bool:
-    """Imports all lanes; True if Ctrl+C ended it before they were done."""
-    for lane in lanes:
-        on_progress(lane.report, 0, lane.file.size)
-    with stop_requests() as is_stopped:
-        while working := [lane for lane in lanes if not lane.is_done]:
-            if is_stopped():
-                for lane in working:
-                    lane.interrupt()
-                return True
-            for lane in _startable(working):
-                lane.feed()
-            futures = {future: lane for lane in working for future in lane.in_flight}
-            done = wait(futures, return_when=FIRST_COMPLETED).done
-            for future, lane in futures.items():  # in the order of the rows; `done` has none
-                if future in done:
-                    lane.take(future)
-                    on_progress(lane.report, lane.bytes_done, lane.file.size)
-    return False
+def _desks(files: int, options: Options) -> list[Desk]:
+    """The executor of each file; files may share one."""
+    level = options.log_level
+    if options.scheduler:
+        cluster = open_cluster(options.scheduler)
+        return [Desk(lambda: cluster.executor, 2 * cluster.threads, is_ordered=False)] * files
+    if not options.is_parallel:
+        return [Desk(lambda: open_workers(0, level), 1, is_ordered=True)] * files
+    if options.workers is None:
+        return [Desk(lambda: open_workers(1, level), 2, is_ordered=True) for _ in range(files)]
+    count = options.workers or cores()
+    return [Desk(lambda: open_workers(count, level), 2 * count, is_ordered=count == 1)] * files
 
 
-def _startable(working: Sequence["_Lane"]) -> Sequence["_Lane"]:
-    """The lanes that may go on now: with very many files, not all of them at once."""
-    started = [lane for lane in working if lane.executor is not None]
-    ready = [
-        lane
-        for lane in working
-        if lane.executor is None and all(other.is_done for other in lane.waits_for)
-    ]
-    most = _PROCESSES_A_CORE * (os.cpu_count() or 1)
-    return started + ready[: max(0, most - len(started))]
+def _in_order(lanes: Sequence[Lane], options: Options) -> list[Lane]:
+    """The lanes in the order given, but none before those that it waits for.
 
-
-def _parents_first(lanes: Sequence["_Lane"]) -> list["_Lane"]:
-    """The lanes in the order given, but none before its parents, for which it waits."""
-    for lane in lanes:
-        names = {foreign.parent for foreign in lane.job.layout.collection.foreign_keys}
+    It waits for its parents, and for files before it that go into the same collection: of two rows
+    with one key the first is to win. One after the other, it waits for all before it.
+    """
+    for at, lane in enumerate(lanes):
+        names = {foreign.parent for foreign in lane.work.job.layout.collection.foreign_keys}
         lane.parents = [other for other in lanes if other.report.collection in names]
-        lane.waits_for = lane.parents
-    ordered: list[_Lane] = []
+        same = [other for other in lanes[:at] if other.report.collection == lane.report.collection]
+        lane.waits_for = [*lane.parents, *same]
+    ordered: list[Lane] = []
     while len(ordered) < len(lanes):
         left = [lane for lane in lanes if lane not in ordered]
-        free = [lane for lane in left if all(parent in ordered for parent in lane.parents)]
+        free = [lane for lane in left if all(other in ordered for other in lane.waits_for)]
         if not free:
             stuck = ", ".join(lane.report.collection for lane in left)
             raise SchemaError(
@@ -139,108 +130,122 @@ def _parents_first(lanes: Sequence["_Lane"]) -> list["_Lane"]:
                 "take one of them out of datapackage.json"
             )
         ordered.append(free[0])
+    if not options.is_parallel:
+        for at, lane in enumerate(ordered):
+            lane.waits_for = ordered[:at]
     return ordered
 
 
-class _Lane:
-    """A file on its way: its chunks go to its executor in order, a few at a time."""
+class _Outage:
+    """A server that does not answer: pauses that grow, and an end to patience."""
 
-    def __init__(self, job: Job, file: CsvFile, chunk_rows: int) -> None:
-        self.job = job
-        self.file = file
-        self.report = FileReport(file.path, file.collection)
-        self.parents: Sequence[_Lane] = ()
-        self.waits_for: Sequence[_Lane] = ()
-        self.open_executor: Callable[[], Executor] = lambda: open_workers(0, None)
-        self.executor: Executor | None = None
-        self.in_flight: dict[Future[Counts], Chunk] = {}
-        self.bytes_done = file.offset  # the header's
-        self._chunks: Iterator[Chunk] | None = file.chunks(chunk_rows)
-        self._started = 0.0
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._since: float | None = None
+        self._until = 0.0
+        self._pause = 0.0
 
     @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to submit or to wait for."""
-        return self._chunks is None and not self.in_flight
+    def left(self) -> float | None:
+        """How many seconds of a pause are left; None if there is none."""
+        left = self._until - time.monotonic()
+        return left if self._since is not None and left > 0 else None
 
-    def feed(self) -> None:
-        """Submits chunks until enough are in flight or none is left."""
-        if self.executor is None:
-            self._start()
-        while self._chunks is not None and len(self.in_flight) < _CHUNKS_IN_FLIGHT:
-            try:
-                chunk = next(self._chunks, None)
-                if chunk is None or self.executor is None:
-                    self._chunks = None
-                    break
-                self.in_flight[self.executor.submit(load_chunk, self.job, chunk)] = chunk
-            except (FileError, BrokenExecutor) as error:
-                self._fail(error)
-        self._close_if_done()
+    def begin(self) -> bool:
+        """Notes that the server did not answer; False if that has lasted too long."""
+        now = time.monotonic()
+        self._since = self._since or now
+        first, longest = _PAUSES
+        self._pause = min(2 * self._pause, longest) if self._pause else first
+        self._until = now + self._pause
+        return self._until <= self._since + self._patience
 
-    def take(self, future: Future[Counts]) -> None:
-        """Adds what became of a chunk that is done."""
-        chunk = self.in_flight.pop(future)
-        try:
-            self.report.counts.add(future.result())
-            self.bytes_done += chunk.length
-        except Exception as error:  # pylint: disable=broad-exception-caught # told in the report
-            logger.opt(exception=error).debug("a chunk of {} failed", chunk.file)
-            self._fail(error, chunk)
-        self.report.elapsed = time.perf_counter() - self._started
-        self._close_if_done()
+    def end(self) -> None:
+        """Notes that the server has answered."""
+        self._since, self._pause = None, 0.0
 
-    def interrupt(self) -> None:
-        """Lets the chunks that are being imported end, and drops the others."""
-        self._stop("it was interrupted")
-        if self.executor is not None:
-            self.executor.shutdown(cancel_futures=True)
-        for future in list(self.in_flight):
+
+def _work(lanes: Sequence[Lane], options: Options, on_progress: OnProgress) -> None:
+    """Imports all lanes, until Ctrl+C or too many refused rows end it."""
+    outage = _Outage(options.retry_seconds)
+    for lane in lanes:
+        on_progress(lane.report, lane.work.bytes_done, lane.work.file.size)
+    with stop_requests() as is_stopped:
+        while working := [lane for lane in lanes if not lane.is_done]:
+            if is_stopped():
+                _interrupt(working)
+                return
+            if outage.left is None:
+                for lane in _startable(working):
+                    lane.feed()
+            futures = {future: lane for lane in working for future in lane.in_flight}
+            if not futures:
+                time.sleep(min(_STEP, outage.left or 0))
+            done = wait(futures, outage.left and _STEP, FIRST_COMPLETED).done
+            for future, lane in futures.items():  # in the order of the rows; `done` has none
+                if future in done:
+                    try:
+                        lane.take(future)
+                        outage.end()
+                    except StoreLostError as error:
+                        _wait_or_give_up(lanes, outage, error, options)
+                    on_progress(lane.report, lane.work.bytes_done, lane.work.file.size)
+            _check_limit(lanes, options)
+            for desk in {id(lane.desk): lane.desk for lane in lanes}.values():
+                if all(lane.is_done for lane in lanes if lane.desk is desk):
+                    desk.close()
+
+
+def _startable(working: Sequence[Lane]) -> list[Lane]:
+    """The lanes that may go on now: with very many files, not all of them at once."""
+    begun = [lane for lane in working if lane.has_begun]
+    ready = [
+        lane
+        for lane in working
+        if not lane.has_begun and all(other.is_done for other in lane.waits_for)
+    ]
+    return begun + ready[: max(0, _PROCESSES_A_CORE * cores() - len(begun))]
+
+
+def _wait_or_give_up(
+    lanes: Sequence[Lane], outage: _Outage, error: StoreLostError, options: Options
+) -> None:
+    if outage.begin():
+        log.warning("{}; trying again", error)
+        return
+    for lane in lanes:
+        if not lane.is_done:
+            reason = f"{error}; it was tried again for {options.retry_seconds:g} s"
+            lane.stop(Ending.FAILED, reason, can_resume=lane.work.file.is_repeatable)
+
+
+def _check_limit(lanes: Sequence[Lane], options: Options) -> None:
+    """Stops all lanes if more rows were refused than --max-errors allows."""
+    limit = options.max_errors
+    if limit is None:
+        return
+    counts = [lane.report.counts for lane in lanes]
+    refused, read = sum(c.refused for c in counts), sum(c.read for c in counts)
+    is_over = all(lane.is_done for lane in lanes)
+    if limit.is_exceeded(refused, read, is_over=is_over):
+        for lane in lanes:
+            if lane.report.ending is Ending.RUNNING or is_over:
+                reason = f"it was stopped, because more than {limit} rows were refused"
+                lane.stop(Ending.STOPPED, f"{reason} (--max-errors)", can_resume=False)
+
+
+def _interrupt(lanes: Sequence[Lane]) -> None:
+    """Lets the work that has begun come to its end, and drops the rest."""
+    for lane in lanes:
+        lane.stop(Ending.INTERRUPTED, "it was interrupted", can_resume=lane.work.file.is_repeatable)
+    for lane in lanes:
+        lane.desk.close(cancel=True)
+    for lane in lanes:
+        for future in list(lane.in_flight):
             if future.cancelled():
-                del self.in_flight[future]
-            else:
-                self.take(future)
-
-    def close(self) -> None:
-        """Ends the lane's process and closes its file."""
-        self.file.close()
-        if self.executor is not None:
-            self.executor.shutdown()
-
-    def count_records(self, store: Store) -> None:
-        """Notes how many records the collection has now."""
-        try:
-            self.report.total_records = store.count(self.report.collection)
-        except StoreError as error:
-            self._stop(str(error))
-
-    def _start(self) -> None:
-        self._started = time.perf_counter()
-        failed = [lane.report.file for lane in self.parents if lane.report.failure]
-        if failed:
-            self._stop(f"it was not imported, because {', '.join(failed)} failed")
-            return
-        logger.info("{} -> {}", self.report.file, self.report.collection)
-        self.executor = self.open_executor()
-
-    def _stop(self, failure: str) -> None:
-        """Takes no more chunks; the first reason is the one that counts."""
-        self._chunks = None
-        self.report.failure = self.report.failure or failure
-
-    def _fail(self, error: Exception, chunk: Chunk | None = None) -> None:
-        if isinstance(error, BrokenExecutor):
-            self._stop("the process that imported it died (killed, or out of memory?)")
-        elif isinstance(error, HPNortonError) or chunk is None:
-            self._stop(str(error))
-        else:
-            last = chunk.first_row + chunk.rows - 1
-            self._stop(f"rows {chunk.first_row} to {last}: {type(error).__name__}: {error}")
-
-    def _close_if_done(self) -> None:
-        if not self.is_done:
-            return
-        self.close()
-        if self.report.failure is None:
-            counts, elapsed = self.report.counts, self.report.elapsed
-            logger.info("{}: {:,} rows in {:.2f} s", self.report.file, counts.read, elapsed)
+                lane.drop(future)
+                continue
+            try:
+                lane.take(future)
+            except StoreLostError:
+                pass  # that chunk is not done, which is what will be told

@@ -2,11 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 
 from hpnorton.errors import ExitStatus, HPNortonError
 
 SHOWN_FAULTS = 10
+_WORST_FIRST = (
+    ExitStatus.INTERRUPTED,
+    ExitStatus.FAILED,
+    ExitStatus.TOO_MANY_REFUSED,
+    ExitStatus.ROWS_REFUSED,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,11 @@ class RowFault:
         return f"{place}, {self.field}: {value}{self.message} [{self.code}]"
 
 
+def readable(text: str) -> str:
+    """A text in which bytes that were not UTF-8 (see csvfile.read_blocks) show as \\xNN."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def printable(text: str) -> str:
     """A text on one line, without characters that a terminal would obey."""
     if text.isprintable():
@@ -40,9 +52,7 @@ def printable(text: str) -> str:
 
 def _shown(cell: str) -> str:
     """A cell as it can be printed: on one line, and not for ever."""
-    # Bytes that are not UTF-8 show as \xNN.
-    text = cell.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    text = printable(text)
+    text = printable(readable(cell))
     return f'"{text[:60]}{"..." if len(text) > 60 else ""}"'
 
 
@@ -50,8 +60,7 @@ def _shown(cell: str) -> str:
 class Counts:
     """What became of the rows of a chunk or a file; counts of chunks add up to those of a file.
 
-    `unchanged` rows were in the database with the same values, `conflicts` with others. `codes`
-    counts faults by code, `faults` holds the first few of them.
+    `unchanged` rows were in the database with the same values, `conflicts` with others.
     """
 
     read: int = 0
@@ -60,8 +69,11 @@ class Counts:
     unchanged: int = 0
     conflicts: int = 0
     rejected: int = 0
-    codes: Counter[str] = field(default_factory=Counter)
-    faults: list[RowFault] = field(default_factory=list)
+
+    @property
+    def refused(self) -> int:
+        """The rows that are not in the database as they stand in the file."""
+        return self.rejected + self.conflicts
 
     def check(self) -> None:
         """Raises HPNortonError unless every row that was read is accounted for, once."""
@@ -70,43 +82,64 @@ class Counts:
             raise HPNortonError(f"the counts do not add up: {self}; please report this as a bug")
 
     def add(self, other: "Counts") -> None:
-        """Adds the counts of another chunk, whose faults may come from earlier rows."""
-        self.read += other.read
-        self.inserted += other.inserted
-        self.updated += other.updated
-        self.unchanged += other.unchanged
-        self.conflicts += other.conflicts
-        self.rejected += other.rejected
-        self.codes += other.codes
-        faults = sorted(self.faults + other.faults, key=lambda fault: fault.row)
-        self.faults = faults[:SHOWN_FAULTS]
+        """Adds the counts of another chunk."""
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+class Ending(StrEnum):
+    """How the import of a file came to its end."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+
+
+_STATUSES = {
+    Ending.INTERRUPTED: ExitStatus.INTERRUPTED,
+    Ending.FAILED: ExitStatus.FAILED,
+    Ending.STOPPED: ExitStatus.TOO_MANY_REFUSED,
+}
 
 
 @dataclass
 class FileReport:
     """What became of one file.
 
-    `elapsed` is in seconds, from its first chunk's start to its last one's end; `total_records`
-    are the collection's afterwards; `failure` says why the file could not be imported to its end.
+    `elapsed` is in seconds, from its first chunk's start to its last one's end, `rows` are those
+    read in that time: after --resume, `counts` hold those of the run before as well. `codes`
+    counts the faults of the refused rows by code, `faults` holds the first few. `failure` says why
+    the file could not be imported to its end, `total_records` are the collection's afterwards.
     """
 
     file: str
     collection: str
     counts: Counts = field(default_factory=Counts)
-    elapsed: float = 0.0
-    total_records: int = 0
+    codes: Counter[str] = field(default_factory=Counter)
+    faults: list[RowFault] = field(default_factory=list)
+    ending: Ending = Ending.RUNNING
     failure: str | None = None
+    can_resume: bool = False
+    rejects_file: str | None = None
+    elapsed: float = 0.0
+    rows: int = 0
+    total_records: int = 0
+
+    @property
+    def rows_per_second(self) -> int:
+        """How fast rows were read."""
+        return round(self.rows / self.elapsed) if self.elapsed else 0
 
     @property
     def status(self) -> ExitStatus:
         """The exit status of an import of this file alone."""
-        if self.failure is not None:
-            return ExitStatus.FAILED
-        if self.counts.rejected or self.counts.conflicts:
-            return ExitStatus.ROWS_REFUSED
-        return ExitStatus.OK
+        if self.ending in _STATUSES:
+            return _STATUSES[self.ending]
+        return ExitStatus.ROWS_REFUSED if self.counts.refused else ExitStatus.OK
 
-    def as_document(self) -> dict[str, int | float | None]:
+    def as_document(self) -> dict[str, int | float | str | None]:
         """The report under the names of the command line's contract."""
         counts = self.counts
         counts.check()
@@ -122,15 +155,12 @@ class FileReport:
             "unchanged": counts.unchanged,
             "conflicts": counts.conflicts,
             "rejected": counts.rejected,
-            "rejects_file": None,
-            "rows_per_second": round(counts.read / self.elapsed) if self.elapsed else 0,
+            "rejects_file": self.rejects_file,
+            "rows_per_second": self.rows_per_second,
         }
 
 
 def exit_status(reports: Sequence[FileReport]) -> ExitStatus:
-    """The exit status of an import of several files: failed before refused before done."""
+    """The exit status of an import of several files: that of the worst of them."""
     statuses = {report.status for report in reports}
-    for status in (ExitStatus.FAILED, ExitStatus.ROWS_REFUSED):
-        if status in statuses:
-            return status
-    return ExitStatus.OK
+    return next((status for status in _WORST_FIRST if status in statuses), ExitStatus.OK)

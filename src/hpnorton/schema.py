@@ -18,6 +18,7 @@ from hpnorton.errors import SchemaError
 from hpnorton.fields import Field
 
 PACKAGE_NAME = "datapackage.json"
+OWN_PREFIX = "hpnorton_"  # of the collections that hold our own notes
 MAX_COLUMNS = 2000  # SQLITE_MAX_COLUMN, https://www.sqlite.org/limits.html
 
 
@@ -231,6 +232,8 @@ def check_collection_name(name: str) -> None:
         reason = "use letters, digits, '_', '-', and blanks or dots within"
     elif name.lower().startswith(("sqlite_", "system.")):
         reason = "databases keep names that start like that for themselves"
+    elif name.lower().startswith(OWN_PREFIX):
+        reason = "HPNorton keeps its own notes under names that start like that"
     else:
         return
     raise SchemaError(

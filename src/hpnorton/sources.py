@@ -1,36 +1,51 @@
 """What to import: files named on the command line, opened, and described by a data package."""
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from loguru import logger
-
+from hpnorton import log
 from hpnorton.checks import Layout, check_delimiter, lay_out
 from hpnorton.csvfile import STDIN, CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
+from hpnorton.files import is_url
 from hpnorton.schema import check_collection_name, describe, undescribed
+
+
+_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{4})")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file to import (`-` is stdin) and the name of its collection."""
+    """A file to import (`-` is stdin) and the name of its collection.
+
+    `run` is the import that has rejected its rows, if they have been.
+    """
 
     path: str
     collection: str
+    run: str | None = None
 
 
 def parse_source(text: str) -> Source:
-    """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem."""
+    """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem.
+
+    The stem of a file of rejected rows, COLLECTION-RUN, says where they belong.
+    """
     name, sign, path = text.partition("=")
-    if not sign or os.path.exists(text):
+    if not sign or os.path.exists(text) or is_url(name):
         name, path = "", text
     if path == STDIN and not name:
         raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
     plain = path[: -len(".gz")] if path.lower().endswith(".gz") else path
-    return Source(path, name or Path(plain).stem)
+    stem = Path(plain.partition("?")[0] if is_url(path) else plain).stem
+    rejected = _REJECTED.fullmatch(stem)
+    if rejected is None:
+        return Source(path, name or stem)
+    return Source(path, name or rejected["collection"], rejected["run"])
 
 
 def dataset_sources(folder: Path) -> list[Source]:
@@ -49,13 +64,17 @@ def dataset_sources(folder: Path) -> list[Source]:
 
 
 def open_sources(
-    sources: Sequence[Source], folders: Sequence[Path], stack: ExitStack
+    sources: Sequence[Source],
+    folders: Sequence[Path],
+    origins: Mapping[str, Path],
+    stack: ExitStack,
 ) -> list[tuple[CsvFile, Layout]]:
     """Opens the files, each with its layout, and leaves closing them to `stack`.
 
     A file is described by the datapackage.json beside it or in the folder above, else by one that
-    belongs in the same way to one of `folders`. Raises an HPNortonError that tells everything that
-    is wrong with any of the files, one a line.
+    belongs in the same way to one of `folders`. Rejected rows are described as they were where
+    they came from: `origins` are the folders by import. Raises an HPNortonError that tells
+    everything that is wrong with any of the files, one a line.
     """
     opened: list[tuple[CsvFile, Layout]] = []
     faults: list[HPNortonError] = []
@@ -64,13 +83,20 @@ def open_sources(
             check_collection_name(source.collection)
             file = CsvFile(source.path, source.collection)
             stack.callback(file.close)
-            own = [] if source.path == STDIN else [Path(source.path).absolute().parent]
-            opened.append((file, _layout(file, [*own, *folders])))
+            opened.append((file, _layout(file, [*_own_folders(source, origins), *folders])))
         except HPNortonError as error:
             faults.append(error)
     if faults:
         raise type(faults[0])("\n".join(map(str, faults)))
     return opened
+
+
+def _own_folders(source: Source, origins: Mapping[str, Path]) -> list[Path]:
+    if source.path == STDIN or is_url(source.path):
+        return []
+    own = Path(source.path).absolute().parent
+    origin = origins.get(source.run or "")
+    return [origin, own] if origin else [own]
 
 
 def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
@@ -81,7 +107,7 @@ def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
             collection = undescribed(file.collection, file.header)
         except SchemaError as error:
             raise FileError(f"{file.path}: {error}") from error
-        logger.info(
+        log.info(
             "no datapackage.json describes {}: all columns are text, the key is {}",
             file.path,
             collection.key[0],

@@ -9,9 +9,13 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
+from hpnorton.errors import ClusterError
 from hpnorton.log import start_log
+
+_CONNECT_SECONDS = 10
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +43,13 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(presses)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+def cores() -> int:
+    """The processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class SerialExecutor(Executor):
@@ -81,6 +92,58 @@ def open_workers(processes: int, log_level: str | None) -> Executor:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return executor
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The workers of a Dask cluster: how many threads they have in all, and an executor."""
+
+    threads: int
+    executor: Executor
+
+
+def open_cluster(address: str) -> Cluster:
+    """The Dask cluster whose scheduler is at `address`. Raises ClusterError.
+
+    A chunk on a machine that dies is given to another one by the scheduler: it can be repeated.
+    """
+    # Only here: most people have no cluster, and not the package.
+    # pylint: disable=import-outside-toplevel
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ClusterError("--scheduler needs Dask; install hpnorton[dask]") from None
+    try:
+        connect: Any = Client  # it has no type hints
+        client = connect(address, timeout=_CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:  # a time-out too; an address of no known form
+        raise ClusterError(
+            f"no Dask scheduler answers at {address}: {error}; start one with 'dask scheduler'"
+        ) from error
+    threads = sum(client.nthreads().values())
+    if not threads:
+        client.close()
+        raise ClusterError(f"the Dask scheduler at {address} has no workers; start some there")
+    return Cluster(threads, _ClusterExecutor(client))
+
+
+class _ClusterExecutor(Executor):
+    """A cluster's executor, which ends the connection too when it is shut down."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        # Not pure: the same chunk twice is to be imported twice, not to be taken from a cache.
+        self._executor = client.get_executor(pure=False)
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Gives a piece of work to the cluster."""
+        future: Future[T] = self._executor.submit(fn, *args, **kwargs)
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Waits for the work in hand, which Dask may not cancel, and ends the connection."""
+        self._executor.shutdown(wait=wait)
+        self._client.close()
 
 
 def _start_worker(log_level: str | None) -> None:

@@ -82,6 +82,7 @@ def parse(argv: Sequence[str]) -> Namespace:
         ):
             made.error(f"unrecognized arguments: {' '.join(rest)}")
         arguments.values += rest
+    imports.check(arguments)
     return arguments
 
 
@@ -93,7 +94,7 @@ def parser() -> Parser:
         description="A rental store's inventory: imports customers, products and rentals from CSV "
         "files into SQLite or MongoDB, and answers questions about them.",
         epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but rows were rejected or "
-        "conflict with what is in the database; 130 interrupted.",
+        "conflict with what is in the database; 4 stopped by --max-errors; 130 interrupted.",
         allow_abbrev=False,
     )
     made.set_defaults(flag=None, values=None, operation=_nothing)
@@ -120,7 +121,6 @@ def _use_utf8() -> None:
 
 
 def _log_traceback(error: BaseException) -> None:
-    if "loguru" in sys.modules:
-        from loguru import logger
+    from hpnorton import log
 
-        logger.opt(exception=error).debug("where the error comes from")
+    log.debug("where the error comes from", error=error)

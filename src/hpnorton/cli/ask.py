@@ -33,6 +33,8 @@ _QUESTIONS_ABOUT_ONE = (
         "the customers who rent a product",
     ),
 )
+# What a person has room for, of all that a note holds.
+_HISTORY_COLUMNS = ("collection", "status", "read", "inserted", "updated", "rejected")
 
 
 def add_flags(parser: Parser) -> None:
@@ -44,6 +46,13 @@ def add_flags(parser: Parser) -> None:
     for flag, question, name, about in _QUESTIONS_ABOUT_ONE:
         operation = partial(_ask, question=question, key=None)
         group.add_argument(flag, metavar=name, action=Act, operation=operation, help=about)
+    group.add_argument(
+        "--history",
+        nargs=0,
+        action=Act,
+        operation=_show_history,
+        help="all imports: when, which file, what became of its rows",
+    )
 
 
 def _ask(
@@ -59,4 +68,23 @@ def _ask(
         if first is None and not arguments.quiet:
             print(f"There are none in the dataset {settings.dataset}.", file=sys.stderr)
         show(chain([] if first is None else [first], records), arguments.format, key=key)
+    return ExitStatus.OK
+
+
+def _show_history(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from dataclasses import asdict
+
+    from hpnorton import journal
+    from hpnorton.stores import open_store
+
+    with closing(open_store(settings.uri)) as store:
+        imports = [asdict(note) for note in journal.imports(store)]
+    if not imports and not arguments.quiet:
+        print(f"Nothing was imported into the dataset {settings.dataset}.", file=sys.stderr)
+    shown = (
+        {"started": note["started"][:16].replace("T", " ")}
+        | {column: note[column] for column in _HISTORY_COLUMNS}
+        for note in imports
+    )
+    show(imports, arguments.format, as_table=shown)
     return ExitStatus.OK

@@ -32,6 +32,7 @@ def add_flags(parser: Parser) -> None:
 
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton.journal import OWN_COLLECTIONS
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
@@ -41,6 +42,8 @@ def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> Exit
         _confirm(arguments, settings, f"all {len(dropped)} collections of")
         for collection in dropped:
             store.drop_collection(str(collection["collection"]))
+        for notes in OWN_COLLECTIONS:  # of imports that nothing is left of
+            store.drop_collection(notes.name)
     show(dropped, arguments.format)
     return ExitStatus.OK
 

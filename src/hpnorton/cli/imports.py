@@ -1,23 +1,44 @@
-"""--linear and --parallel."""
+"""--linear and --parallel, with the flags that say how."""
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
+import os
+import re
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser
 from hpnorton.cli.show import show
-from hpnorton.errors import ExitStatus
-from hpnorton.settings import Settings
+from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.settings import SQLITE_PREFIX, Settings, redact
 
 if TYPE_CHECKING:
+    from hpnorton.plan import Limit, Options
     from hpnorton.reports import FileReport
 
 
 LINEAR, PARALLEL = FLAGS = ("--linear", "--parallel")
+RESUME = "--resume"
+REJECTS = "rejects"
+RETRY_SECONDS = 60.0
 
+# What has no meaning without an import: the names in the namespace.
+_HOW = (
+    "workers",
+    "chunk_rows",
+    "mode",
+    "dry_run",
+    "max_errors",
+    "rejects",
+    "resume",
+    "retry_timeout",
+    "scheduler",
+)
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
@@ -37,6 +58,68 @@ def add_flags(parser: Parser) -> None:
         group.add_argument(
             flag, nargs="*", metavar="FILE", action=Act, operation=operation, help=about
         )
+    add = group.add_argument
+    add(
+        "--workers",
+        metavar="N",
+        type=_whole(0),
+        help="with --parallel: N processes share the chunks of all files (0: one for each core)",
+    )
+    add("--chunk-rows", metavar="N", type=_whole(1), help="rows in a chunk (default: 10000)")
+    add(
+        "--mode",
+        choices=("insert", "upsert"),
+        help="insert (default): an existing key is kept; upsert: it is replaced",
+    )
+    add(
+        "--dry-run",
+        action="store_true",
+        default=None,
+        help="check everything, references too, but write nothing",
+    )
+    add(
+        "--max-errors",
+        metavar="N|N%",
+        type=_limit,
+        help="stop once more rows than this are rejected or in conflict, in all files together "
+        "(default: no limit); N%% of those read so far",
+    )
+    add(
+        "--rejects",
+        metavar="DIR",
+        type=Path,
+        help=f"where rejected rows go, and those in conflict (default: {REJECTS}/)",
+    )
+    add(
+        RESUME,
+        action="store_true",
+        default=None,
+        help="skip the chunks that an interrupted import of the same file has finished",
+    )
+    add(
+        "--retry-timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help=f"how long to try again when a server is lost (default: {RETRY_SECONDS:g})",
+    )
+    add("--scheduler", metavar="ADDRESS", help="run the chunks on a Dask cluster (MongoDB only)")
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for flags that do not go together."""
+    given = [name for name in _HOW if getattr(arguments, name) is not None]
+    if given and arguments.flag not in FLAGS:
+        raise UsageError(f"{_flag(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
+    for name in ("workers", "scheduler"):
+        if name in given and arguments.flag != PARALLEL:
+            raise UsageError(f"{_flag(name)} goes with {PARALLEL}, not with {LINEAR}")
+    for one, other in (("workers", "scheduler"), ("dry_run", "resume"), ("dry_run", "scheduler")):
+        if one in given and other in given:
+            raise UsageError(f"{_flag(one)} and {_flag(other)} do not go together; leave one out")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: bool) -> ExitStatus:
@@ -45,21 +128,47 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
     from hpnorton.reports import exit_status
     from hpnorton.sources import dataset_sources, parse_source
 
+    if arguments.scheduler and settings.uri.startswith(SQLITE_PREFIX):
+        raise UsageError(
+            "--scheduler needs MongoDB, which other machines can reach; an SQLite file is on this "
+            f"one: use {PARALLEL} --workers N, or name a mongodb:// URI with --uri"
+        )
     sources = [parse_source(text) for text in arguments.values] or dataset_sources(settings.data)
     with show_progress(is_wanted=not arguments.quiet) as on_progress:
-        result = run_import(
+        reports = run_import(
             settings.uri,
             sources,
+            _options(arguments, settings, is_parallel),
             folders=[settings.data],
-            chunk_rows=settings.chunk_rows,
-            is_parallel=is_parallel,
-            log_level=arguments.log_level,
             on_progress=on_progress,
         )
-    _show_reports(result.reports, arguments.format)
-    for report in result.reports:
+    _show_reports(reports, arguments.format)
+    for report in reports:
         _tell_faults(report)
-    return ExitStatus.INTERRUPTED if result.is_interrupted else exit_status(result.reports)
+    if any(report.can_resume for report in reports):
+        print(f"To go on where it stopped:\n  {_resume_command(arguments)}", file=sys.stderr)
+    return exit_status(reports)
+
+
+def _options(arguments: argparse.Namespace, settings: Settings, is_parallel: bool) -> "Options":
+    from hpnorton.plan import Options
+    from hpnorton.stores.protocol import Mode
+
+    rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
+    patience = RETRY_SECONDS if arguments.retry_timeout is None else arguments.retry_timeout
+    return Options(
+        mode=Mode(arguments.mode or Mode.INSERT),
+        chunk_rows=arguments.chunk_rows or settings.chunk_rows,
+        is_parallel=is_parallel,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+        max_errors=arguments.max_errors,
+        is_dry_run=bool(arguments.dry_run),
+        rejects=rejects,
+        is_resuming=bool(arguments.resume),
+        retry_seconds=patience,
+        log_level=arguments.log_level,
+    )
 
 
 def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
@@ -70,11 +179,11 @@ def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
         as_json=({name: document} for name, document in documents),
         as_table=(
             {
-                "collection": name,
+                "collection": report.collection,
                 **{column: document[column] for column in _TABLE_COLUMNS},
-                "seconds": round(document["elapsed"] or 0, 2),
+                "seconds": round(report.elapsed, 2),
             }
-            for name, document in documents
+            for report, (_, document) in zip(reports, documents)
         ),
     )
 
@@ -82,18 +191,80 @@ def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
 def _tell_faults(report: "FileReport") -> None:
     """The first faults of a file, how many more there are, and what stopped it if something did."""
     counts = report.counts
-    for fault in counts.faults:
+    for fault in report.faults:
         print(fault, file=sys.stderr)
-    more = counts.codes.total() - len(counts.faults)
+    more = report.codes.total() - len(report.faults)
     if more > 0:
-        by_code = ", ".join(f"{count:,} {code}" for code, count in counts.codes.most_common())
+        by_code = ", ".join(f"{count:,} {code}" for code, count in report.codes.most_common())
         print(f"{report.file}: and {more:,} more; in all: {by_code}", file=sys.stderr)
+    if report.rejects_file:
+        print(
+            f"{report.file}: {counts.refused:,} rows were refused. They are in "
+            f"{report.rejects_file}, the reasons beside it: mend them there and import that file",
+            file=sys.stderr,
+        )
     if not counts.read and not report.failure:
         print(f"{report.file}: there are no rows below the header", file=sys.stderr)
     if report.failure:
-        advice = (
-            f"{counts.read:,} of its rows are done. Import it again: rows that are in the database "
-            "are left as they are and reported as unchanged"
-        )
         place = "" if report.failure.startswith(report.file) else f"{report.file}: "
-        print(f"Error: {place}{report.failure}; {advice}", file=sys.stderr)
+        print(f"Error: {place}{report.failure}; {_what_is_done(report)}", file=sys.stderr)
+
+
+def _what_is_done(report: "FileReport") -> str:
+    done = f"{report.counts.read:,} of its rows are done"
+    if report.can_resume:
+        return done
+    return (
+        f"{done}. Import it again: rows that are in the database are left as they are and reported "
+        "as unchanged"
+    )
+
+
+def _resume_command(arguments: argparse.Namespace) -> str:
+    """The command that was given, with --resume, as it can be typed again."""
+    given = sys.argv[1:]
+    if not arguments.resume:
+        given.insert(given.index(arguments.flag), RESUME)
+    words = [*_program(), *map(shlex.quote, given)]
+    if arguments.uri and redact(arguments.uri) != arguments.uri:
+        # Its password is not shown; who started this has it.
+        hidden = shlex.quote(arguments.uri)
+        words = ['"$HPNORTON_URI"' if word == hidden else word for word in words]
+        words = [word.replace(f"--uri={arguments.uri}", '--uri="$HPNORTON_URI"') for word in words]
+    return " ".join(words)
+
+
+def _program() -> list[str]:
+    """How this program was started."""
+    path = sys.argv[0]
+    name = os.path.basename(path)
+    found = shutil.which(name)
+    if found and os.path.samefile(found, path):
+        return [name]
+    if os.access(path, os.X_OK):
+        return [shlex.quote(path if os.sep in path else os.path.join(os.curdir, path))]
+    return [shlex.quote(sys.executable), shlex.quote(path)]
+
+
+def _whole(least: int) -> "partial[int]":
+    return partial(_parse_whole, least=least)
+
+
+def _parse_whole(text: str, least: int) -> int:
+    if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to 9999999")
+    return int(text)
+
+
+def _limit(text: str) -> "Limit":
+    from hpnorton.plan import Limit
+
+    if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows nor one with %")
+    return Limit(float(text.rstrip("%")), text.endswith("%"))
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return float(text)

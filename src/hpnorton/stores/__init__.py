@@ -4,7 +4,9 @@ An adapter opens no connection at import time, and a store never crosses a proce
 """
 
 import atexit
+from threading import Lock
 
+from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores.protocol import Store
 
@@ -26,19 +28,39 @@ def open_store(uri: str, *, create: bool = False) -> Store:
     return MongoStore(uri)
 
 
-_KEPT: dict[str, Store] = {}
+_KEPT: dict[tuple[str, str | None], Store] = {}
+_LOCK = Lock()
 
 
-def process_store(uri: str) -> Store:
-    """This process's own store for a URI, opened at its first use and kept until the end."""
-    if uri not in _KEPT:
-        if not _KEPT:
-            atexit.register(close_process_stores)
-        _KEPT[uri] = open_store(uri, create=True)
-    return _KEPT[uri]
+def process_store(uri: str, scratch: str | None = None) -> Store:
+    """This process's own store for a URI, opened at its first use and kept until the end.
+
+    With `scratch`, the path of a temporary file, it is one that leaves the database as it is:
+    see stores/dryrun.py.
+    """
+    with _LOCK:
+        if (uri, scratch) not in _KEPT:
+            if not _KEPT:
+                atexit.register(close_process_stores)
+            _KEPT[uri, scratch] = _open(uri, scratch)
+        return _KEPT[uri, scratch]
 
 
 def close_process_stores() -> None:
     """Closes what process_store has opened."""
-    while _KEPT:
-        _KEPT.popitem()[1].close()
+    with _LOCK:
+        while _KEPT:
+            _KEPT.popitem()[1].close()
+
+
+def _open(uri: str, scratch: str | None) -> Store:
+    if scratch is None:
+        return open_store(uri, create=True)
+    # pylint: disable-next=import-outside-toplevel # as above
+    from hpnorton.stores.dryrun import DryRunStore
+
+    try:
+        present = open_store(uri)
+    except StoreMissingError:
+        present = None
+    return DryRunStore(present, open_store(SQLITE_PREFIX + scratch, create=True))

@@ -5,22 +5,26 @@ A document holds every field of its record under the field's own name, and its k
 what makes an insert repeatable; text, not a sub-document, because every server can look it up.
 """
 
+import atexit
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import pymongo
-from pymongo import errors
+from pymongo import UpdateOne, errors
 from pymongo.collection import Collection as MongoCollection
+from pymongo.synchronous import monitor
 
 from hpnorton.checks import Record
-from hpnorton.errors import StoreAccessError, StoreError
+from hpnorton.errors import StoreAccessError, StoreError, StoreLostError
 from hpnorton.fields import Field, Value
-from hpnorton.schema import Collection
+from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.settings import redact
-from hpnorton.stores.protocol import Condition, Conflict, Document, Inserted, Key, first_difference
+from hpnorton.stores.compare import compare
+from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, Written
 
 _DEFAULT_DATABASE = "hpnorton"
 _TIMEOUT_OPTION = "serverSelectionTimeoutMS"
@@ -35,8 +39,17 @@ _COMMAND_NOT_FOUND = 59
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
 _OPERATORS = {"=": "$eq", ">": "$gt"}
 _KEYS_A_QUERY = 5000
+_MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
+_MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays below 48 MB
+_BYTES_A_CELL = 16
+_HIDDEN = ("system.", OWN_PREFIX)
 
 _RawDocument = dict[str, Any]
+
+
+# At exit pymongo waits, for half a second, for threads that end by themselves. What waits has no
+# public name; where it has another one, some function is unregistered that never was registered.
+atexit.unregister(getattr(monitor, "_shutdown_resources", redact))
 
 
 class MongoStore:
@@ -44,6 +57,7 @@ class MongoStore:
 
     def __init__(self, uri: str) -> None:
         self._shown = redact(uri)
+        self._mostly_taken: set[str] = set()
         with self._errors():
             self._client = self._connect(uri)
             self._database = self._client.get_default_database(_DEFAULT_DATABASE)
@@ -67,7 +81,7 @@ class MongoStore:
             except errors.OperationFailure as error:
                 if error.code != _NAMESPACE_EXISTS:  # another import has just made it
                     raise
-            self._check_fit(collection)
+            self.check_fit(collection)
             wanted = list(collection.indexes)
             if len(collection.key) > 1:
                 wanted.insert(0, collection.key)
@@ -75,37 +89,60 @@ class MongoStore:
             for fields in wanted:
                 self._of(collection.name).create_index([(name, 1) for name in fields])
 
-    def insert(
-        self, collection: Collection, columns: Sequence[str], records: Sequence[Record]
-    ) -> Inserted:
-        """Inserts the records whose keys are not there yet, in no particular order."""
-        if not records:
-            return Inserted(0, [])
-        key = [columns.index(name) for name in collection.key]
-        ids = _ids([[record[at] for record in records] for at in key])
-        # Every document of a collection has all its fields, as every row of a table has.
-        absent = dict.fromkeys(name for name in collection.columns if name not in columns)
-        names = ("_id", *columns)
-        documents: list[_RawDocument] = [
-            dict(zip(names, (identity, *record)), **absent)
-            for identity, record in zip(ids, records)
-        ]
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """No transaction: every write counts at once, and can be repeated."""
+        yield
+
+    def write(self, batch: Batch, mode: Mode) -> Written:
+        """Inserts the records whose keys are not there yet; those that are there may be replaced.
+
+        Where nearly all keys were taken the last time, as when a file is imported again, the look
+        at what is stored comes before the attempt.
+        """
+        if len(batch) == 0:
+            return Written(0)
+        name = batch.collection.name
         with self._errors():
-            try:
-                self._of(collection.name).insert_many(documents, ordered=False)
-                return Inserted(len(records), [])
-            except errors.BulkWriteError as error:
-                taken = self._taken(error)
-            conflicts = list(self._conflicts(collection.name, columns, records, ids, taken))
-            return Inserted(len(records) - len(taken), conflicts)
+            if name in self._mostly_taken:
+                taken: Sequence[int] = range(len(batch))
+                stored = self.stored(batch, taken)
+                made = compare(batch, taken, stored, mode)
+                if lost := self._insert(batch.only(made.new)):  # somebody else was quicker
+                    stored |= self._kept(batch, [made.new[at] for at in lost])
+                    made = compare(batch, taken, stored, mode)
+            else:
+                taken = self._insert(batch)
+                made = compare(batch, taken, self._kept(batch, taken), mode)
+            self._update(batch, made.changed)
+        written = made.written(taken, len(batch) - len(taken))
+        if len(written.taken) > len(batch) / 2:
+            self._mostly_taken.add(name)
+        else:
+            self._mostly_taken.discard(name)
+        return written
+
+    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+        """What is stored under the keys at some positions: the values of the batch's columns."""
+        if not positions:
+            return {}
+        ids = _ids_of(batch)
+        keys = {ids[at]: batch.keys[at] for at in positions}
+        with self._errors():
+            found = self._by_ids(batch.collection.name, list(keys), batch.columns)
+            return {keys[d["_id"]]: tuple(map(d.get, batch.columns)) for d in found}
 
     def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
         """Those of `keys` that no record of the collection, whose key is `key`, has."""
-        unique = list(dict.fromkeys(keys))
-        ids = _ids(list(zip(*unique))) if unique else []
+        del key  # `_id` holds it
+        whole = [
+            found for found in dict.fromkeys(keys) if None not in found
+        ]  # others match nothing
+        ids = _ids(list(zip(*whole))) if whole else []
         with self._errors():
             stored = {found["_id"] for found in self._by_ids(collection, ids, ("_id",))}
-        return {key for key, identity in zip(unique, ids) if identity not in stored}
+        present = {found for found, identity in zip(whole, ids) if identity in stored}
+        return set(keys) - present
 
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
@@ -152,11 +189,16 @@ class MongoStore:
         with self._errors():
             return self._of(collection).count_documents({})
 
+    def is_empty(self, collection: str) -> bool:
+        """Whether the collection has no documents, or is not there."""
+        with self._errors():
+            return self._of(collection).find_one({}, {"_id": 1}) is None
+
     def collections(self) -> list[str]:
-        """The names of all collections, sorted."""
+        """The names of all collections, sorted, but for the server's and our own."""
         with self._errors():
             names = self._database.list_collection_names()
-        return sorted(name for name in names if not name.startswith("system."))
+        return sorted(name for name in names if not name.lower().startswith(_HIDDEN))
 
     def drop_collection(self, collection: str) -> None:
         """Removes a collection and its documents."""
@@ -169,12 +211,13 @@ class MongoStore:
             self._client.drop_database(self._database.name)
         self.close()
 
-    def _check_fit(self, collection: Collection) -> None:
-        """Refuses a collection whose documents have another key or other types.
+    def check_fit(self, collection: Collection) -> None:
+        """Raises StoreError if the documents there have another key or other types.
 
         One document tells for all: every one came through here.
         """
-        stored = self._of(collection.name).find_one()
+        with self._errors():
+            stored = self._of(collection.name).find_one()
         if stored is None:
             return
         advice = "import into another database, or drop this one with --drop-database"
@@ -242,7 +285,7 @@ class MongoStore:
         if isinstance(error, errors.ConnectionFailure) and not isinstance(
             error, errors.WaitQueueTimeoutError
         ):
-            return StoreAccessError(
+            return StoreLostError(
                 f"no MongoDB answers at {self._shown}; check that it runs and that the address is "
                 "right"
             )
@@ -266,35 +309,62 @@ class MongoStore:
         found = self._by_ids(target, references, None)
         return sorted(found, key=lambda document: document[field])
 
-    def _taken(self, error: errors.BulkWriteError) -> list[int]:
+    def _insert(self, batch: Batch) -> list[int]:
+        """Inserts the documents, in no particular order; the positions of those left out.
+
+        The command itself: insert_many looks at every document once more, in Python, which takes
+        as long as making it (measured). Its retries are no loss: a chunk is repeated as a whole.
+        """
+        make = _documents_of(batch.columns, batch.collection.columns)
+        documents = make(_ids_of(batch), *batch.values)
+        width = sum(len(name) + _BYTES_A_CELL for name in batch.collection.columns)
+        size = max(1, min(_MOST_DOCUMENTS, _MOST_BYTES // width))
+        concern = self._database.write_concern.document
+        taken: list[int] = []
+        for start in range(0, len(documents), size):
+            command = {
+                "insert": batch.collection.name,
+                "ordered": False,
+                "documents": documents[start : start + size],
+            }
+            reply = self._database.command(command | ({"writeConcern": concern} if concern else {}))
+            taken += [start + at for at in self._left_out(reply)]
+        return taken
+
+    def _left_out(self, reply: Mapping[str, Any]) -> list[int]:
         """The positions of the documents whose keys were there; raises any other fault."""
-        faults = error.details["writeErrors"]
-        others = [fault for fault in faults if fault["code"] != _DUPLICATE_KEY]
+        faults = reply.get("writeErrors", [])
+        others = [fault["errmsg"] for fault in faults if fault["code"] != _DUPLICATE_KEY]
+        if "writeConcernError" in reply:
+            others.append(reply["writeConcernError"].get("errmsg", "write concern"))
         if others:
-            raise StoreError(f"MongoDB at {self._shown} refused: {others[0]['errmsg'][:300]}")
-        if error.details.get("writeConcernErrors"):
-            raise error
+            raise StoreError(f"MongoDB at {self._shown} refused: {others[0][:300]}")
         return sorted(fault["index"] for fault in faults)
 
-    def _conflicts(
-        self,
-        collection: str,
-        columns: Sequence[str],
-        records: Sequence[Record],
-        ids: Sequence[Value],
-        taken: Sequence[int],
-    ) -> Iterator[Conflict]:
-        wanted = list(dict.fromkeys(ids[at] for at in taken))
-        stored = {found["_id"]: found for found in self._by_ids(collection, wanted, columns)}
-        for at in taken:
-            if ids[at] not in stored:
+    def _update(self, batch: Batch, changed: Mapping[Key, int]) -> None:
+        if changed:
+            ids = _ids_of(batch)
+            self._of(batch.collection.name).bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": ids[at]}, {"$set": dict(zip(batch.columns, batch.record(at)))}
+                    )
+                    for at in changed.values()
+                ],
+                ordered=False,
+            )
+
+    def _kept(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+        """What is stored under the keys at some positions, which the server says are taken."""
+        stored = self.stored(batch, positions)
+        for at in positions:
+            if batch.keys[at] not in stored:
                 raise StoreError(
-                    f"the collection {collection} at {self._shown} has a rule of its own that "
-                    f"keeps out the record {ids[at]}; import into another database"
+                    f"the collection {batch.collection.name} at {self._shown} has a rule of its "
+                    f"own that keeps out the record {', '.join(map(str, batch.keys[at]))}; import "
+                    "into another database"
                 )
-            conflict = first_difference(columns, records[at], stored[ids[at]], at)
-            if conflict:
-                yield conflict
+        return stored
 
     def _by_ids(
         self, collection: str, ids: Sequence[Value], columns: Sequence[str] | None
@@ -303,6 +373,31 @@ class MongoStore:
         for start in range(0, len(ids), _KEYS_A_QUERY):
             some = {"_id": {"$in": ids[start : start + _KEYS_A_QUERY]}}
             yield from self._of(collection).find(some, projection)
+
+
+@cache
+def _documents_of(
+    columns: tuple[str, ...], fields: tuple[str, ...]
+) -> Callable[..., list[_RawDocument]]:
+    """A function that makes documents of ids and columns; fields that are no column are null.
+
+    Every document of a collection has all its fields, as every row of a table has. The function is
+    generated, because a display with the names in it is twice as fast as dict(zip(...)) (measured).
+    """
+    every = ", ".join(f"v{at}" for at in range(len(columns)))
+    pairs = [f"{name!r}: v{at}" for at, name in enumerate(columns)]
+    pairs += [f"{name!r}: None" for name in fields if name not in columns]
+    display = f"{{'_id': i, {', '.join(pairs)}}}"
+    source = f"lambda ids, {every}: [{display} for i, {every} in zip(ids, {every})]"
+    made: Callable[..., list[_RawDocument]] = eval(  # pylint: disable=eval-used # names are quoted
+        source, {"zip": zip}
+    )
+    return made
+
+
+def _ids_of(batch: Batch) -> Sequence[Value]:
+    """The `_id` of each record of a batch."""
+    return _ids([batch.values[batch.columns.index(name)] for name in batch.collection.key])
 
 
 def _ids(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
@@ -316,9 +411,12 @@ def _ids(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
 
 
 def _has_type(value: Any, field: Field) -> bool:
-    kinds: dict[str, type] = {"integer": int, "year": int, "number": float, "boolean": bool}
-    wanted = kinds.get(field.type, str)
-    return isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+    """Whether a stored value may be one of the field's; nx-27017 makes true and 1.0 a 1."""
+    if field.type in ("integer", "year"):
+        return isinstance(value, int) and not isinstance(value, bool)
+    if field.type == "number":
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int if field.type == "boolean" else str)
 
 
 def _without_id(document: _RawDocument) -> Document:

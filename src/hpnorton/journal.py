@@ -1,0 +1,231 @@
+"""What the database remembers of imports: which there were, and which chunks of them are done.
+
+The notes are records like others, in two collections of our own, so that every store keeps them
+the same way. A chunk's note is written together with its rows.
+"""
+
+import base64
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, TypeVar, get_args
+
+from hpnorton.csvfile import Span
+from hpnorton.fields import Field
+from hpnorton.reports import Counts, Ending
+from hpnorton.schema import OWN_PREFIX, Collection
+from hpnorton.stores.protocol import Batch, Mode, Store
+
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_MOST_CHARACTERS = 8 * 2**20  # a document of MongoDB holds 16 MiB
+
+
+@dataclass(kw_only=True)
+class ImportNote:  # pylint: disable=too-many-instance-attributes # a record, with all its fields
+    """The import of one file.
+
+    `started` and `ended` are ISO 8601 in UTC, `modified` the file's time in nanoseconds. `file` is
+    its absolute path. `is_ordered` says that the chunks were done one after the other, `was_empty`
+    that the collection had no records when it began.
+    """
+
+    id: str
+    started: str
+    ended: str | None = None
+    status: str = Ending.RUNNING
+    collection: str
+    file: str
+    mode: str
+    size: int | None = None
+    modified: int | None = None
+    checksum: str | None = None
+    is_ordered: bool
+    was_empty: bool
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    elapsed: float = 0.0
+    rejects_file: str | None = None
+
+
+@dataclass(kw_only=True)
+class ChunkNote:  # pylint: disable=too-many-instance-attributes # a record, with all its fields
+    """A chunk that is done; `run` is the id of its import.
+
+    `taken` says which of its rows were not inserted because their keys were taken (see pack_bits),
+    `refused` holds its refused rows (see rejects.pack).
+    """
+
+    run: str
+    first_row: int
+    rows: int
+    first_line: int
+    lines: int
+    offset: int
+    length: int
+    inserted: int
+    updated: int
+    unchanged: int
+    conflicts: int
+    rejected: int
+    taken: str | None = None
+    refused: str | None = None
+
+    @property
+    def span(self) -> Span:
+        """Where the chunk is in its file."""
+        return Span(**{field.name: getattr(self, field.name) for field in fields(Span)})
+
+    @property
+    def counts(self) -> Counts:
+        """What became of its rows."""
+        kept = {field.name: getattr(self, field.name, self.rows) for field in fields(Counts)}
+        return Counts(**kept)
+
+
+@dataclass(kw_only=True)
+class BegunNote:
+    """A chunk that has begun, where its rows and its note are not written at once.
+
+    `taken` says which of its keys were taken before. If the chunk has to be repeated, those of its
+    own rows seem to be taken as well.
+    """
+
+    run: str
+    first_row: int
+    rows: int
+    taken: str | None
+
+
+Note = TypeVar("Note", ImportNote, ChunkNote, BegunNote)
+
+
+def _collection(name: str, note: type[Note], *key: str) -> Collection:
+    described = []
+    for field in fields(note):
+        kinds = get_args(field.type) or (field.type,)  # of `str | None` the first
+        described.append(Field(field.name, _TYPES[kinds[0]]))
+    return Collection(OWN_PREFIX + name, tuple(described), key)
+
+
+IMPORTS = _collection("imports", ImportNote, "id")
+CHUNKS = _collection("chunks", ChunkNote, "run", "first_row")
+BEGUN = _collection("begun", BegunNote, "run", "first_row")
+OWN_COLLECTIONS = (IMPORTS, CHUNKS, BEGUN)
+
+
+def new_run(now: datetime) -> str:
+    """An id for an import: the time, and something random; ids sort by time."""
+    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def utc_now() -> str:
+    """The time, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def prepare(store: Store) -> None:
+    """Makes the collections of the notes if they are not there."""
+    for collection in OWN_COLLECTIONS:
+        store.ensure(collection)
+
+
+def note_import(store: Store, note: ImportNote) -> None:
+    """Writes what is known of an import now."""
+    _write(store, IMPORTS, [asdict(note)])
+
+
+def note_chunks(store: Store, notes: Sequence[ChunkNote]) -> None:
+    """Writes that chunks are done.
+
+    But for those with more refused rows than a document can hold: they are repeated instead.
+    """
+    short = [asdict(n) for n in notes if len(n.refused or "") <= _MOST_CHARACTERS]
+    _write(store, CHUNKS, short)
+
+
+def note_begun(store: Store, notes: Sequence[BegunNote]) -> None:
+    """Writes that chunks begin; what was written when they began for the first time stays."""
+    _write(store, BEGUN, map(asdict, notes), Mode.INSERT)
+
+
+def begun(store: Store, run: str) -> list[BegunNote]:
+    """The chunks of an import that have begun, as far as that was written."""
+    found = store.find(BEGUN.name, BEGUN.key, (("run", "=", run),))
+    return [_note(BegunNote, document) for document in found]
+
+
+def imports(store: Store) -> Iterator[ImportNote]:
+    """All imports, the oldest first."""
+    return (_note(ImportNote, found) for found in store.find(IMPORTS.name, IMPORTS.key))
+
+
+def latest(store: Store, file: str, collection: str) -> ImportNote | None:
+    """The latest import of a file into a collection."""
+    found = store.find(IMPORTS.name, IMPORTS.key, (("file", "=", file),))
+    mine = [document for document in found if document["collection"] == collection]
+    return _note(ImportNote, mine[-1]) if mine else None
+
+
+def chunks(store: Store, run: str) -> list[ChunkNote]:
+    """The chunks of an import that are done, in the order of the file."""
+    found = store.find(CHUNKS.name, CHUNKS.key, (("run", "=", run),))
+    return [_note(ChunkNote, document) for document in found]
+
+
+def forget_rows(store: Store, run: str) -> None:
+    """Drops what only an unfinished import needs: the refused rows, and which keys were taken."""
+    done = [note for note in chunks(store, run) if note.refused or note.taken]
+    for note in done:
+        note.refused = note.taken = None
+    _write(store, CHUNKS, map(asdict, done))
+    early = [note for note in begun(store, run) if note.taken]
+    for each in early:
+        each.taken = None
+    _write(store, BEGUN, map(asdict, early))
+
+
+def pack_bits(positions: Sequence[int], size: int) -> str | None:
+    """Some of `size` positions as a short text; None if there are none."""
+    if not positions:
+        return None
+    bits = bytearray(size // 8 + 1)
+    for at in positions:
+        bits[at >> 3] |= 1 << (at & 7)
+    return base64.b64encode(zlib.compress(bits)).decode()
+
+
+def unpack_bits(text: str | None) -> bytes:
+    """The bits that were packed: see has_bit."""
+    return zlib.decompress(base64.b64decode(text)) if text else b""
+
+
+def has_bit(bits: bytes, at: int) -> bool:
+    """Whether a position is among those packed."""
+    return at >> 3 < len(bits) and bool(bits[at >> 3] >> (at & 7) & 1)
+
+
+def _note(kind: type[Note], document: dict[str, Any]) -> Note:
+    made = kind(**{field.name: document[field.name] for field in fields(kind)})
+    for field in fields(kind):
+        if field.type is bool:  # SQLite has none, and some servers make numbers of them
+            setattr(made, field.name, bool(getattr(made, field.name)))
+    return made
+
+
+def _write(
+    store: Store,
+    collection: Collection,
+    documents: Iterable[dict[str, Any]],
+    mode: Mode = Mode.UPSERT,
+) -> None:
+    rows = [tuple(document.values()) for document in documents]
+    if rows:
+        batch = Batch(collection, collection.columns, list(zip(*rows)))
+        with store.transaction():
+            store.write(batch, mode)

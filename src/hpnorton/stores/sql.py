@@ -1,0 +1,98 @@
+"""The SQL of the embedded store: names, types and statements as text."""
+
+from collections.abc import Sequence
+
+from hpnorton.fields import Field
+from hpnorton.schema import Collection
+from hpnorton.stores.protocol import Condition
+
+BOOLEAN = "BOOLEAN"
+_COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": BOOLEAN}
+ROWID_NAMES = ("rowid", "_rowid_", "oid")
+
+
+def quote(name: str) -> str:
+    """An identifier, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def listed(names: Sequence[str]) -> str:
+    """Identifiers, separated by commas."""
+    return ", ".join(map(quote, names))
+
+
+def column_type(field: Field) -> str:
+    """The declared type of the column that holds a field."""
+    return _COLUMN_TYPES.get(field.type, "TEXT")
+
+
+def create_table(collection: Collection) -> str:
+    """Makes the table of a collection."""
+    lines = [
+        f"{quote(field.name)} {column_type(field)}"
+        + (" NOT NULL" if field.required or field.name in collection.key else "")
+        for field in collection.fields
+    ]
+    lines.append(f"PRIMARY KEY ({listed(collection.key)})")
+    lines += [
+        f"FOREIGN KEY ({listed(foreign.fields)}) "
+        f"REFERENCES {quote(foreign.parent)} ({listed(foreign.parent_fields)})"
+        for foreign in collection.foreign_keys
+    ]
+    body = ",\n  ".join(lines)
+    return f"CREATE TABLE {quote(collection.name)} (\n  {body}\n)"
+
+
+def create_index(collection: Collection, fields: Sequence[str]) -> str:
+    """Makes an index if it is not there."""
+    name = quote("_".join((collection.name, *fields)))
+    return f"CREATE INDEX IF NOT EXISTS {name} ON {quote(collection.name)} ({listed(fields)})"
+
+
+def insert(table: str, columns: Sequence[str], rows: int) -> str:
+    """Inserts so many rows, but none whose key is there.
+
+    OR IGNORE, not ON CONFLICT DO NOTHING: that could still fail half-way, for a NULL, so SQLite
+    would keep a journal for each statement, which takes a fifth of the time (measured).
+    """
+    row = f"({', '.join('?' * len(columns))})"
+    return (
+        f"INSERT OR IGNORE INTO {quote(table)} ({listed(columns)}) VALUES {', '.join([row] * rows)}"
+    )
+
+
+def update(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+    """Replaces the values of some columns where the key matches."""
+    values = ", ".join(f"{quote(name)} = ?" for name in columns)
+    where = " AND ".join(f"{quote(name)} = ?" for name in key)
+    return f"UPDATE {quote(table)} SET {values} WHERE {where}"
+
+
+def select_by_keys(table: str, key: Sequence[str], columns: Sequence[str | None]) -> str:
+    """The values of `columns` (None: null) for those of the keys, JSON, that are stored.
+
+    CROSS JOIN keeps SQLite from scanning the table: the keys lead, the index answers.
+    """
+    chosen = ", ".join("NULL" if name is None else f"t.{quote(name)}" for name in columns)
+    if len(key) == 1:
+        on = f"t.{quote(key[0])} = wanted.value"
+    else:
+        parts = (f"json_extract(wanted.value, '$[{part}]')" for part in range(len(key)))
+        on = " AND ".join(f"t.{quote(name)} = {part}" for name, part in zip(key, parts))
+    return f"SELECT {chosen} FROM json_each(?) AS wanted CROSS JOIN {quote(table)} AS t ON {on}"
+
+
+def select(table: str, sort: Sequence[str], where: Sequence[Condition]) -> str:
+    """All columns of the rows that meet the conditions, sorted."""
+    condition = " AND ".join(f"{quote(name)} {sign} ?" for name, sign, _ in where)
+    return f"SELECT * FROM {quote(table)} WHERE {condition or '1'} ORDER BY {listed(sort)}"
+
+
+def select_joined(table: str, where: Condition, target: str, field: str) -> str:
+    """All columns of the rows of `target` that matching rows refer to, sorted by the reference."""
+    name, sign, _ = where
+    return (
+        f"SELECT target.* FROM {quote(table)} AS source "
+        f"JOIN {quote(target)} AS target USING ({quote(field)}) "
+        f"WHERE source.{quote(name)} {sign} ? ORDER BY target.{quote(field)}"
+    )

@@ -1,0 +1,169 @@
+"""The work that a file is: tasks, phase by phase, and what comes of them.
+
+First its chunks are loaded. If they were done side by side, a second look at repeated keys follows.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import islice
+from tempfile import NamedTemporaryFile
+from typing import IO, Any
+
+from hpnorton import journal
+from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.errors import FileError
+from hpnorton.journal import ChunkNote
+from hpnorton.loading import FoundRow, Job, Outcome, find_rows, hash_keys, load_chunks
+from hpnorton.rejects import Rejects
+from hpnorton.reports import FileReport
+from hpnorton.secondlook import KeyHashes, SecondLook, Taken, rounds, suspects
+from hpnorton.stores.protocol import Mode
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work that can be repeated, what to do with its result, and what it is about."""
+
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    take: Callable[[Any], None]
+    chunks: Sequence[Chunk]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a file is cut: the rows in a chunk, and the chunks that may go into one transaction.
+
+    Several do where that helps: if keys are in no order, so that each chunk changes most pages of
+    an index, or if nobody waits.
+    """
+
+    chunk_rows: int
+    group: int
+
+
+class Work:
+    """The tasks of a file, and what came of those that are done, in `report` and `rejects`.
+
+    `is_ordered` says that chunks are done one after the other, `was_empty` that the collection had
+    no records before.
+    """
+
+    def __init__(
+        self, job: Job, file: CsvFile, cut: Cut, *, is_ordered: bool, was_empty: bool
+    ) -> None:
+        self.job = job
+        self.file = file
+        self.report = FileReport(file.path, file.collection)
+        self.rejects = Rejects()
+        self.bytes_done = file.offset  # the header's
+        self.is_ordered = is_ordered
+        self._was_empty = was_empty
+        self._cut = cut
+        self._is_scattered = False
+        self._done: Sequence[ChunkNote] = ()
+        self._taken = Taken()
+        self._copy: IO[bytes] | None = None
+        self._stack = ExitStack()
+        self._stack.callback(self.rejects.close)
+
+    def close(self) -> None:
+        """Closes the file, and forgets the refused rows."""
+        self.file.close()
+        self._stack.close()
+
+    def restore(self, notes: Sequence[ChunkNote], *, is_ordered: bool) -> None:
+        """Counts the chunks that an earlier run has done, which are not done again."""
+        self._done = notes
+        self.is_ordered = self.is_ordered and is_ordered
+        for note in notes:
+            self._count(note)
+        self.report.rows = 0
+
+    def phases(self) -> Iterator[Iterator[Task]]:
+        """The tasks, phase by phase: each begins when the one before is done."""
+        counts = self.report.counts
+        hashes: KeyHashes | None = None
+        if not self.is_ordered and self.job.mode is Mode.UPSERT:
+            hashes = KeyHashes()
+            self._stack.callback(hashes.close)
+        yield self._load(None if self._done else hashes)
+        if hashes is not None:
+            if self._done:
+                yield self._look(hash_keys, hashes.add)
+            doubtful = hashes.repeated()
+        elif not self.is_ordered and counts.conflicts and (counts.inserted or self._was_empty):
+            doubtful = suspects(self.rejects)
+        else:
+            return
+        if self.job.scratch is None:
+            self._taken.limit(journal.begun(self.job.open_store(), self.job.run))
+        look = SecondLook(self.job, self._was_empty, self._taken, self.rejects, counts)
+        for some in rounds(list(doubtful)):
+            found: list[FoundRow] = []
+            yield self._look(find_rows, found.extend, some)
+            look.settle(found)
+
+    def _load(self, hashes: KeyHashes | None) -> Iterator[Task]:
+        """All chunks that are not done yet."""
+        job = replace(self.job, wants_hashes=hashes is not None)
+
+        def take(outcomes: Sequence[Outcome]) -> None:
+            for outcome in outcomes:
+                self._count(outcome.note)
+                self._is_scattered = outcome.is_scattered
+                if hashes is not None:
+                    hashes.add(outcome.hashes)
+
+        spans = [note.span for note in self._done]
+        chunks = map(self._kept, self.file.chunks(self._cut.chunk_rows, spans))
+        while True:
+            some: list[Chunk] = []
+            fault: FileError | None = None
+            try:
+                some.extend(islice(chunks, self._chunks_a_task()))
+            except FileError as error:  # what came before it is loaded first
+                fault = error
+            if some:
+                yield Task(load_chunks, (job, some), take, some)
+            if fault:
+                raise fault
+            if not some:
+                return
+
+    def _chunks_a_task(self) -> int:
+        return max(1, self._cut.group) if self.job.is_alone or self._is_scattered else 1
+
+    def _look(
+        self, work: Callable[..., Any], take: Callable[[Any], None], *more: Any
+    ) -> Iterator[Task]:
+        """A look at every chunk of the file once more."""
+        path = self._copy.name if self._copy else self.file.path
+        if self._copy:
+            self._copy.flush()
+        file = CsvFile(path, self.file.collection)
+        try:
+            for chunk in file.chunks(self._cut.chunk_rows):
+                yield Task(work, (self.job, chunk, *more), take, [chunk])
+        finally:
+            file.close()
+
+    def _kept(self, chunk: Chunk) -> Chunk:
+        """The chunk; if it comes from stdin and may be needed again, a copy is kept on disk."""
+        if self.is_ordered or self.file.is_repeatable or chunk.data is None:
+            return chunk
+        if self._copy is None:
+            # pylint: disable-next=consider-using-with # the stack closes it
+            self._copy = self._stack.enter_context(NamedTemporaryFile(suffix=".csv"))
+            self._copy.write(self.file.raw_header)
+        self._copy.write(chunk.data)
+        return chunk
+
+    def _count(self, note: ChunkNote) -> None:
+        self.report.counts.add(note.counts)
+        self.report.rows += note.rows
+        self.bytes_done += note.length
+        self._taken.add(note.first_row, note.taken)
+        if note.refused:
+            self.rejects.add(note.first_row, note.refused)

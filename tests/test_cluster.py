@@ -1,0 +1,130 @@
+"""An import on a Dask cluster of separate processes."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hpnorton.errors import ClusterError
+from hpnorton.stores import open_store
+from hpnorton.workers import open_cluster
+from tests.conftest import CommandLine, free_port
+
+Write = Callable[..., Path]
+ROWS = 10_000
+
+
+@pytest.fixture(name="cluster")
+def start_a_cluster() -> Iterator[Any]:
+    """Two workers, each a process of its own."""
+    # pylint: disable-next=import-outside-toplevel # it takes a second
+    from distributed import LocalCluster
+
+    start: Any = LocalCluster  # it has no type hints
+    with start(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def _lines() -> list[str]:
+    return ["id,a", *[f"k{n:07},{n}" for n in range(ROWS)], "k0000001,other", "bad,1,2"]
+
+
+def _check(uri: str, report: dict[str, int]) -> None:
+    with closing(open_store(uri)) as store:
+        assert store.count("thing") == ROWS
+        (first,) = store.find("thing", ("id",), (("id", "=", "k0000001"),))
+    assert first["a"] == "1"
+    assert (report["read"], report["rejected"], report["conflicts"]) == (ROWS + 2, 1, 1)
+    assert report["inserted"] + report["unchanged"] == report["total_records"] == ROWS
+
+
+def test_a_cluster_imports_chunks(
+    hpnorton: CommandLine, csv_file: Write, mongo_uri: str, cluster: Any
+) -> None:
+    """What comes out is what one process makes, rejects included, and no warning is printed."""
+    path = csv_file("thing.csv", *_lines())
+    done = hpnorton(
+        "--parallel", path, "--scheduler", cluster.scheduler_address, "--quiet",
+        "--chunk-rows", "500", uri=mongo_uri,
+    )  # fmt: skip
+    assert done.status == 3, done.err
+    _check(mongo_uri, done.data[0]["thing"])
+    assert len(done.err.splitlines()) == 3
+    reasons = hpnorton.folder / done.data[0]["thing"]["rejects_file"].replace(
+        ".csv", ".reasons.jsonl"
+    )
+    codes = [json.loads(line)["code"] for line in reasons.read_text("utf-8").splitlines()]
+    assert codes == ["primary-key", "extra-cell"]
+
+
+def test_a_worker_that_dies_is_replaced(
+    hpnorton: CommandLine, csv_file: Write, mongo_uri: str, cluster: Any
+) -> None:
+    """Its chunks are given to another one, and nothing is lost or doubled."""
+    path = csv_file("thing.csv", *_lines())
+    process = hpnorton.start(
+        "--parallel", path, "--scheduler", cluster.scheduler_address, "--quiet",
+        "--chunk-rows", "200", uri=mongo_uri,
+    )  # fmt: skip
+    with closing(open_store(mongo_uri)) as store:
+        while store.count("thing") < 600:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+    os.kill(next(iter(cluster.workers.values())).pid, signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 3, err
+    _check(mongo_uri, json.loads(out)[0]["thing"])
+
+
+def test_a_url_is_read_by_byte_ranges(
+    hpnorton: CommandLine, csv_file: Write, mongo_uri: str, cluster: Any
+) -> None:
+    """fsspec opens it, here and on the workers."""
+    path = csv_file("thing.csv", *_lines())
+    done = hpnorton(
+        "--parallel", f"file://{path}", "--scheduler", cluster.scheduler_address, "--quiet",
+        "--chunk-rows", "500", uri=mongo_uri,
+    )  # fmt: skip
+    assert done.status == 3, done.err
+    _check(mongo_uri, done.data[0]["thing"])
+
+
+def test_sqlite_is_refused(hpnorton: CommandLine, csv_file: Write) -> None:
+    """An SQLite file is on one machine: the message names what to do instead."""
+    path = csv_file("thing.csv", "id", "1")
+    done = hpnorton("--parallel", path, "--scheduler", "tcp://127.0.0.1:1")
+    assert done.status == 2
+    assert "--scheduler needs MongoDB" in done.err and "--workers N" in done.err
+
+
+def test_a_scheduler_that_is_not_there() -> None:
+    """The message names the address."""
+    address = f"tcp://127.0.0.1:{free_port()}"
+    with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
+        open_cluster(address)
+
+
+def test_a_cluster_without_workers(cluster: Any) -> None:
+    """Nobody would ever do the work."""
+    cluster.scale(0)
+    deadline = time.monotonic() + 30
+    while cluster.scheduler.workers:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(ClusterError, match="has no workers"):
+        open_cluster(cluster.scheduler_address)
+
+
+def test_dask_is_not_needed_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for a cluster without the package is told what to install."""
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"install hpnorton\[dask\]"):
+        open_cluster("tcp://127.0.0.1:1")
