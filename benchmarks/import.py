@@ -20,6 +20,7 @@ from measure import (
 from shell import (
     COLLECTION,
     KEY,
+    MODES,
     SHELL,
     Target,
     generate,
@@ -48,13 +49,13 @@ def contenders(target: Target, file: Path, rounds: int) -> list[Contender]:
     arguments = [database, COLLECTION, str(file), "--csv", "--pk", KEY, "--silent"]
     ours = [
         Contender(
-            f"HPNorton {flag}",
-            hpnorton_import(f"sqlite:///{target.path}", file, flag),
+            f"HPNorton {name}",
+            hpnorton_import(f"sqlite:///{target.path}", file, *flags),
             rounds,
             before=target.remove,
             after=target.check,
         )
-        for flag in ("--linear", "--parallel")
+        for name, flags in MODES.items()
     ]
     return [
         *ours,

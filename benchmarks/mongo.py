@@ -27,6 +27,8 @@ from measure import (
 from pymongo.errors import PyMongoError
 from shell import (
     COLLECTION,
+    LINEAR,
+    MODES,
     SHELL,
     Target,
     generate,
@@ -40,12 +42,6 @@ NULL = "null server"
 NULL_SERVER = Path(__file__).resolve().parent / "null_server.py"
 NX = "nx-27017"
 START_MS = 30_000
-LINEAR = "--linear"
-MODES = {
-    LINEAR: [LINEAR],
-    "--parallel": ["--parallel"],
-    "--parallel --workers 2": ["--workers", "2", "--parallel"],
-}
 HEADER = (
     "server",
     "mode",

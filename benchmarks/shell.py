@@ -1,4 +1,4 @@
-"""The rows that the imports are measured with, and the yardstick: SQLite's shell importing them."""
+"""What is imported, the modes to import it in, and the yardstick: SQLite's shell importing them."""
 
 import sqlite3
 import subprocess
@@ -13,6 +13,12 @@ from measure import HOME, BenchmarkError, Contender, hpnorton, measure, tool
 COLLECTION = "customers"
 KEY = "user_id"
 SHELL = "sqlite3 .import"
+LINEAR = "--linear"
+MODES = {
+    LINEAR: [LINEAR],
+    "--parallel": ["--parallel"],
+    "--parallel --workers 2": ["--workers", "2", "--parallel"],
+}
 SIDE_FILES = ("", "-wal", "-shm", "-journal")
 
 
@@ -66,7 +72,9 @@ def schema(folder: Path) -> list[str]:
     path = folder / "schema.db"
     measure(hpnorton_import(f"sqlite:///{path}", generate(folder / "schema", 1), "--linear"))
     with closing(sqlite3.connect(path)) as connection:
-        rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+        rows = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name = ?", (COLLECTION,)
+        )
         return [statement for (statement,) in rows]
 
 

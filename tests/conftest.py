@@ -172,6 +172,20 @@ class CommandLine:
             start_new_session=True,
         )
 
+    def resume(self, err: bytes) -> Outcome:
+        """Runs the command that an interrupted import has told on stderr, as it stands there."""
+        _, told = err.decode().split("To go on where it stopped:\n  ")
+        done = subprocess.run(
+            told,
+            shell=True,
+            capture_output=True,
+            cwd=self.folder,
+            env=self.environment(),
+            timeout=120,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+
     def command(self, arguments: Sequence[str | Path], uri: str | None = None) -> list[str]:
         """The whole command."""
         database = ["--uri", uri] if uri else []

@@ -294,6 +294,16 @@ def test_only_the_first_ten_faults_are_printed(hpnorton: CommandLine, csv_file: 
     assert "and 25 more; in all: 30 missing-cell, 5 blank-row" in done.err
 
 
+def test_an_open_quote_in_the_last_column_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
+    """It makes one cell of the rest of the file, which may be meant; the log names the row."""
+    path = csv_file("thing.csv", "id,a", "1,x", '2,"y', "3,z")
+    done = hpnorton("--linear", path)
+    assert (done.status, done.data[0]["thing"]["read"]) == (0, 2)
+    assert f"WARNING {path}: row 3 opens a quote that nothing closes" in done.err
+    closed = hpnorton("--linear", csv_file("other.csv", "id,a", '1,"x"'))
+    assert "WARNING" not in closed.err
+
+
 def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> None:
     """A quote that is never closed swallows rows; the message says where to look."""
     path = csv_file("customers.csv", HEADER, 'C0,"Zoe,Lee,,,,Active,1', ANN, BEN)

@@ -3,17 +3,15 @@
 import json
 import os
 import re
-import shlex
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine
+from tests.conftest import CommandLine, Outcome
 
 Write = Callable[..., Path]
 ROWS = 300_000
@@ -77,25 +75,10 @@ def _has_begun(hpnorton: CommandLine) -> bool:
     return wal.exists() and wal.stat().st_size > 1_000_000
 
 
-def _resume_command(err: bytes) -> list[str]:
-    """The command that the program told to go on with."""
-    words = err.decode().split("To go on where it stopped:\n  ")
-    assert len(words) == 2, err
-    return shlex.split(words[1])
-
-
-def _resume_and_check(hpnorton: CommandLine, command: Sequence[str], done_before: int) -> None:
-    """The command completes the database, and its report is that of an undisturbed import."""
-    process = subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        cwd=hpnorton.folder,
-        env=hpnorton.environment(),
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    report = json.loads(process.stdout)[0]["thing"]
+def _check_resumed(again: Outcome, done_before: int) -> None:
+    """The database is complete, and the report is that of an undisturbed import."""
+    assert again.status == 0, again.err
+    report = again.data[0]["thing"]
     assert report["inserted"] == report["read"] == report["total_records"] == ROWS
     assert report["rows_per_second"] == pytest.approx(
         (ROWS - done_before) / report["elapsed"], rel=0.01
@@ -117,7 +100,7 @@ def test_a_killed_worker_ends_the_import_and_is_named(hpnorton: CommandLine, big
     done = _rows_in(hpnorton)
     assert 0 < report["read"] <= done < ROWS and done % 10_000 == 0
     assert report["total_records"] == done
-    _resume_and_check(hpnorton, _resume_command(err), done)
+    _check_resumed(hpnorton.resume(err), done)
 
 
 def test_a_killed_worker_leaves_the_other_files_alone(
@@ -147,7 +130,7 @@ def test_ctrl_c_ends_cleanly(hpnorton: CommandLine, big: Path, way: str) -> None
     report = json.loads(out)[0]["thing"]
     assert report["read"] == report["inserted"] == report["total_records"] == _rows_in(hpnorton)
     assert 0 < report["read"] < ROWS
-    _resume_and_check(hpnorton, _resume_command(err), report["read"])
+    _check_resumed(hpnorton.resume(err), report["read"])
 
 
 @pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 3"])
@@ -167,7 +150,7 @@ def test_a_killed_program_leaves_whole_chunks_and_no_process(
         time.sleep(0.01)
     done = _rows_in(hpnorton)
     assert 0 < done < ROWS and done % 10_000 == 0
-    _resume_and_check(hpnorton, hpnorton.command([*way.split(), big, "--resume"])[1:], done)
+    _check_resumed(hpnorton(*way.split(), big, "--resume"), done)
 
 
 def test_a_file_that_has_changed_is_not_resumed(hpnorton: CommandLine, big: Path) -> None:

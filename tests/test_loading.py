@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hpnorton import csvfile, journal
 from hpnorton.checks import Record, check_rows, lay_out
-from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.csvfile import Chunk, Span, CsvFile
 from hpnorton.errors import FileError, HPNortonError
 from hpnorton.fields import Field
 from hpnorton.journal import BegunNote, ChunkNote, has_bit, pack_bits, unpack_bits
@@ -105,8 +105,8 @@ def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, is_alone: bo
     (outcome,) = load_chunks(job, [chunk])
     note = outcome.note
     assert (note.run, note.rows, note.inserted, note.taken, note.refused) == ("r", 3, 3, None, None)
-    for field in dataclasses.fields(note.span):
-        assert getattr(note.span, field.name) == getattr(chunk, field.name)
+    for field in dataclasses.fields(Span):
+        assert getattr(note, field.name) == getattr(chunk, field.name)
     assert outcome.hashes == b""
     assert stored(uri, "things") == [
         {"id": "1", "stock": 5, "sold": True},

@@ -2,10 +2,8 @@
 
 import json
 import os
-import shlex
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -92,17 +90,9 @@ def test_a_server_that_stays_away(
     assert b"no MongoDB answers at" in err and b"it was tried again for 1 s" in err
     assert 0 < json.loads(out)[0]["thing"]["read"] < ROWS
     server.start()
-    command = shlex.split(err.decode().split("To go on where it stopped:\n  ")[1])
-    again = subprocess.run(
-        [sys.executable, *command],
-        capture_output=True,
-        cwd=hpnorton.folder,
-        env=hpnorton.environment(),
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert again.returncode == 0, again.stderr
-    report = json.loads(again.stdout)[0]["thing"]
+    again = hpnorton.resume(err)
+    assert again.status == 0, again.err
+    report = again.data[0]["thing"]
     assert report["read"] == report["total_records"] == _records(server) == ROWS
 
 

@@ -110,10 +110,12 @@ def test_rows_come_in_the_order_of_the_file(
 def test_rows_may_be_added_after_a_look(kept: Rejects) -> None:
     """To look at the rows so far does not get in the way of more, nor do two looks at once."""
     kept.add(10, pack([refused(11), refused(12)]))
+    kept.add(20, pack([refused(21)]))
     one, other = iter(kept), iter(kept)
     assert [next(one).row, next(other).row, next(one).row, next(other).row] == [11, 11, 12, 12]
     kept.add(2, pack([refused(3)]))
-    assert [row.row for row in kept] == [3, 11, 12]
+    assert [row.row for row in kept] == [3, 11, 12, 21]
+    assert [row.row for row in one] == [21]
 
 
 def test_the_last_word_on_a_row_counts(kept: Rejects) -> None:

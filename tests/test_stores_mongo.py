@@ -112,6 +112,30 @@ def test_a_rule_of_the_server_that_keeps_a_record_out_is_told(
     assert ("C9", "Anna", 1) not in records_of(store, CUSTOMERS)
 
 
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (
+            {
+                "writeErrors": [
+                    {"index": 0, "code": 11000, "errmsg": "E11000 duplicate key"},
+                    {"index": 7, "code": 121, "errmsg": "Document failed validation"},
+                ]
+            },
+            "Document failed validation",
+        ),
+        ({"writeConcernError": {"code": 64, "errmsg": "waiting for replication"}}, "waiting for"),
+        ({"writeConcernError": {"code": 64}}, "write concern"),
+    ],
+)
+def test_what_a_server_refuses_for_another_reason_is_told(
+    store: MongoStore, reply: dict[str, object], reason: str
+) -> None:
+    """Only a taken key is no fault; whatever else a server answers to an insert is an error."""
+    with pytest.raises(StoreError, match=f"MongoDB at mongodb://.* refused: {reason}"):
+        store._left_out(reply)  # pylint: disable=protected-access # no server here answers so
+
+
 def test_both_references_are_indexed(store: MongoStore, mongo_uri: str) -> None:
     """Rentals are found by customer and by product without a scan; both lead an index."""
     store.ensure(RENTALS)

@@ -241,6 +241,11 @@ def test_a_rule_of_the_table_that_keeps_a_record_out_is_told(
     with pytest.raises(StoreError, match="a rule of its own that keeps out the record C9;"):
         store.write(batch_of(CUSTOMERS, BEN, ("C9", "Anna", 1)), mode)
     assert records_of(store, CUSTOMERS) == [ANNA]
+    tool.execute("CREATE UNIQUE INDEX one_of_a_text ON every_type (text)")
+    records: list[Record] = [(n, "x", None, None, None, None) for n in (1, 9)]
+    with pytest.raises(StoreError, match="a rule of its own that keeps out the record"):
+        store.write(batch_of(EVERY_TYPE, *records), mode)
+    assert store.is_empty("every_type")
 
 
 def test_keys_that_differ_for_us_and_not_for_the_table_are_told(path: Path, store: Store) -> None:

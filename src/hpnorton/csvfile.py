@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, cast
 
+from hpnorton import log
 from hpnorton.checks import Row
 from hpnorton.errors import FileError
 from hpnorton.files import open_binary, size_of
@@ -34,6 +35,7 @@ _BOM = b"\xef\xbb\xbf"
 # A pattern that begins with a literal byte is searched for ten times faster. The lookbehind reads:
 # not after a byte other than a comma or a line end, so at the start of the data too.
 _QUOTED_FIELD = rb'"(?<![^,\r\n]")(?:[^"]++|"")*+(?:"|\Z)'
+_ONE_QUOTED_FIELD = re.compile(_QUOTED_FIELD)
 _QUOTED_FIELDS = re.compile(_QUOTED_FIELD + rb"(?:," + _QUOTED_FIELD + rb")*+")
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
 _HIDE_LINE_ENDS = bytes.maketrans(b"\r\n", b"xx")
@@ -143,6 +145,14 @@ class CsvFile:
                 is_row_a_line=cut.is_row_a_line,
                 data=cut.data if self.size is None else None,
             )
+            if self._at_end and not self._buffer and _is_open(cut.data):
+                row = self._row + cut.rows - 1
+                log.warning(
+                    "{}: row {} opens a quote that nothing closes: the rest of the file is one "
+                    "cell",
+                    self.path,
+                    row,
+                )
             self._pass(cut)
 
     def _skip(self, span: Span) -> None:
@@ -351,6 +361,14 @@ def _cut(data: bytes, rows: int, at_end: bool) -> _Cut:
     is_row_a_line = ends is data
     lines = count if is_row_a_line else _count_line_ends(head)
     return _Cut(head, count, lines, is_row_a_line)
+
+
+def _is_open(data: bytes) -> bool:
+    """Whether records at the end of a file end in a quoted field without its closing quote."""
+    if b'"' not in data:
+        return False
+    *_, last = (b"", *_ONE_QUOTED_FIELD.findall(data))
+    return data.endswith(last) and last.count(b'"') % 2 == 1
 
 
 def _only_record_ends(data: bytes) -> bytes:

@@ -23,8 +23,8 @@ _MOST_CHARACTERS = 8 * 2**20  # a document of MongoDB holds 16 MiB
 
 
 @dataclass(kw_only=True)
-class ImportNote:  # pylint: disable=too-many-instance-attributes # a record, with all its fields
-    """The import of one file.
+class ImportNote(Counts):
+    """The import of one file, and what has become of its rows.
 
     `started` and `ended` are ISO 8601 in UTC, `modified` the file's time in nanoseconds. `file` is
     its absolute path. `is_ordered` says that the chunks were done one after the other, `was_empty`
@@ -43,18 +43,12 @@ class ImportNote:  # pylint: disable=too-many-instance-attributes # a record, wi
     checksum: str | None = None
     is_ordered: bool
     was_empty: bool
-    read: int = 0
-    inserted: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    conflicts: int = 0
-    rejected: int = 0
     elapsed: float = 0.0
     rejects_file: str | None = None
 
 
-@dataclass(kw_only=True)
-class ChunkNote:  # pylint: disable=too-many-instance-attributes # a record, with all its fields
+@dataclass(frozen=True, kw_only=True)
+class ChunkNote(Span):
     """A chunk that is done; `run` is the id of its import.
 
     `taken` says which of its rows were not inserted because their keys were taken (see pack_bits),
@@ -62,12 +56,6 @@ class ChunkNote:  # pylint: disable=too-many-instance-attributes # a record, wit
     """
 
     run: str
-    first_row: int
-    rows: int
-    first_line: int
-    lines: int
-    offset: int
-    length: int
     inserted: int
     updated: int
     unchanged: int
@@ -77,18 +65,13 @@ class ChunkNote:  # pylint: disable=too-many-instance-attributes # a record, wit
     refused: str | None = None
 
     @property
-    def span(self) -> Span:
-        """Where the chunk is in its file."""
-        return Span(**{field.name: getattr(self, field.name) for field in fields(Span)})
-
-    @property
     def counts(self) -> Counts:
         """What became of its rows."""
         kept = {field.name: getattr(self, field.name, self.rows) for field in fields(Counts)}
         return Counts(**kept)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BegunNote:
     """A chunk that has begun, where its rows and its note are not written at once.
 
@@ -180,14 +163,10 @@ def chunks(store: Store, run: str) -> list[ChunkNote]:
 
 def forget_rows(store: Store, run: str) -> None:
     """Drops what only an unfinished import needs: the refused rows, and which keys were taken."""
-    done = [note for note in chunks(store, run) if note.refused or note.taken]
-    for note in done:
-        note.refused = note.taken = None
-    _write(store, CHUNKS, map(asdict, done))
-    early = [note for note in begun(store, run) if note.taken]
-    for each in early:
-        each.taken = None
-    _write(store, BEGUN, map(asdict, early))
+    done = (note for note in chunks(store, run) if note.refused or note.taken)
+    _write(store, CHUNKS, (asdict(note) | {"refused": None, "taken": None} for note in done))
+    early = (note for note in begun(store, run) if note.taken)
+    _write(store, BEGUN, (asdict(note) | {"taken": None} for note in early))
 
 
 def pack_bits(positions: Sequence[int], size: int) -> str | None:
@@ -211,11 +190,11 @@ def has_bit(bits: bytes, at: int) -> bool:
 
 
 def _note(kind: type[Note], document: dict[str, Any]) -> Note:
-    made = kind(**{field.name: document[field.name] for field in fields(kind)})
+    values = {field.name: document[field.name] for field in fields(kind)}
     for field in fields(kind):
         if field.type is bool:  # SQLite has none, and some servers make numbers of them
-            setattr(made, field.name, bool(getattr(made, field.name)))
-    return made
+            values[field.name] = bool(values[field.name])
+    return kind(**values)
 
 
 def _write(

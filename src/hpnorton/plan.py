@@ -1,7 +1,7 @@
 """The plan of an import: each file with its lane and its note in the journal, new or resumed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -113,12 +113,11 @@ class Planned:
 
     def _note_end(self, store: Store) -> None:
         report, note = self.lane.report, self.note
-        counts = report.counts
         note.status, note.ended = report.ending, journal.utc_now()
         note.is_ordered = self.lane.work.is_ordered
-        note.read, note.inserted, note.updated = counts.read, counts.inserted, counts.updated
-        note.unchanged, note.conflicts = counts.unchanged, counts.conflicts
-        note.rejected, note.rejects_file = counts.rejected, report.rejects_file
+        note.rejects_file = report.rejects_file
+        for name, count in asdict(report.counts).items():
+            setattr(note, name, count)
         note.elapsed = self.elapsed_before + report.elapsed
         journal.note_import(store, note)
         if report.ending is Ending.DONE:

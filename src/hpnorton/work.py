@@ -116,8 +116,7 @@ class Work:
                 if hashes is not None:
                     hashes.add(outcome.hashes)
 
-        spans = [note.span for note in self._done]
-        chunks = map(self._kept, self.file.chunks(self._cut.chunk_rows, spans))
+        chunks = map(self._kept, self.file.chunks(self._cut.chunk_rows, self._done))
         while True:
             some: list[Chunk] = []
             fault: FileError | None = None
