@@ -67,7 +67,7 @@ def test_rejected_rows_are_kept_as_they_stood(
     ]
     assert reasons[0]["value"] == r"Zo\xeb" and reasons[2]["value"] == "-1"
     assert all(r["file"] == str(path) and r["message"] for r in reasons)
-    assert f"They are in {report['rejects_file']}, the reasons beside it" in done.err
+    assert f"refused; see {report['rejects_file']}, and the reasons beside it" in done.err
     mended = hpnorton.folder / report["rejects_file"]
     mended.write_text(f"{HEADER}\nC3,Zoë,X,,,zoe@example.com,Active,5\n", "utf-8")
     again = hpnorton("--linear", mended, "--quiet", uri=uri)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hpnorton import csvfile, journal
 from hpnorton.checks import Record, check_rows, lay_out
-from hpnorton.csvfile import Chunk, Span, CsvFile
+from hpnorton.csvfile import Chunk, CsvFile, Span
 from hpnorton.errors import FileError, HPNortonError
 from hpnorton.fields import Field
 from hpnorton.journal import BegunNote, ChunkNote, has_bit, pack_bits, unpack_bits

@@ -94,6 +94,8 @@ class Lane:
     def feed(self) -> None:
         """Submits work as long as the executor takes some and there is any."""
         if not self.has_begun:
+            if not self.desk.has_room:
+                return  # its time has not come, nor does it count
             self._begin()
         while self._phases is not None and self.desk.has_room:
             try:
@@ -136,10 +138,11 @@ class Lane:
 
     def _begin(self) -> None:
         self._started = time.perf_counter()
-        stuck = [p.report.file for p in self.parents if p.report.ending is not Ending.DONE]
+        stuck = [lane.report for lane in self.parents if lane.report.ending is not Ending.DONE]
         if stuck:
-            reason = f"it was not imported, because {', '.join(stuck)} was not imported to its end"
-            self.stop(Ending.FAILED, reason, can_resume=self.work.file.is_repeatable)
+            files = ", ".join(report.file for report in stuck)
+            reason = f"it was not imported, because {files} was not imported to its end"
+            self.stop(Ending.FAILED, reason, can_resume=all(r.can_resume for r in stuck))
         else:
             log.info("{} -> {}", self.report.file, self.report.collection)
 

@@ -198,9 +198,10 @@ def _tell_faults(report: "FileReport") -> None:
         by_code = ", ".join(f"{count:,} {code}" for code, count in report.codes.most_common())
         print(f"{report.file}: and {more:,} more; in all: {by_code}", file=sys.stderr)
     if report.rejects_file:
+        rows = "1 row was" if counts.refused == 1 else f"{counts.refused:,} rows were"
         print(
-            f"{report.file}: {counts.refused:,} rows were refused. They are in "
-            f"{report.rejects_file}, the reasons beside it: mend them there and import that file",
+            f"{report.file}: {rows} refused; see {report.rejects_file}, and the reasons beside it: "
+            "mend the rows there and import that file",
             file=sys.stderr,
         )
     if not counts.read and not report.failure:
