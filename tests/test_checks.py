@@ -89,6 +89,13 @@ def test_other_delimiters(mark: str) -> None:
         check_delimiter([f"id{mark}Name"], "x.csv")
 
 
+@pytest.mark.parametrize("header", [["sep=;"], ["SEP=", ""]])
+def test_a_line_for_excel_is_no_header(header: list[str]) -> None:
+    """A first line that tells Excel the delimiter is told as what it is."""
+    with pytest.raises(FileError, match="^x.csv: the first line is Excel's 'sep='; delete"):
+        check_delimiter(header, "x.csv")
+
+
 @pytest.mark.parametrize("header", [["id"], ["id;Name", "x"], ["id", "Name"], [""]])
 def test_commas_are_right(header: list[str]) -> None:
     """A header with commas, or with one plain column, is left alone."""

@@ -177,6 +177,21 @@ def test_what_is_done_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch)
     assert rest == [second]
 
 
+def test_what_is_done_is_not_there_any_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compressed file that breaks off within what is done cannot be resumed, and says so."""
+    monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 10)
+    path = folder / "half.csv.gz"
+    data = gzip.compress(b"id\n" + b"".join(b"%d\n" % n for n in range(999)))
+    path.write_bytes(data)
+    _, (first, *_) = chunks_of(path, 900)
+    path.write_bytes(data[: len(data) // 2])
+    with (
+        closing(CsvFile(str(path), "things")) as file,
+        pytest.raises(FileError, match="half.csv.gz cannot be read: "),
+    ):
+        list(file.chunks(900, [first]))
+
+
 @pytest.mark.parametrize(
     ("body", "rows"),
     [
@@ -445,5 +460,5 @@ def test_a_file_behind_a_url(folder: Path, ending: str) -> None:
     assert [chunk.data is None for chunk in chunks] == [not ending] * 4
     assert all_rows(f"file://{path}") == all_rows(path)
     path.unlink()
-    with pytest.raises(FileError, match="there is no file file://"):
+    with pytest.raises(FileError, match=r"^file://.* cannot be opened: .*No such file"):
         CsvFile(f"file://{path}", "things")

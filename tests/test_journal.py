@@ -123,7 +123,7 @@ def test_the_latest_import_of_a_file(store: Store) -> None:
         "20261204-000000-0000": {"file": "/y.csv"},
         "20261205-000000-0000": {"collection": "others"},
     }.items():
-        journal.note_import(store, import_note(run, **more))
+        journal.note_import(store, import_note(run, **{"started": run[:8], **more}))
     found = [
         journal.latest(store, file, collection)
         for file, collection in (("/x.csv", "things"), ("/y.csv", "things"), ("/x.csv", "others"))

@@ -160,10 +160,13 @@ def test_nothing_can_be_dropped_but_what_was_written(store: Store) -> None:
     assert summary(store.write(batch_of(CUSTOMERS, ANNA, BEN), INSERT)) == (1, 0, [], [0])
 
 
-def test_dropping_the_database_removes_the_temporary_one(present: Store, tmp_path: Path) -> None:
+def test_dropping_the_database_removes_the_temporary_one(
+    present: Store, uri: str, tmp_path: Path
+) -> None:
     """Its file is gone; the real one is there and holds what it held."""
     scratch = tmp_path / "scratch.db"
-    DryRunStore(None, open_store(f"sqlite:///{scratch}", create=True)).drop_database()
+    temporary = open_store(f"sqlite:///{scratch}", create=True)
+    DryRunStore(open_store(uri), temporary).drop_database()
     assert not scratch.exists()
     assert records_of(present, CUSTOMERS) == [ANNA]
 

@@ -7,6 +7,7 @@ URLs need the package fsspec (https://filesystem-spec.readthedocs.io), which com
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
@@ -34,20 +35,50 @@ def open_binary(path: str) -> IO[bytes]:
         raise FileError(f"{path} is a URL; install what reads it: hpnorton[dask]") from None
     try:
         system, place = fsspec.url_to_fs(path)
-        return cast(IO[bytes], system.open(place, "rb", cache_type=_CACHE))
-    except (ImportError, ValueError) as error:  # an unknown protocol, or its package is missing
-        raise FileError(f"{path} cannot be opened: {error}") from error
+        return cast(IO[bytes], _Remote(system.open(place, "rb", cache_type=_CACHE)))
+    except Exception as error:  # pylint: disable=broad-exception-caught # each kind has its own
+        raise FileError(f"{path} cannot be opened: {error or type(error).__name__}") from error
+
+
+class _Remote:
+    """A stream of fsspec's: whatever its kind of place raises when it is read becomes OSError."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.size = getattr(stream, "size", None)
+
+    def __enter__(self) -> "_Remote":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self, size: int = -1) -> bytes:
+        """Some bytes."""
+        return bytes(self._try(self._stream.read, size))
+
+    def seek(self, offset: int) -> int:
+        """Goes to an offset."""
+        return int(self._try(self._stream.seek, offset))
+
+    def close(self) -> None:
+        """Closes it."""
+        self._stream.close()
+
+    def _try(self, work: Callable[[int], Any], value: int) -> Any:
+        try:
+            return work(value)
+        except OSError:
+            raise
+        except Exception as error:  # pylint: disable=broad-exception-caught # as above
+            raise OSError(str(error) or type(error).__name__) from error
 
 
 def size_of(stream: IO[bytes]) -> int | None:
     """The bytes of an open file that can be read from any offset; None for a pipe and the like."""
-    size: Any = getattr(stream, "size", None)
-    if size is not None:
-        return int(size)
-    try:
-        status = os.fstat(stream.fileno())
-    except OSError:  # it has no descriptor, as some of fsspec's
-        return None
+    if isinstance(stream, _Remote):
+        return stream.size
+    status = os.fstat(stream.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 

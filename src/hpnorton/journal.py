@@ -1,6 +1,6 @@
 """What the database remembers of imports: which there were, and which chunks of them are done.
 
-The notes are records like others, in two collections of our own, so that every store keeps them
+The notes are records like others, in collections of our own, so that every store keeps them
 the same way. A chunk's note is written together with its rows.
 """
 
@@ -98,7 +98,7 @@ def _collection(name: str, note: type[Note], *key: str) -> Collection:
 
 IMPORTS = _collection("imports", ImportNote, "id")
 CHUNKS = _collection("chunks", ChunkNote, "run", "first_row")
-BEGUN = _collection("begun", BegunNote, "run", "first_row")
+BEGUN = _collection("begun", BegunNote, "run", "first_row", "rows")
 OWN_COLLECTIONS = (IMPORTS, CHUNKS, BEGUN)
 
 
@@ -109,7 +109,7 @@ def new_run(now: datetime) -> str:
 
 def utc_now() -> str:
     """The time, ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat()
 
 
 def prepare(store: Store) -> None:
@@ -145,14 +145,15 @@ def begun(store: Store, run: str) -> list[BegunNote]:
 
 def imports(store: Store) -> Iterator[ImportNote]:
     """All imports, the oldest first."""
-    return (_note(ImportNote, found) for found in store.find(IMPORTS.name, IMPORTS.key))
+    notes = [_note(ImportNote, found) for found in store.find(IMPORTS.name, IMPORTS.key)]
+    return iter(sorted(notes, key=_start))
 
 
 def latest(store: Store, file: str, collection: str) -> ImportNote | None:
     """The latest import of a file into a collection."""
     found = store.find(IMPORTS.name, IMPORTS.key, (("file", "=", file),))
-    mine = [document for document in found if document["collection"] == collection]
-    return _note(ImportNote, mine[-1]) if mine else None
+    notes = [_note(ImportNote, document) for document in found]
+    return max((n for n in notes if n.collection == collection), key=_start, default=None)
 
 
 def chunks(store: Store, run: str) -> list[ChunkNote]:
@@ -187,6 +188,10 @@ def unpack_bits(text: str | None) -> bytes:
 def has_bit(bits: bytes, at: int) -> bool:
     """Whether a position is among those packed."""
     return at >> 3 < len(bits) and bool(bits[at >> 3] >> (at & 7) & 1)
+
+
+def _start(note: ImportNote) -> str:
+    return note.started
 
 
 def _note(kind: type[Note], document: dict[str, Any]) -> Note:

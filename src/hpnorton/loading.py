@@ -6,7 +6,6 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from itertools import islice
 
 from hpnorton import journal
 from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
@@ -263,7 +262,8 @@ def _is_scattered(batch: Batch) -> bool:
     collection = batch.collection
     for fields_ in (collection.key, *collection.indexes):
         if set(fields_) <= set(batch.columns):
-            sample = list(islice(batch.keys_of(fields_), None, None, _SAMPLE_STEP))
+            columns = [batch.values[batch.columns.index(name)] for name in fields_]
+            sample = zip(*(column[::_SAMPLE_STEP] for column in columns))
             known = [key for key in sample if None not in key]
             if known != sorted(known):
                 return True

@@ -27,6 +27,7 @@ _BUSY_SHARE = 0.05  # of the time waited so far: so much may be lost
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 20_000
 _ROWS_A_STATEMENT = 100
+_LAST_ROWID = 2**63 - 1  # after it they no longer ascend
 _HIDDEN = ("sqlite_", OWN_PREFIX)
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 _ACCESS_CODES = (
@@ -119,8 +120,8 @@ class SqliteStore:
         with self.transaction():
             rowid = self._rowid_of(batch.collection.name)
             doubtful: Sequence[int] = range(len(batch))
-            if rowid:
-                last = self._last(batch.collection.name, rowid)
+            last = self._last(batch.collection.name, rowid) if rowid else _LAST_ROWID
+            if rowid and last < _LAST_ROWID:
                 short = {batch.keys[at] for at in self._insert(batch)}
                 if not short:
                     return Written(len(batch))
@@ -295,7 +296,14 @@ class SqliteStore:
                 f"{place} cannot do without {', '.join(lost)}, which the file's description lacks; "
                 f"{advice}"
             )
+        twins = {name.casefold(): name for name in columns}
         for field in collection.fields:
+            twin = twins.get(field.name.casefold(), field.name)
+            if twin != field.name:
+                raise StoreError(
+                    f"the column {twin} of {place} differs from the file's {field.name} only in "
+                    f"capitals, which SQLite does not tell apart; {advice}"
+                )
             wanted = sql.column_type(field)
             if columns.get(field.name, wanted).upper() != wanted:
                 raise StoreError(
