@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, NoReturn
@@ -12,13 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton import ingest, work
+from hpnorton import ingest, journal, work
+from hpnorton.checks import lay_out
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
+from hpnorton.files import fingerprint
 from hpnorton.ingest import run_import
+from hpnorton.loading import Job, load_chunks
 from hpnorton.plan import Options
 from hpnorton.reports import FileReport
+from hpnorton.schema import undescribed
 from hpnorton.sources import Source, dataset_sources, parse_source
-from hpnorton.stores import open_store, sqlite
+from hpnorton.stores import close_process_stores, open_store, sqlite
 from hpnorton.stores.protocol import Document, Mode
 
 Write = Callable[..., Path]
@@ -357,6 +363,43 @@ def test_the_order_of_the_file_decides(
     assert results[0] == results[1]
     if mode is Mode.INSERT:
         assert counts_of[0] == counts_of[1]
+
+
+def test_chunks_that_are_repeated_do_not_hide_the_first_row(
+    csv_file: Write, mongo_uri: str
+) -> None:
+    """Where rows and notes are not written at once, what was noted at the beginning counts.
+
+    The later of two rows with one key was first, and the import was killed before any note.
+    """
+    run(mongo_uri, f"thing={csv_file('before.csv', 'id,a', 'other,before')}")
+    path = csv_file("thing.csv", "id,a", "k,first", "k,second")
+    layout = lay_out(undescribed("thing", ["id", "a"]), ["id", "a"], str(path))
+    made = fingerprint(str(path))
+    assert made is not None
+    with closing(open_store(mongo_uri)) as store:
+        note = journal.ImportNote(
+            id=journal.new_run(datetime.now(UTC)),
+            started=journal.utc_now(),
+            collection="thing",
+            file=str(path.resolve()),
+            mode=Mode.INSERT,
+            size=made.size,
+            checksum=made.checksum,
+            is_ordered=False,
+            was_empty=False,
+        )
+        journal.note_import(store, note)
+        job = Job(mongo_uri, layout, run=note.id, notes_begin=True)
+        with closing(CsvFile(str(path), "thing")) as file:
+            for chunk in reversed(list(file.chunks(1))):
+                load_chunks(job, [chunk])
+        store.drop_collection(journal.CHUNKS.name)
+    close_process_stores()
+    how = {"is_resuming": True, "is_parallel": True, "workers": 2}
+    (report,) = run(mongo_uri, path, rows=1, **how)
+    assert report.failure is None and report.counts.conflicts == 1
+    assert stored(mongo_uri, "thing", "id")[0] == {"id": "k", "a": "first"}
 
 
 def test_reports_that_do_not_add_up_are_refused(csv_file: Write, sqlite_uri: str) -> None:
