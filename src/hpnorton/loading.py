@@ -161,7 +161,8 @@ def _check_references(layout: Layout, checked: Checked, store: Store) -> Checked
         if not set(foreign.fields) <= set(layout.columns):
             continue  # not in the file, so null in every record
         columns = [checked.values[layout.columns.index(name)] for name in foreign.fields]
-        wanted = {key for key in set(zip(*columns)) if any(value is not None for value in key)}
+        wanted = set(zip(*columns))
+        wanted.discard((None,) * len(columns))
         absent = store.absent(foreign.parent, foreign.parent_fields, list(wanted))
         faults += [
             Fault(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, Protocol
@@ -77,6 +77,17 @@ class Written:
     updated: int = 0
     conflicts: Sequence[Conflict] = ()
     taken: Sequence[int] = ()
+
+    def among(self, positions: Sequence[int], size: int) -> "Written":
+        """The same of a batch of `size` records, whose others are there with the same values.
+
+        These are at `positions` there.
+        """
+        inserted = {positions[at] for at in range(len(positions))}
+        inserted -= {positions[at] for at in self.taken}
+        conflicts = [replace(each, at=positions[each.at]) for each in self.conflicts]
+        taken = [at for at in range(size) if at not in inserted] if inserted else range(size)
+        return Written(self.inserted, self.updated, conflicts, taken)
 
 
 class Store(Protocol):

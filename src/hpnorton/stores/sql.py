@@ -61,6 +61,28 @@ def insert(table: str, columns: Sequence[str], rows: int) -> str:
     )
 
 
+def count_same(table: str, columns: Sequence[str], key: Sequence[str], rows: int) -> str:
+    """How many of so many rows are stored with the very same values."""
+    row = f"({', '.join('?' * len(columns))})"
+    pairs = [f"t.{quote(name)} IS v.column{at}" for at, name in enumerate(columns, 1)]
+    # By `=` an index finds the key; the others may be null.
+    on = [f"t.{quote(name)} = v.column{columns.index(name) + 1}" for name in key]
+    return (
+        f"WITH v AS (VALUES {', '.join([row] * rows)}) SELECT count(*) FROM v "
+        f"CROSS JOIN {quote(table)} AS t ON {' AND '.join(on)} WHERE {' AND '.join(pairs)}"
+    )
+
+
+def count_present(table: str, key: Sequence[str], rows: int) -> str:
+    """How many of so many keys are stored."""
+    row = f"({', '.join('?' * len(key))})"
+    on = [f"t.{quote(name)} = v.column{at}" for at, name in enumerate(key, 1)]
+    return (
+        f"WITH v AS (VALUES {', '.join([row] * rows)}) SELECT count(*) FROM v "
+        f"CROSS JOIN {quote(table)} AS t ON {' AND '.join(on)}"
+    )
+
+
 def update(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
     """Replaces the values of some columns where the key matches."""
     values = ", ".join(f"{quote(name)} = ?" for name in columns)

@@ -8,7 +8,7 @@ not by SQLite row by row.
 import json
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -44,6 +44,7 @@ class SqliteStore:
     def __init__(self, path: str, *, create: bool) -> None:
         self._path = Path(path)
         self._rowids: dict[str, str | None] = {}
+        self._mostly_same: set[str] = set()
         if not create and not self._path.exists():
             raise StoreMissingError(
                 f"there is no database {path} yet; import the CSV files first, with --linear"
@@ -113,26 +114,41 @@ class SqliteStore:
 
         A statement that falls short does not say which of its rows it has left out. But rows get
         ascending rowids (https://www.sqlite.org/autoinc.html), so a second look at these tells
-        what was there before. Where a table has no such rowids, the look comes first.
+        what was there before. Where a table has no such rowids, the look comes first. Where most
+        keys were taken the last time, as when a file is imported again, SQLite is asked first
+        which records are there as they are.
         """
+        name = batch.collection.name
+        with self.transaction():
+            if name in self._mostly_same and len(set(batch.keys)) == len(batch):
+                rest = self._differing(batch)
+                written = self._write(batch.only(rest), mode).among(rest, len(batch))
+            else:
+                written = self._write(batch, mode)
+        if len(written.taken) > len(batch) / 2:
+            self._mostly_same.add(name)
+        else:
+            self._mostly_same.discard(name)
+        return written
+
+    def _write(self, batch: Batch, mode: Mode) -> Written:
         if len(batch) == 0:
             return Written(0)
-        with self.transaction():
-            rowid = self._rowid_of(batch.collection.name)
-            doubtful: Sequence[int] = range(len(batch))
-            last = self._last(batch.collection.name, rowid) if rowid else _LAST_ROWID
-            if rowid and last < _LAST_ROWID:
-                short = {batch.keys[at] for at in self._insert(batch)}
-                if not short:
-                    return Written(len(batch))
-                doubtful = [at for at, key in enumerate(batch.keys) if key in short]
-                before = self._older(batch, doubtful, rowid, last)
-                made = compare(batch, doubtful, before, mode)
-            else:
-                made = compare(batch, doubtful, self._by_key(batch, doubtful), mode)
-                if made.new and self._insert(batch.only(made.new)):
-                    raise self._kept_out(batch, made.new)
-            self._update(batch, made.changed)
+        rowid = self._rowid_of(batch.collection.name)
+        doubtful: Sequence[int] = range(len(batch))
+        last = self._last(batch.collection.name, rowid) if rowid else _LAST_ROWID
+        if rowid and last < _LAST_ROWID:
+            short = {batch.keys[at] for at in self._insert(batch)}
+            if not short:
+                return Written(len(batch))
+            doubtful = [at for at, key in enumerate(batch.keys) if key in short]
+            before = self._older(batch, doubtful, rowid, last)
+            made = compare(batch, doubtful, before, mode)
+        else:
+            made = compare(batch, doubtful, self._by_key(batch, doubtful), mode)
+            if made.new and self._insert(batch.only(made.new)):
+                raise self._kept_out(batch, made.new)
+        self._update(batch, made.changed)
         return made.written(doubtful, len(batch) - len(doubtful))
 
     def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
@@ -147,9 +163,14 @@ class SqliteStore:
     def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
         """Those of `keys` that no record of the collection, whose key is `key`, has."""
         with self._errors():
-            if not self._column_types(collection):
+            if not keys or not self._column_types(collection):
                 return set(keys)
-            return set(keys).difference(self._by_keys(collection, key, key, keys))
+            unique = list(set(keys))
+            doubtful = self._run_in_parts(
+                list(zip(*unique)), lambda rows: sql.count_present(collection, key, rows), _number
+            )
+            some = [unique[at] for at in doubtful]
+            return set(some).difference(self._by_keys(collection, key, key, some))
 
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
@@ -343,24 +364,45 @@ class SqliteStore:
         return {key: row[1:] for key, row in stored.items() if key not in newer}
 
     def _insert(self, batch: Batch) -> list[int]:
-        """Inserts what is not there; the positions of the rows of all statements that fell short.
+        """Inserts what is not there; the positions of the rows of statements that fell short."""
+        return self._run_in_parts(
+            batch.values,
+            lambda rows: sql.insert(batch.collection.name, batch.columns, rows),
+            lambda cursor: cursor.rowcount,
+        )
+
+    def _differing(self, batch: Batch) -> list[int]:
+        """The positions of the rows of statements that found some not to be there as it is."""
+        collection = batch.collection
+        return self._run_in_parts(
+            batch.values,
+            lambda rows: sql.count_same(collection.name, batch.columns, collection.key, rows),
+            _number,
+        )
+
+    def _run_in_parts(
+        self,
+        columns: Sequence[Sequence[Value]],
+        statement_for: Callable[[int], str],
+        count: Callable[[sqlite3.Cursor], int],
+    ) -> list[int]:
+        """The positions of the rows of all statements that count less than they have rows.
 
         A hundred rows a statement: more gain nothing (measured).
         """
-        width = len(batch.columns)
-        values: list[Value] = [None] * (width * len(batch))
-        for at, column in enumerate(batch.values):
+        width, length = len(columns), len(columns[0])
+        values: list[Value] = [None] * (width * length)
+        for at, column in enumerate(columns):
             values[at::width] = column
         limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         size = max(1, min(_ROWS_A_STATEMENT, limit // width))
-        execute = self._connection.execute
         short: list[int] = []
         statement, rows = "", 0
-        for start in range(0, len(batch), size):
-            if rows != (rows := min(size, len(batch) - start)):
-                statement = sql.insert(batch.collection.name, batch.columns, rows)
-            done = execute(statement, values[start * width : (start + rows) * width]).rowcount
-            if done < rows:
+        for start in range(0, length, size):
+            if rows != (rows := min(size, length - start)):
+                statement = statement_for(rows)
+            part = values[start * width : (start + rows) * width]
+            if count(self._connection.execute(statement, part)) < rows:
                 short += range(start, start + rows)
         return short
 
@@ -409,3 +451,9 @@ class SqliteStore:
                 if document[name] is not None:
                     document[name] = bool(document[name])
             yield document
+
+
+def _number(cursor: sqlite3.Cursor) -> int:
+    """The only value of the only row."""
+    (value,) = cursor.fetchone()
+    return int(value)
