@@ -99,7 +99,7 @@ class Work:
         else:
             return
         look = SecondLook(self.job, self._was_empty, self._taken, self.rejects, counts)
-        for some in rounds(list(doubtful)):
+        for some in rounds(doubtful):
             found: list[FoundRow] = []
             yield self._look(find_rows, found.extend, some)
             look.settle(found)
