@@ -16,7 +16,6 @@ from hpnorton.rejects import Flaw, Refused, pack
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store
 
-
 _SAMPLE_STEP = 50
 
 

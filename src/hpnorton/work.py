@@ -20,7 +20,6 @@ from hpnorton.reports import FileReport
 from hpnorton.secondlook import KeyHashes, SecondLook, Taken, rounds, suspects
 from hpnorton.stores.protocol import Mode
 
-
 # Rows in a transaction: of keys in ascending order, and of others.
 _ROWS_ALONE = (50_000, 200_000)
 _ROWS_IN_A_POOL = (0, 50_000)

@@ -135,9 +135,8 @@ class MongoStore:
     def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
         """Those of `keys` that no record of the collection, whose key is `key`, has."""
         del key  # `_id` holds it
-        whole = [
-            found for found in dict.fromkeys(keys) if None not in found
-        ]  # others match nothing
+        # What is null in part matches nothing.
+        whole = [found for found in dict.fromkeys(keys) if None not in found]
         ids = _ids(list(zip(*whole))) if whole else []
         with self._errors():
             stored = {found["_id"] for found in self._by_ids(collection, ids, ("_id",))}

@@ -83,8 +83,7 @@ class Written:
 
         These are at `positions` there.
         """
-        inserted = {positions[at] for at in range(len(positions))}
-        inserted -= {positions[at] for at in self.taken}
+        inserted = set(positions) - {positions[at] for at in self.taken}
         conflicts = [replace(each, at=positions[each.at]) for each in self.conflicts]
         taken = [at for at in range(size) if at not in inserted] if inserted else range(size)
         return Written(self.inserted, self.updated, conflicts, taken)

@@ -402,7 +402,7 @@ class SqliteStore:
             if rows != (rows := min(size, length - start)):
                 statement = statement_for(rows)
             part = values[start * width : (start + rows) * width]
-            if count(self._connection.execute(statement, part)) < rows:
+            if count(self._run(statement, part)) < rows:
                 short += range(start, start + rows)
         return short
 
