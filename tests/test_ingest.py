@@ -24,7 +24,7 @@ from hpnorton.plan import Options
 from hpnorton.reports import FileReport
 from hpnorton.schema import undescribed
 from hpnorton.sources import Source, dataset_sources, parse_source
-from hpnorton.stores import close_process_stores, open_store, sqlite
+from hpnorton.stores import close_process_stores, open_store, sqlite_batches
 from hpnorton.stores.protocol import Document, Mode
 
 Write = Callable[..., Path]
@@ -299,7 +299,7 @@ def _in_any_order(seed: int) -> Iterator[None]:
     """Lets workers, of which there seem to be four, finish in any order."""
     executor = _AnyOrder(Random(seed))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite, "_ROWS_A_STATEMENT", seed % 3 + 1)
+        patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", seed % 3 + 1)
         patch.setattr(ingest, "open_workers", lambda count, level: executor)
         patch.setattr(ingest, "wait", executor.work)
         yield

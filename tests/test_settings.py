@@ -29,6 +29,8 @@ uri = mongodb://127.0.0.1/flag
 data = csv
 [import]
 chunk_rows = 7
+[counter]
+rental_days = 3
 [log]
 level = warning
 """
@@ -63,6 +65,7 @@ def test_built_in_defaults(tmp_path: Path) -> None:
         uri=f"sqlite:///{tmp_path}/var/hpnorton-test.db",
         data=tmp_path / "data/test",
         chunk_rows=10000,
+        rental_days=14,
         log_level="INFO",
         is_production=False,
     )
@@ -75,6 +78,7 @@ def test_file_wins_over_defaults(home: Path) -> None:
         uri="mongodb://127.0.0.1/ini",
         data=home / "csv",
         chunk_rows=7,
+        rental_days=3,
         log_level="WARNING",
         is_production=False,
     )
@@ -219,6 +223,12 @@ def test_garbled_file(home: Path, text: str | bytes, reason: str) -> None:
 def test_bad_chunk_rows(home: Path, rows: str) -> None:
     """A number of rows in a chunk that is none, or that nothing can hold, is refused."""
     assert "chunk_rows" in refused(home, f"[import]\nchunk_rows = {rows}\n")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "10000", "two", ""])
+def test_bad_rental_days(home: Path, days: str) -> None:
+    """rental_days must be a whole number of days that a due day can be reckoned from."""
+    assert "rental_days" in refused(home, f"[counter]\nrental_days = {days}\n")
 
 
 def test_bom(home: Path) -> None:

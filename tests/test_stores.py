@@ -14,7 +14,13 @@ from hpnorton.checks import Record
 from hpnorton.errors import StoreError
 from hpnorton.fields import Field, Value
 from hpnorton.schema import Collection, ForeignKey
-from hpnorton.stores import close_process_stores, mongo, open_store, process_store, sqlite
+from hpnorton.stores import (
+    close_process_stores,
+    mongo_batches,
+    open_store,
+    process_store,
+    sqlite_batches,
+)
 from hpnorton.stores.protocol import Batch, Conflict, Document, Key, Mode, Store, Written
 from tests.conftest import NX
 
@@ -207,9 +213,9 @@ def test_a_store_is_records_by_key(
     store.ensure(collection)
     with pytest.MonkeyPatch.context() as patch:
         # So that a few records are many.
-        patch.setattr(sqlite, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
-        patch.setattr(mongo, "_MOST_DOCUMENTS", data.draw(st.integers(1, 4)))
-        patch.setattr(mongo, "_KEYS_A_QUERY", data.draw(st.integers(1, 4)))
+        patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
+        patch.setattr(mongo_batches, "_MOST_DOCUMENTS", data.draw(st.integers(1, 4)))
+        patch.setattr(mongo_batches, "_KEYS_A_QUERY", data.draw(st.integers(1, 4)))
         check_against_model(store, collection, KINDS[kind], data)
     store.drop_collection(collection.name)
 

@@ -17,7 +17,7 @@ from hpnorton.checks import Record
 from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection
-from hpnorton.stores import open_store, sqlite
+from hpnorton.stores import open_store, sqlite_batches, sqlite_connection
 from hpnorton.stores.protocol import Mode, Store
 from hpnorton.stores.sqlite import SqliteStore
 from tests.test_stores import (
@@ -144,7 +144,7 @@ def test_a_lock_that_stays_is_told(
 ) -> None:
     """When another program keeps the lock for too long, the message says so, in plain words."""
     store.ensure(CUSTOMERS)
-    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite_connection, "_BUSY_SECONDS", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with (
@@ -227,7 +227,7 @@ def test_tables_made_by_hand(sqlite_uri: str, path: Path, table: str, data: st.D
     with closing(open_store(sqlite_uri, create=True)) as store:
         store.ensure(collection)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sqlite, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
+            patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
             check_against_model(store, collection, kind, data)
 
 

@@ -192,17 +192,21 @@ def _shape_fault(layout: Layout, at: int, row: Row) -> Fault:
 def _text_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
     """The cells that hold a NUL character, or a surrogate in place of a byte that is not UTF-8."""
     names = {position: field.name for position, field in zip(layout.positions, layout.fields)}
-    faults = []
-    for at, row in enumerate(rows):
-        for position, cell in enumerate(row):
-            if "\0" in cell:
-                message = "holds a NUL character, which no text should"
-            elif not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):
-                message = "holds bytes that are not UTF-8; save the file as CSV UTF-8"
-            else:
-                continue
-            faults.append(Fault(at, "encoding-error", message, names.get(position), cell))
-    return faults
+    return [
+        Fault(at, "encoding-error", message, names.get(position), cell)
+        for at, row in enumerate(rows)
+        for position, cell in enumerate(row)
+        if (message := text_fault(cell))
+    ]
+
+
+def text_fault(cell: str) -> str | None:
+    """What is wrong with a text as such, or None."""
+    if "\0" in cell:
+        return "holds a NUL character, which no text should"
+    if not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):
+        return "holds bytes that are not UTF-8; save the file as CSV UTF-8"
+    return None
 
 
 def _name_blank_rows(layout: Layout, faults: Sequence[Fault], rows: Sequence[Row]) -> list[Fault]:

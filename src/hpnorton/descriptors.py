@@ -54,6 +54,24 @@ def field_from_descriptor(
         raise SchemaError(f"{where}: its description makes no sense: {error}") from error
 
 
+def descriptor_of(field: Field) -> dict[str, Any]:
+    """The entry in a data package of a field whose values are written as they are stored.
+
+    That is with ISO 8601 dates, a decimal point, true and false, whatever they came as.
+    """
+    constraints: dict[str, Any] = {"required": True} if field.required else {}
+    if field.enum:
+        constraints["enum"] = list(field.enum)
+    values = (field.minimum, field.maximum, field.exclusive_minimum, field.exclusive_maximum)
+    given = {name: value for name, value in zip(_ORDER_CONSTRAINTS, values) if value is not None}
+    texts = (field.min_length, field.max_length, field.pattern)
+    given |= {name: value for name, value in zip(_TEXT_CONSTRAINTS, texts) if value is not None}
+    descriptor: dict[str, Any] = {"name": field.name, "type": field.type}
+    if "" not in field.missing_values:
+        descriptor["missingValues"] = []
+    return descriptor | ({"constraints": constraints | given} if constraints | given else {})
+
+
 def _missing_values(given: Any) -> tuple[str, ...]:
     """The texts that mean null; the standard's version 2 may give each a label as well."""
     if not isinstance(given, list | tuple):

@@ -5,7 +5,8 @@
     ├── SettingsError           1  settings.ini
     ├── SchemaError             1  a datapackage.json, or names that a database cannot take
     ├── FileError               1  a CSV file as a whole
-    ├── UnknownIdError          1  a question about an id that nobody has
+    ├── UnknownIdError          1  an id that nobody has
+    ├── RefusedError            1  the counter cannot do that now
     ├── ClusterError            1  the Dask cluster
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
@@ -55,7 +56,11 @@ class FileError(HPNortonError):
 
 
 class UnknownIdError(HPNortonError):
-    """A question names an id that no record has."""
+    """A question, or a clerk, names an id that no record has."""
+
+
+class RefusedError(HPNortonError):
+    """What a clerk asks for is not possible as things are."""
 
 
 class ClusterError(HPNortonError):

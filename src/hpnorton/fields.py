@@ -53,6 +53,15 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     group_char: str = ""
     bare_number: bool = True
 
+    @staticmethod
+    def from_plain(plain: Mapping[str, Any]) -> "Field":
+        """The field that dataclasses.asdict has made plain, and JSON has kept."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in plain.items()
+        }
+        return Field(**values)
+
     @property
     def is_text(self) -> bool:
         """Whether values are text that is kept as it is."""

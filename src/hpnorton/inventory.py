@@ -1,16 +1,21 @@
 """Products, customers, rentals: the questions a store asks."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 
-from hpnorton.errors import UnknownIdError
-from hpnorton.stores.protocol import Document, Store
+from hpnorton.errors import UnknownIdError, UsageError
+from hpnorton.shop import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
+from hpnorton.stores.protocol import CounterStore, Document, Store
 
-CUSTOMERS = "customers"
-PRODUCTS = "product"
-RENTALS = "rental"
-USER_ID = "user_id"
-PRODUCT_ID = "product_id"
-QUANTITY = "quantity_available"
+# Where a text is looked for: a collection, its key, and its fields.
+_SEARCHED = (
+    (PRODUCTS, PRODUCT_ID, (PRODUCT_ID, "description")),
+    (
+        CUSTOMERS,
+        USER_ID,
+        (USER_ID, "Name", "Last_name", "Email_address", "Phone_number"),
+    ),
+)
 
 
 def all_products(store: Store) -> Iterator[Document]:
@@ -43,6 +48,36 @@ def customers_renting_product(store: Store, product_id: str) -> Iterator[Documen
     """The customers who rent a product, by user_id. Raises UnknownIdError."""
     _require(store, PRODUCTS, PRODUCT_ID, product_id, "--all-products")
     return store.find_joined(RENTALS, (PRODUCT_ID, "=", product_id), CUSTOMERS, USER_ID)
+
+
+def overdue(store: Store) -> Iterator[Document]:
+    """The rentals that should be back, the longest overdue first, with the days since then."""
+    today = datetime.now(UTC).date()
+    for rental in store.find(RENTALS, (DUE, USER_ID, PRODUCT_ID), ((DUE, "<", today.isoformat()),)):
+        yield rental | {"days_overdue": (today - date.fromisoformat(str(rental[DUE]))).days}
+
+
+def find(store: CounterStore, text: str) -> Iterator[Document]:
+    """The products and customers that have all words in id, name, description, e-mail or phone.
+
+    Their case does not matter. If the text is an id, as a scanner types it, that record alone is
+    found. Each record comes with its `collection`. Raises UsageError if the text
+    is empty.
+    """
+    text = text.strip()
+    if not text:
+        raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
+    for name, key, _ in _SEARCHED:
+        for identity in dict.fromkeys((text, text.upper())):
+            for record in store.find(name, (key,), ((key, "=", identity),)):
+                yield {"collection": name, **record}
+                return
+    words = text.casefold().split()
+    for name, key, fields in _SEARCHED:
+        for record in store.search(name, (key,), fields, max(text.split(), key=len)):
+            held = " ".join(str(record.get(field) or "") for field in fields).casefold()
+            if all(word in held for word in words):
+                yield {"collection": name, **record}
 
 
 def _require(store: Store, collection: str, field: str, value: str, flag: str) -> None:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
-from hpnorton import journal
+from hpnorton import journal, restock
 from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
 from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
 from hpnorton.fields import Value
 from hpnorton.journal import BegunNote, ChunkNote
 from hpnorton.rejects import Flaw, Refused, pack
 from hpnorton.stores import process_store
-from hpnorton.stores.protocol import Batch, Key, Mode, Store
+from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 
 _SAMPLE_STEP = 50
 
@@ -41,6 +41,12 @@ class Job:
     def open_store(self) -> Store:
         """This process's own store."""
         return process_store(self.uri, self.scratch)
+
+    def write(self, store: Store, batch: Batch, mode: Mode) -> Written:
+        """Writes records to the store."""
+        if self.scratch is None and restock.is_restock(batch, mode):
+            return restock.write(process_store(self.uri), batch, self.run)
+        return store.write(batch, mode)
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,7 @@ class _Tally:
         self._chunk = chunk
         self._good = self._inserted = self._updated = self._conflicts = 0
         self._taken: list[int] = []
+        self._touched: list[str] = []
         self._flaws: dict[int, list[Flaw]] = {}
         self._keys: dict[int, Key] = {}
         self._hashes: list[int] = []
@@ -207,13 +214,14 @@ class _Tally:
     def write(self, checked: Checked, store: Store) -> None:
         """Writes the good rows of a block."""
         batch = _batch(self._job, checked)
-        written = store.write(batch, self._job.mode)
+        written = self._job.write(store, batch, self._job.mode)
         self._good += len(batch)
         self._is_scattered = self._is_scattered or _is_scattered(batch)
         self._inserted += written.inserted
         self._updated += written.updated
         self._conflicts += len(written.conflicts)
         self._taken += [checked.positions[at] for at in written.taken]
+        self._note_keys(batch, written.touched(len(batch)))
         for fault in checked.faults:
             flaw = Flaw(fault.field, fault.code, fault.value, fault.message)
             self._flaws.setdefault(fault.at, []).append(flaw)
@@ -223,6 +231,11 @@ class _Tally:
             self._flaws[at], self._keys[at] = [flaw], batch.keys[conflict.at]
         if self._job.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
+
+    def _note_keys(self, batch: Batch, touched: Sequence[int]) -> None:
+        if touched:
+            some = batch if len(touched) == len(batch) else batch.only(touched)
+            self._touched.append(journal.join_keys(some))
 
     def outcome(self) -> Outcome:
         """All of it. Raises HPNortonError unless the counts add up."""
@@ -237,6 +250,7 @@ class _Tally:
             rejected=len(refused) - self._conflicts,
             taken=journal.pack_bits(self._taken, chunk.rows),
             refused=pack(refused) if refused else None,
+            touched=journal.pack_keys(self._touched),
         )
         note.counts.check()
         return Outcome(note, self._is_scattered, array("I", sorted(self._hashes)).tobytes())

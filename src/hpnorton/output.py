@@ -54,7 +54,7 @@ def _write_json_lines(items: Iterator[str], brackets: str, out: TextIO) -> None:
     out.write(f"\n{brackets[1]}\n")
 
 
-class _UnixLines:
+class UnixLines:
     """Takes the rows of a csv.writer, which quotes every line end only if its own is CRLF."""
 
     def __init__(self, out: TextIO) -> None:
@@ -69,7 +69,7 @@ def _write_csv(records: Iterator[Mapping[str, Any]], out: TextIO) -> None:
     first = next(records, None)
     if first is None:
         return
-    writer = csv.DictWriter(_UnixLines(out), list(first))
+    writer = csv.DictWriter(UnixLines(out), list(first))
     writer.writeheader()
     for record in chain([first], records):
         if more := record.keys() - first.keys():

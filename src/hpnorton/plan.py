@@ -78,8 +78,10 @@ class Planned:
 
     def begin(self, store: Store) -> None:
         """Makes what the import needs in the database, and notes that it begins."""
-        store.ensure(self.lane.work.job.layout.collection)
+        collection = self.lane.work.job.layout.collection
+        store.ensure(collection)
         if not self.options.is_dry_run and not self.is_finished:
+            journal.note_collection(store, collection)
             self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
             journal.note_import(store, self.note)
 

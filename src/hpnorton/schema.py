@@ -16,9 +16,10 @@ from typing import Any
 from hpnorton.descriptors import field_from_descriptor
 from hpnorton.errors import SchemaError
 from hpnorton.fields import Field
+from hpnorton.shop import PRODUCTS, QUANTITY
 
 PACKAGE_NAME = "datapackage.json"
-OWN_PREFIX = "hpnorton_"  # of the collections that hold our own notes
+OWN_PREFIX = "hpnorton_"  # of the collections, and fields, that hold our own notes
 MAX_COLUMNS = 2000  # SQLITE_MAX_COLUMN, https://www.sqlite.org/limits.html
 
 
@@ -33,12 +34,30 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Collection:
-    """A named set of records with the same fields, told apart by the fields in `key`."""
+    """A named set of records with the same fields, told apart by the fields in `key`.
+
+    `lookups` are more fields by which records are looked for, though many have no value there.
+    """
 
     name: str
     fields: tuple[Field, ...]
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
+    lookups: tuple[str, ...] = ()
+
+    @staticmethod
+    def from_plain(plain: Mapping[str, Any]) -> "Collection":
+        """The collection that dataclasses.asdict has made plain, and JSON has kept."""
+        return Collection(
+            plain["name"],
+            tuple(map(Field.from_plain, plain["fields"])),
+            tuple(plain["key"]),
+            tuple(
+                ForeignKey(tuple(f["fields"]), f["parent"], tuple(f["parent_fields"]))
+                for f in plain["foreign_keys"]
+            ),
+            tuple(plain["lookups"]),
+        )
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -50,6 +69,15 @@ class Collection:
         """The foreign keys that the primary key's own index does not already answer."""
         wanted = dict.fromkeys(foreign.fields for foreign in self.foreign_keys)
         return tuple(fields for fields in wanted if fields != self.key[: len(fields)])
+
+    @cached_property
+    def stock(self) -> str | None:
+        """The field that counts what is in stock, if this collection has it.
+
+        Stores keep its first value beside it, so that the books can be proven.
+        """
+        counts = any((f.name, f.type) == (QUANTITY, "integer") for f in self.fields)
+        return QUANTITY if self.name == PRODUCTS and counts else None
 
 
 Package = Mapping[str, Collection]
@@ -223,6 +251,8 @@ def _unusable(column: str) -> str | None:
         return "has a NUL character"
     if column == "_id":
         return "is the one that MongoDB keeps for itself"
+    if column.lower().startswith(OWN_PREFIX):
+        return "starts like those that HPNorton keeps for its own notes"
     return None
 
 

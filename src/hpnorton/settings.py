@@ -26,6 +26,8 @@ uri = {SQLITE_PREFIX}var/hpnorton-production.db
 data = data/production
 [import]
 chunk_rows = 10000
+[counter]
+rental_days = 14
 [log]
 level = INFO
 """
@@ -36,14 +38,15 @@ class Settings:
     """Everything that a run needs to know.
 
     `uri` names the database (a sqlite path in it is absolute), `data` is the folder of the
-    dataset's CSV files, `chunk_rows` the rows in a chunk, and `is_production` says whether
-    dropping anything has to be confirmed.
+    dataset's CSV files, `chunk_rows` the rows in a chunk, `rental_days` for how long something is
+    rented if nobody says, and `is_production` says whether dropping anything has to be confirmed.
     """
 
     dataset: str
     uri: str
     data: Path
     chunk_rows: int
+    rental_days: int
     log_level: str
     is_production: bool
 
@@ -79,7 +82,8 @@ def read_settings(
         dataset=chosen,
         uri=used,
         data=base / _get(parser, path, chosen, "data"),
-        chunk_rows=_chunk_rows(parser, path),
+        chunk_rows=_whole(parser, path, "import", "chunk_rows", 9_999_999),
+        rental_days=_whole(parser, path, "counter", "rental_days", 9999),
         log_level=_log_level(log_level or parser["log"]["level"], path),
         is_production=PRODUCTION in (chosen, *(n for n in names if own_uris[n] == used)),
     )
@@ -119,11 +123,11 @@ def _get(parser: configparser.ConfigParser, path: Path, dataset: str, key: str) 
     return value
 
 
-def _chunk_rows(parser: configparser.ConfigParser, path: Path) -> int:
-    text = parser["import"]["chunk_rows"]
-    if re.fullmatch("0*[1-9][0-9]{0,6}", text) is None:
+def _whole(parser: configparser.ConfigParser, path: Path, section: str, key: str, most: int) -> int:
+    text = parser[section][key]
+    if re.fullmatch("0*[1-9][0-9]{0,6}", text) is None or int(text) > most:
         raise SettingsError(
-            f"{path}: chunk_rows is {text[:20]!r}; it must be a whole number from 1 to 9999999"
+            f"{path}: {key} is {text[:20]!r}; it must be a whole number from 1 to {most}"
         )
     return int(text)
 

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpnorton.cli import ask, database, imports
+from hpnorton.cli import ask, books, counter, database, imports
 from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, read_settings
@@ -83,6 +83,7 @@ def parse(argv: Sequence[str]) -> Namespace:
             made.error(f"unrecognized arguments: {' '.join(rest)}")
         arguments.values += rest
     imports.check(arguments)
+    counter.check(arguments)
     return arguments
 
 
@@ -100,6 +101,8 @@ def parser() -> Parser:
     made.set_defaults(flag=None, values=None, operation=_nothing)
     imports.add_flags(made)
     ask.add_flags(made)
+    counter.add_flags(made)
+    books.add_flags(made)
     database.add_flags(made)
     add_settings(made)
     return made

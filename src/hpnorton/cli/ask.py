@@ -47,11 +47,27 @@ def add_flags(parser: Parser) -> None:
         operation = partial(_ask, question=question, key=None)
         group.add_argument(flag, metavar=name, action=Act, operation=operation, help=about)
     group.add_argument(
-        "--history",
+        "--find",
+        metavar="TEXT",
+        action=Act,
+        operation=partial(_ask, question="find", key=None),
+        help="the products and customers with these words in id, name, description, e-mail, phone",
+    )
+    group.add_argument(
+        "--overdue",
         nargs=0,
         action=Act,
+        operation=partial(_ask, question="overdue", key=None),
+        help="the rentals that should be back, the longest overdue first",
+    )
+    group.add_argument(
+        "--history",
+        nargs="?",
+        metavar="ID",
+        action=Act,
         operation=_show_history,
-        help="all imports: when, which file, what became of its rows",
+        help="all that happened to a product or a customer; without ID all imports: when, which "
+        "file, what became of its rows",
     )
 
 
@@ -72,6 +88,30 @@ def _ask(
 
 
 def _show_history(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    if arguments.values is not None:
+        return _show_events(arguments, settings)
+    return _show_imports(arguments, settings)
+
+
+def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton import books
+    from hpnorton.stores import open_store
+
+    with closing(open_store(settings.uri)) as store:
+        store.finish(store.unfinished())
+        events = books.history(store, arguments.values.strip())
+    shown = (
+        {"at": _minute(event["at"]), "kind": event["kind"]}
+        | {"record": event.get("record"), "user_id": event.get("user_id")}
+        | {"delta": event.get("delta"), "stock": event.get("stock")}
+        | {"what": books.describe_event(event)}
+        for event in events
+    )
+    show(events, arguments.format, as_table=shown)
+    return ExitStatus.OK
+
+
+def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from dataclasses import asdict
 
     from hpnorton import journal
@@ -82,9 +122,14 @@ def _show_history(arguments: argparse.Namespace, settings: Settings) -> ExitStat
     if not imports and not arguments.quiet:
         print(f"Nothing was imported into the dataset {settings.dataset}.", file=sys.stderr)
     shown = (
-        {"started": note["started"][:16].replace("T", " ")}
+        {"started": _minute(note["started"])}
         | {column: note[column] for column in _HISTORY_COLUMNS}
         for note in imports
     )
     show(imports, arguments.format, as_table=shown)
     return ExitStatus.OK
+
+
+def _minute(moment: str) -> str:
+    """A moment as a person reads it."""
+    return moment[:16].replace("T", " ")

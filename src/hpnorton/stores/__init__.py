@@ -5,13 +5,14 @@ An adapter opens no connection at import time, and a store never crosses a proce
 
 import atexit
 from threading import Lock
+from typing import overload
 
 from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX
-from hpnorton.stores.protocol import Store
+from hpnorton.stores.protocol import CounterStore, Store
 
 
-def open_store(uri: str, *, create: bool = False) -> Store:
+def open_store(uri: str, *, create: bool = False) -> CounterStore:
     """The store at a URI as settings.absolute_uri gives it.
 
     Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised
@@ -30,6 +31,14 @@ def open_store(uri: str, *, create: bool = False) -> Store:
 
 _KEPT: dict[tuple[str, str | None], Store] = {}
 _LOCK = Lock()
+
+
+@overload
+def process_store(uri: str) -> CounterStore: ...
+
+
+@overload
+def process_store(uri: str, scratch: str | None) -> Store: ...
 
 
 def process_store(uri: str, scratch: str | None = None) -> Store:

@@ -28,6 +28,7 @@ class Comparison:
             updated=self.updated,
             conflicts=self.conflicts,
             taken=[at for at in positions if at not in new] if new else positions,
+            replacing=list(self.changed.values()),
         )
 
 

@@ -1,6 +1,6 @@
 """What every store can do, and the values that it takes and gives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,10 +10,11 @@ from typing import Literal, Protocol
 from hpnorton.checks import Record
 from hpnorton.fields import Value
 from hpnorton.schema import Collection
+from hpnorton.stores.changes import Change, Place
 
 Document = dict[str, Value]
 Key = tuple[Value, ...]
-Condition = tuple[str, Literal["=", ">"], Value]
+Condition = tuple[str, Literal["=", ">", "<"], Value]
 
 
 class Mode(StrEnum):
@@ -47,6 +48,13 @@ class Batch:
         """The record at a position."""
         return tuple(column[at] for column in self.values)
 
+    def without(self, name: str) -> "Batch":
+        """The same without one column."""
+        columns = tuple(column for column in self.columns if column != name)
+        return Batch(
+            self.collection, columns, [self.values[self.columns.index(c)] for c in columns]
+        )
+
     def only(self, positions: Sequence[int]) -> "Batch":
         """The records at some positions."""
         values = [[column[at] for at in positions] for column in self.values]
@@ -70,13 +78,27 @@ class Conflict:
 class Written:
     """What became of the records of a batch: those of which nothing is said were there already.
 
-    `taken` are the positions of the records that were not inserted, because their keys were taken.
+    `taken` are the positions of the records that were not inserted, because their keys were taken,
+    `replacing` those of them that replaced what was stored.
     """
 
     inserted: int
     updated: int = 0
     conflicts: Sequence[Conflict] = ()
     taken: Sequence[int] = ()
+    replacing: Sequence[int] = ()
+
+    @property
+    def is_mostly_taken(self) -> bool:
+        """Whether more keys were taken than not, as when a file is imported again."""
+        return len(self.taken) > self.inserted
+
+    def touched(self, size: int) -> Sequence[int]:
+        """The positions of the records of `size` that were inserted or replaced others."""
+        if not self.taken:
+            return range(size)
+        idle = set(self.taken).difference(self.replacing)
+        return [at for at in range(size) if at not in idle]
 
     def among(self, positions: Sequence[int], size: int) -> "Written":
         """The same of a batch of `size` records, whose others are there with the same values.
@@ -86,7 +108,14 @@ class Written:
         inserted = set(positions) - {positions[at] for at in self.taken}
         conflicts = [replace(each, at=positions[each.at]) for each in self.conflicts]
         taken = [at for at in range(size) if at not in inserted] if inserted else range(size)
-        return Written(self.inserted, self.updated, conflicts, taken)
+        replacing = [positions[at] for at in self.replacing]
+        return Written(self.inserted, self.updated, conflicts, taken, replacing)
+
+
+def batch_of(collection: Collection, documents: Sequence[Mapping[str, Value]]) -> Batch:
+    """Records as a batch: the columns are the fields of the first."""
+    columns = tuple(documents[0])
+    return Batch(collection, columns, [[d[name] for d in documents] for name in columns])
 
 
 class Store(Protocol):
@@ -148,3 +177,44 @@ class Store(Protocol):
 
     def drop_database(self) -> None:
         """Removes the whole database; for SQLite, its file. The store is closed then."""
+
+
+class CounterStore(Store, Protocol):
+    """A store whose records can be changed one by one, by many at once."""
+
+    def search(
+        self, collection: str, sort: Sequence[str], fields: Sequence[str], text: str
+    ) -> Iterator[Document]:
+        """The records that may hold the text in one of the fields, whatever its case, sorted.
+
+        None that does is left out; letters beyond ASCII are for the caller to compare.
+        """
+
+    def stocks(
+        self, collection: str, key: str, stock: str
+    ) -> Iterator[tuple[Value, int | None, int | None]]:
+        """For each record its key, and the value of the field `stock`: the first one, and now."""
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """What is read inside belongs together: in SQLite it is the database of one moment."""
+
+    def last_numbers(self, places: Sequence[Place]) -> list[int]:
+        """The number of the last line in each record's history; 0 if it has none.
+
+        That line's change has been carried out: where somebody has died over it, it is done here.
+        """
+
+    def post(self, changes: Sequence[Change]) -> list[int]:
+        """Writes lines of the history, each with its change; the positions of those not written.
+
+        A line is not written if its number is taken: somebody else was quicker, so what was read
+        before has to be read again. Otherwise line and change are there together. SQLite and
+        MongoDB's replica sets have transactions for that. On other servers the line is what
+        counts: who finds one whose change is not carried out, carries it out.
+        """
+
+    def unfinished(self) -> list[str]:
+        """The lines, by their ids, whose changes are not carried out, now or for ever."""
+
+    def finish(self, lines: Sequence[str]) -> None:
+        """Waits for these lines' changes, and carries out those of somebody who has died."""

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 from hpnorton.fields import Field
-from hpnorton.schema import Collection
+from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores.protocol import Condition
 
 BOOLEAN = "BOOLEAN"
+FIRST_STOCK = OWN_PREFIX + "stock"  # the column that keeps what was in stock at first
 _COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": BOOLEAN}
 ROWID_NAMES = ("rowid", "_rowid_", "oid")
 
@@ -33,6 +34,8 @@ def create_table(collection: Collection) -> str:
         + (" NOT NULL" if field.required or field.name in collection.key else "")
         for field in collection.fields
     ]
+    if collection.stock:
+        lines.append(f"{FIRST_STOCK} INTEGER")
     lines.append(f"PRIMARY KEY ({listed(collection.key)})")
     lines += [
         f"FOREIGN KEY ({listed(foreign.fields)}) "
@@ -47,6 +50,11 @@ def create_index(collection: Collection, fields: Sequence[str]) -> str:
     """Makes an index if it is not there."""
     name = quote("_".join((collection.name, *fields)))
     return f"CREATE INDEX IF NOT EXISTS {name} ON {quote(collection.name)} ({listed(fields)})"
+
+
+def create_lookup(collection: Collection, field: str) -> str:
+    """Makes an index of the rows that have a value there, if it is not there."""
+    return f"{create_index(collection, (field,))} WHERE {quote(field)} IS NOT NULL"
 
 
 def insert(table: str, columns: Sequence[str], rows: int) -> str:
@@ -86,8 +94,7 @@ def count_present(table: str, key: Sequence[str], rows: int) -> str:
 def update(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
     """Replaces the values of some columns where the key matches."""
     values = ", ".join(f"{quote(name)} = ?" for name in columns)
-    where = " AND ".join(f"{quote(name)} = ?" for name in key)
-    return f"UPDATE {quote(table)} SET {values} WHERE {where}"
+    return f"UPDATE {quote(table)} SET {values} WHERE {_equal(key)}"
 
 
 def select_by_keys(table: str, key: Sequence[str], columns: Sequence[str | None]) -> str:
@@ -104,17 +111,56 @@ def select_by_keys(table: str, key: Sequence[str], columns: Sequence[str | None]
     return f"SELECT {chosen} FROM json_each(?) AS wanted CROSS JOIN {quote(table)} AS t ON {on}"
 
 
-def select(table: str, sort: Sequence[str], where: Sequence[Condition]) -> str:
-    """All columns of the rows that meet the conditions, sorted."""
+def select(
+    table: str, columns: Sequence[str], sort: Sequence[str], where: Sequence[Condition]
+) -> str:
+    """Some columns of the rows that meet the conditions, sorted."""
     condition = " AND ".join(f"{quote(name)} {sign} ?" for name, sign, _ in where)
-    return f"SELECT * FROM {quote(table)} WHERE {condition or '1'} ORDER BY {listed(sort)}"
-
-
-def select_joined(table: str, where: Condition, target: str, field: str) -> str:
-    """All columns of the rows of `target` that matching rows refer to, sorted by the reference."""
-    name, sign, _ = where
     return (
-        f"SELECT target.* FROM {quote(table)} AS source "
+        f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition or '1'} "
+        f"ORDER BY {listed(sort)}"
+    )
+
+
+def select_joined(
+    table: str, where: Condition, target: str, columns: Sequence[str], field: str
+) -> str:
+    """Columns of the rows of `target` that matching rows refer to, sorted by the reference."""
+    name, sign, _ = where
+    chosen = ", ".join(f"target.{quote(column)}" for column in columns)
+    return (
+        f"SELECT {chosen} FROM {quote(table)} AS source "
         f"JOIN {quote(target)} AS target USING ({quote(field)}) "
         f"WHERE source.{quote(name)} {sign} ? ORDER BY target.{quote(field)}"
     )
+
+
+def select_alike(
+    table: str, columns: Sequence[str], sort: Sequence[str], fields: Sequence[str]
+) -> str:
+    """Columns of the rows in which one of the fields is LIKE the parameter, sorted."""
+    condition = " OR ".join(f"{quote(name)} LIKE ?1 ESCAPE '\\'" for name in fields)
+    return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {listed(sort)}"
+
+
+def select_stocks(table: str, key: str, first: str | None, stock: str) -> str:
+    """The key, the first stock (None: nobody has noted it) and the stock of every row."""
+    return (
+        f"SELECT {quote(key)}, {quote(first) if first else 'NULL'}, {quote(stock)} "
+        f"FROM {quote(table)} ORDER BY {quote(key)}"
+    )
+
+
+def delete(table: str, key: Sequence[str]) -> str:
+    """Removes the row with a key."""
+    return f"DELETE FROM {quote(table)} WHERE {_equal(key)}"
+
+
+def increase(table: str, column: str, key: Sequence[str]) -> str:
+    """Adds to the value of a column where the key matches."""
+    name = quote(column)
+    return f"UPDATE {quote(table)} SET {name} = {name} + ? WHERE {_equal(key)}"
+
+
+def _equal(names: Sequence[str]) -> str:
+    return " AND ".join(f"{quote(name)} = ?" for name in names)

@@ -1,0 +1,77 @@
+"""What the collections of a database are: as they were imported, or as a data package says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpnorton import journal
+from hpnorton.errors import UsageError
+from hpnorton.fields import Field
+from hpnorton.schema import Collection, describe
+from hpnorton.shop import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, RENTALS, RENTED_AT, USER_ID
+from hpnorton.stores.changes import HISTORY
+from hpnorton.stores.protocol import Store
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """The collections of a database; `folders` have the data packages for what it does not tell."""
+
+    store: Store
+    folders: Sequence[Path] = ()
+
+    def find(self, name: str) -> Collection | None:
+        """What a collection is, or None if nobody says."""
+        if name == HISTORY.name:
+            return HISTORY
+        return journal.noted_collection(self.store, name) or describe(name, self.folders)
+
+    def get(self, name: str) -> Collection:
+        """What a collection is. Raises UsageError if nobody says."""
+        found = self.find(name)
+        if found is None:
+            known = ", ".join(self.store.collections()) or "none"
+            raise UsageError(f"there is no collection {name!r}; the database has: {known}")
+        return found
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The collections that the counter works with, and the catalog of all."""
+
+    catalog: Catalog
+    customers: Collection
+    products: Collection
+    rentals: Collection
+
+    def get(self, name: str) -> Collection:
+        """What a collection is, made in the database if it is not there. Raises UsageError."""
+        for collection in (self.customers, self.products, self.rentals):
+            if collection.name == name:
+                return collection
+        collection = self.catalog.get(name)
+        self.catalog.store.ensure(collection)
+        return collection
+
+
+def open_shop(catalog: Catalog) -> Shop:
+    """The shop's collections, with what the counter adds to the database if it is not there yet.
+
+    Rentals get the fields rented_at and due, by which they are also looked for. Raises UsageError
+    if there is no shop, or rentals have another key than the counter needs.
+    """
+    rentals = catalog.get(RENTALS)
+    if set(rentals.key) != {USER_ID, PRODUCT_ID}:
+        raise UsageError(
+            f"the counter needs a collection {RENTALS} with the key {USER_ID}, {PRODUCT_ID}; "
+            f"this one's is {', '.join(rentals.key)}"
+        )
+    more = (Field(RENTED_AT, "datetime"), Field(DUE, "date"))
+    fields = (*rentals.fields, *(field for field in more if field.name not in rentals.columns))
+    rentals = replace(rentals, fields=fields, lookups=(DUE,))
+    shop = Shop(catalog, catalog.get(CUSTOMERS), catalog.get(PRODUCTS), rentals)
+    for collection in (shop.customers, shop.products, shop.rentals):
+        catalog.store.ensure(collection)
+        journal.note_collection(catalog.store, collection)
+    catalog.store.ensure(HISTORY)
+    return shop

@@ -1,0 +1,95 @@
+"""--check and --export: the books proven, and the whole database as files."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import argparse
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.show import show
+from hpnorton.errors import ExitStatus
+from hpnorton.settings import Settings
+from hpnorton.shop import PRODUCTS, RENTALS
+
+if TYPE_CHECKING:
+    from hpnorton.export import Exported
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags of this group."""
+    group = parser.add_argument_group("books")
+    group.add_argument(
+        "--check",
+        nargs=0,
+        action=Act,
+        operation=_check,
+        help="prove that every stock is what was imported and done since, and that every rental "
+        "has its customer and its product; lists what is wrong, with exit status 1",
+    )
+    group.add_argument(
+        "--export",
+        metavar="DIR",
+        action=Act,
+        operation=_export,
+        help="write every collection, the history too, as CSV with a datapackage.json: importing "
+        "that into an empty database gives the same records",
+    )
+
+
+def _check(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton import books
+    from hpnorton.stores import open_store
+
+    with closing(open_store(settings.uri)) as store:
+        store.finish(store.unfinished())
+        with store.snapshot():
+            faults = list(books.check(store))
+            counted = f"{store.count(PRODUCTS):,} products and {store.count(RENTALS):,} rentals"
+    show(faults, arguments.format)
+    if not faults and not arguments.quiet:
+        print(f"The books balance: {counted} were checked.", file=sys.stderr)
+    if faults:
+        print(f"Error: the books do not balance: {len(faults):,} faults in {counted}; --history ID "
+              "tells what happened to a product", file=sys.stderr)  # fmt: skip
+    return ExitStatus.FAILED if faults else ExitStatus.OK
+
+
+def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton.catalog import Catalog
+    from hpnorton.export import export
+    from hpnorton.stores import open_store
+
+    with closing(open_store(settings.uri)) as store:
+        store.finish(store.unfinished())
+        written = export(store, Catalog(store, [settings.data]), Path(arguments.values))
+        left_out = sorted({*store.collections()} - {each.collection for each in written})
+    show(
+        (
+            {"collection": each.collection, "records": each.records, "file": str(each.file)}
+            for each in written
+        ),
+        arguments.format,
+    )
+    for each in written:
+        _tell_formulas(each)
+    for name in left_out:
+        print(
+            f"Error: {name} was left out: HPNorton has not imported it, so what its fields are is "
+            "not known; describe it in a datapackage.json",
+            file=sys.stderr,
+        )
+    return ExitStatus.FAILED if left_out else ExitStatus.OK
+
+
+def _tell_formulas(exported: "Exported") -> None:
+    for row, field in exported.formulas:
+        print(
+            f"{exported.file}, row {row}, {field}: a spreadsheet would take this for a formula; "
+            "it was written as it is",
+            file=sys.stderr,
+        )
+    more = exported.formula_count - len(exported.formulas)
+    if more:
+        print(f"{exported.file}: and {more:,} more cells like that", file=sys.stderr)

@@ -1,0 +1,180 @@
+"""The counter's flags: rent out, take back, count the stock, add and edit records."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.show import show
+from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.settings import Settings
+from hpnorton.shop import RENTALS
+
+if TYPE_CHECKING:
+    from hpnorton.counter import Counter
+    from hpnorton.schema import Collection
+    from hpnorton.stores.protocol import Document
+
+_RENT, _ADJUST = "--rent", "--adjust-stock"
+_RENTAL = ("USER_ID", "PRODUCT_ID")
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags of this group."""
+    group = parser.add_argument_group("counter", "Many clerks may do these at once.")
+    group.add_argument(
+        _RENT,
+        nargs=2,
+        metavar=_RENTAL,
+        action=Act,
+        operation=_rent,
+        help="rent a product to a customer",
+    )
+    group.add_argument(
+        "--due",
+        type=_day,
+        metavar="YYYY-MM-DD",
+        help=f"with {_RENT}: until when (default: in rental_days days, see settings.ini)",
+    )
+    group.add_argument(
+        "--return",
+        nargs=2,
+        metavar=_RENTAL,
+        action=Act,
+        operation=_give_back,
+        help="take a product back from a customer",
+    )
+    group.add_argument(
+        _ADJUST,
+        nargs=2,
+        metavar=("PRODUCT_ID", "DELTA"),
+        action=Act,
+        operation=_adjust_stock,
+        help="add DELTA, such as 3 or -1, to the stock of a product",
+    )
+    group.add_argument("--reason", metavar="TEXT", help=f"with {_ADJUST}: why")
+    group.add_argument(
+        "--add",
+        nargs="+",
+        metavar=("COLLECTION", "FIELD=VALUE"),
+        action=Act,
+        operation=_add,
+        help="add a record",
+    )
+    group.add_argument(
+        "--edit",
+        nargs="+",
+        metavar=("COLLECTION", "KEY FIELD=VALUE"),
+        action=Act,
+        operation=_edit,
+        help="change fields of a record; a KEY of several fields is written with commas",
+    )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for flags that do not go together, or lack others."""
+    if arguments.due is not None and arguments.flag != _RENT:
+        raise UsageError(f"--due goes with {_RENT}")
+    if arguments.reason is not None and arguments.flag != _ADJUST:
+        raise UsageError(f"--reason goes with {_ADJUST}")
+    if arguments.flag == _ADJUST and not (arguments.reason or "").strip():
+        raise UsageError(f"{_ADJUST} needs a reason, for the history: --reason TEXT")
+
+
+@contextmanager
+def _open_counter(settings: Settings) -> Iterator["Counter"]:
+    """The counter of a database; what clerks have died over is finished before it is closed."""
+    from hpnorton.catalog import Catalog, open_shop
+    from hpnorton.counter import Counter
+    from hpnorton.stores import open_store
+
+    with closing(open_store(settings.uri)) as store:
+        left = store.unfinished()
+        shop = open_shop(Catalog(store, [settings.data]))
+        yield Counter(store, shop, settings.rental_days)
+        store.finish(left)
+
+
+def _rent(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    user_id, product_id = map(str.strip, arguments.values)
+    with _open_counter(settings) as counter:
+        rental = counter.rent(user_id, product_id, arguments.due)
+    show([rental], arguments.format)
+    return ExitStatus.OK
+
+
+def _give_back(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    user_id, product_id = map(str.strip, arguments.values)
+    with _open_counter(settings) as counter:
+        rental = counter.give_back(user_id, product_id)
+    show([rental], arguments.format)
+    return ExitStatus.OK
+
+
+def _adjust_stock(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    product_id, delta = map(str.strip, arguments.values)
+    if not re.fullmatch(r"[-+]?[0-9]{1,9}", delta):
+        raise UsageError(f"the DELTA {delta!r} is not a whole number such as 3 or -1")
+    with _open_counter(settings) as counter:
+        product = counter.adjust_stock(product_id, int(delta), arguments.reason.strip())
+    show([product], arguments.format)
+    return ExitStatus.OK
+
+
+def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton import forms
+
+    name, *texts = arguments.values
+    if name == RENTALS:
+        raise UsageError(f"a rental takes something from stock: add it with {_RENT}")
+    with _open_counter(settings) as counter:
+        collection = counter.shop.get(name)
+        record = forms.complete(collection, forms.read_values(collection, texts))
+        forms.check_references(counter.store, collection, record)
+        counter.add(collection, record)
+    show([record], arguments.format)
+    return ExitStatus.OK
+
+
+def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton import forms
+    from hpnorton.stores.changes import Place
+
+    name, *rest = arguments.values
+    if len(rest) < 2:
+        raise UsageError("--edit needs COLLECTION KEY FIELD=VALUE")
+    with _open_counter(settings) as counter:
+        collection = counter.shop.get(name)
+        place = Place(collection, forms.read_key(collection, rest[0]))
+        values = forms.read_values(collection, rest[1:])
+        _check_editable(collection, values)
+        forms.check_references(counter.store, collection, values)
+        record = counter.edit(place, values)
+    show([record], arguments.format)
+    return ExitStatus.OK
+
+
+def _check_editable(collection: "Collection", values: "Document") -> None:
+    for name in values:
+        if name in collection.key:
+            raise UsageError(
+                f"{name} is the key of {collection.name}, by which others refer to it; it cannot "
+                "be changed: add another record"
+            )
+        if name == collection.stock:
+            raise UsageError(
+                f"the stock is counted, not edited: {_ADJUST} PRODUCT_ID DELTA --reason TEXT"
+            )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a day such as {date.today().isoformat()}"
+        ) from None

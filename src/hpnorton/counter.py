@@ -1,0 +1,272 @@
+"""The counter: rent out, take back, count the stock, and mend records, with many clerks at once.
+
+Each of these reads what there is, decides, and writes a line of the history together with its
+change. If another clerk was quicker the line is not written, and all of it begins again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import cast
+
+from hpnorton.catalog import Shop
+from hpnorton.errors import RefusedError, UnknownIdError, UsageError
+from hpnorton.fields import Value
+from hpnorton.schema import Collection
+from hpnorton.shop import (
+    ACTIVE,
+    CUSTOMERS,
+    DUE,
+    PRODUCT_ID,
+    PRODUCTS,
+    QUANTITY,
+    RENTALS,
+    RENTED_AT,
+    RETURNED_AT,
+    STATUS,
+    USER_ID,
+)
+from hpnorton.stores.changes import Change, Kind, Place
+from hpnorton.stores.protocol import Condition, CounterStore, Document
+
+_LISTS = {CUSTOMERS: "--all-customers", PRODUCTS: "--all-products", RENTALS: "--all-rentals"}
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A till: a store, the shop's collections in it, and how many days a rental is for."""
+
+    store: CounterStore
+    shop: Shop
+    days: int
+
+    def rent(self, user_id: str, product_id: str, due: date | None = None) -> Document:
+        """Rents a product to a customer, for so many days or until `due`; gives the rental.
+
+        Raises UnknownIdError; RefusedError if the customer is not active or has it already, or
+        none is in stock; UsageError for a day that is over.
+        """
+        today = datetime.now(UTC).date()
+        due = due or today + timedelta(self.days)
+        if due < today:
+            raise UsageError(f"--due {due} is in the past; today is {today} (UTC)")
+        product, place = self._product(product_id), self._rental(user_id, product_id)
+
+        def decide(number: int) -> Change:
+            customer = self._active_customer(user_id)
+            stock = self._stock(product)
+            self._check_not_rented(place)
+            if stock <= 0:
+                raise RefusedError(f"{product_id} is out of stock: {self._rented(product_id)}")
+            return Change(
+                kind=Kind.RENT,
+                subject=product,
+                number=number,
+                target=place,
+                before=None,
+                after=self._form(customer, product_id, due),
+                user_id=user_id,
+                delta=-1,
+                stock=stock - 1,
+            )
+
+        return dict(_post(self.store, product, decide).after or {})
+
+    def give_back(self, user_id: str, product_id: str) -> Document:
+        """Takes a product back from a customer; gives the rental, with returned_at.
+
+        Raises UnknownIdError, and RefusedError if the customer does not have it.
+        """
+        product, place = self._product(product_id), self._rental(user_id, product_id)
+
+        def decide(number: int) -> Change:
+            rental = self._find(place)
+            stock = self._stock(product)
+            now = datetime.now(UTC)
+            if rental is None:
+                self._get(Place(self.shop.customers, (user_id,)))
+                raise RefusedError(
+                    f"{user_id} has not rented {product_id}; --rentals-for-customer {user_id} "
+                    f"lists what is rented, --history {user_id} what was"
+                )
+            return Change(
+                kind=Kind.RETURN,
+                subject=product,
+                number=number,
+                target=place,
+                before=rental | {RETURNED_AT: _second(now)},
+                after=None,
+                user_id=user_id,
+                delta=1,
+                stock=stock + 1,
+                at=now.isoformat(),
+            )
+
+        return dict(_post(self.store, product, decide).before or {})
+
+    def adjust_stock(self, product_id: str, delta: int, reason: str) -> Document:
+        """Adds `delta` to the stock of a product, which may be negative; gives the product.
+
+        Raises UnknownIdError, and RefusedError if less than nothing would be left.
+        """
+        if delta == 0:
+            raise UsageError("a DELTA of 0 changes nothing; give another number, such as 3 or -1")
+        product = self._product(product_id)
+
+        def decide(number: int) -> Change:
+            stock = self._stock(product)
+            if stock + delta < 0:
+                raise RefusedError(
+                    f"{product_id} has {stock} in stock, so {-delta} cannot be taken out: "
+                    f"{self._rented(product_id)}"
+                )
+            return Change(
+                kind=Kind.ADJUST,
+                subject=product,
+                number=number,
+                target=product,
+                before={QUANTITY: stock},
+                after={QUANTITY: stock + delta},
+                delta=delta,
+                stock=stock + delta,
+                reason=reason,
+            )
+
+        _post(self.store, product, decide)
+        return self._get(product)
+
+    def add(self, collection: Collection, record: Document) -> Document:
+        """Adds a record, which holds all fields. Raises RefusedError if its key is taken."""
+        place = Place(collection, tuple(record[name] for name in collection.key))
+
+        def decide(number: int) -> Change:
+            if self._find(place) is not None:
+                raise RefusedError(f"{collection.name} has {place.text} already; --edit changes it")
+            stock = cast(int, record[collection.stock]) if collection.stock else None
+            return Change(
+                kind=Kind.ADD,
+                subject=place,
+                number=number,
+                target=place,
+                before=None,
+                after=record,
+                stock=stock,
+            )
+
+        _post(self.store, place, decide)
+        return record
+
+    def edit(self, place: Place, values: Mapping[str, Value]) -> Document:
+        """Changes fields of a record, but none of its key and not the stock; gives the record.
+
+        Raises UnknownIdError.
+        """
+        subject, user_id = place, None
+        if place.collection.name == RENTALS:
+            rented = dict(zip(place.collection.key, place.key))
+            subject, user_id = self._product(str(rented[PRODUCT_ID])), str(rented[USER_ID])
+
+        def decide(number: int) -> Change:
+            record = self._get(place)
+            return Change(
+                kind=Kind.EDIT,
+                subject=subject,
+                number=number,
+                target=place,
+                before={name: record.get(name) for name in values},
+                after=values,
+                user_id=user_id,
+            )
+
+        _post(self.store, subject, decide)
+        return self._get(place)
+
+    def _product(self, product_id: str) -> Place:
+        return Place(self.shop.products, (product_id,))
+
+    def _rental(self, user_id: str, product_id: str) -> Place:
+        ids: dict[str, Value] = {USER_ID: user_id, PRODUCT_ID: product_id}
+        return Place(self.shop.rentals, tuple(ids[name] for name in self.shop.rentals.key))
+
+    def _find(self, place: Place) -> Document | None:
+        collection = place.collection
+        where: list[Condition] = [(n, "=", value) for n, value in zip(collection.key, place.key)]
+        return next(self.store.find(collection.name, collection.key, where), None)
+
+    def _get(self, place: Place) -> Document:
+        record = self._find(place)
+        if record is None:
+            name = place.collection.name
+            key = ", ".join(place.collection.key)
+            lists = f"; {_LISTS[name]} lists them" if name in _LISTS else ""
+            raise UnknownIdError(f"{name} has no {key} {place.text!r}{lists}")
+        return record
+
+    def _active_customer(self, user_id: str) -> Document:
+        customer = self._get(Place(self.shop.customers, (user_id,)))
+        status = customer.get(STATUS, ACTIVE)
+        if status != ACTIVE:
+            raise RefusedError(
+                f"{user_id} is {status}, and only an active customer may rent; to change that: "
+                f"--edit {CUSTOMERS} {user_id} {STATUS}={ACTIVE}"
+            )
+        return customer
+
+    def _stock(self, product: Place) -> int:
+        stock = self._get(product).get(QUANTITY)
+        if not isinstance(stock, int):
+            raise RefusedError(
+                f"{PRODUCTS} {product.text} has no number as its {QUANTITY}, so nothing can be "
+                "rented; describe the field as integer in datapackage.json, and import the products"
+            )
+        return stock
+
+    def _check_not_rented(self, place: Place) -> None:
+        rental = self._find(place)
+        if rental is not None:
+            since = f" since {str(rental[RENTED_AT])[:10]}" if rental.get(RENTED_AT) else ""
+            user_id, product_id = rental[USER_ID], rental[PRODUCT_ID]
+            raise RefusedError(
+                f"{user_id} has {product_id} already{since}; when it is back: "
+                f"--return {user_id} {product_id}"
+            )
+
+    def _rented(self, product_id: str) -> str:
+        """How many are rented, and when the next one is due."""
+        where: Condition = (PRODUCT_ID, "=", product_id)
+        due = [r.get(DUE) for r in self.store.find(RENTALS, (USER_ID,), (where,))]
+        days = sorted(str(day) for day in due if day)
+        if not due:
+            return "none is rented; --adjust-stock adds what has come in"
+        return (
+            f"{len(due)} rented, {f'the next is due {days[0]}' if days else 'none with a due day'}"
+        )
+
+    def _form(self, customer: Document, product_id: str, due: date) -> Document:
+        """A new rental, with the customer's data as they are now."""
+        names = (customer.get("Name"), customer.get("Last_name"))
+        known: Document = {
+            USER_ID: customer[USER_ID],
+            "name": " ".join(str(name) for name in names if name) or None,
+            "address": customer.get("Home_address"),
+            "phone_number": customer.get("Phone_number"),
+            "email": customer.get("Email_address"),
+            PRODUCT_ID: product_id,
+            RENTED_AT: _second(datetime.now(UTC)),
+            DUE: due.isoformat(),
+        }
+        return {name: known.get(name) for name in self.shop.rentals.columns}
+
+
+def _second(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _post(store: CounterStore, subject: Place, decide: Callable[[int], Change]) -> Change:
+    """Decides on what is there, and writes it; again, if somebody else was quicker."""
+    while True:
+        with store.transaction():
+            (number,) = store.last_numbers([subject])
+            change = decide(number + 1)
+            if not store.post([change]):
+                return change

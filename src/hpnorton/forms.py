@@ -1,0 +1,83 @@
+"""Records typed in by hand: FIELD=VALUE texts become values, checked as the import checks cells."""
+
+import csv
+from collections.abc import Mapping, Sequence
+
+from hpnorton.checks import text_fault
+from hpnorton.errors import RefusedError, UsageError
+from hpnorton.fields import CellError, Field, Value
+from hpnorton.schema import Collection
+from hpnorton.stores.protocol import Document, Store
+
+
+def read_values(collection: Collection, texts: Sequence[str]) -> Document:
+    """The values of FIELD=VALUE texts, in the collection's order; an empty VALUE is none.
+
+    Raises UsageError for a text that is no FIELD=VALUE, or a field that is not there or is given
+    twice; RefusedError, with a line for each, if values are not what the fields may hold.
+    """
+    cells: dict[str, str] = {}
+    for text in texts:
+        name, sign, cell = text.partition("=")
+        if not sign:
+            raise UsageError(f"{text!r} is not FIELD=VALUE; quote a VALUE that has blanks in it")
+        if name not in collection.columns:
+            known = ", ".join(collection.columns)
+            raise UsageError(f"{collection.name} has no field {name!r}; it has: {known}")
+        if name in cells:
+            raise UsageError(f"{name} is given twice; leave one out")
+        cells[name] = cell
+    values: Document = {}
+    faults: list[str] = []
+    for field in collection.fields:
+        if field.name in cells:
+            try:
+                values[field.name] = _value(field, cells[field.name], collection)
+            except CellError as error:
+                faults.append(f"{field.name}: {cells[field.name]!r} {error.message}")
+    if faults:
+        raise RefusedError("\n".join(faults))
+    return values
+
+
+def complete(collection: Collection, values: Document) -> Document:
+    """A whole record: fields without a value are null. Raises UsageError if one needs a value."""
+    needed = [f.name for f in collection.fields if f.required or f.name in collection.key]
+    if absent := [name for name in needed if name not in values]:
+        raise UsageError(f"{collection.name} needs {', '.join(absent)} as well: FIELD=VALUE")
+    return {name: values.get(name) for name in collection.columns}
+
+
+def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
+    """The key that a text stands for; several fields are separated by commas. Raises UsageError."""
+    names = collection.key
+    parts = [text] if len(names) == 1 else next(csv.reader([text]), [])
+    if len(parts) != len(names):
+        raise UsageError(f"the key of {collection.name} is {','.join(names)}; {text!r} is not that")
+    fields = {field.name: field for field in collection.fields}
+    try:
+        return tuple(fields[name].parse(part.strip()) for name, part in zip(names, parts))
+    except CellError as error:
+        raise UsageError(f"the key {text!r} {error.message}") from error
+
+
+def check_references(store: Store, collection: Collection, record: Mapping[str, Value]) -> None:
+    """Raises RefusedError if a record refers to one that is not there."""
+    for foreign in collection.foreign_keys:
+        key = tuple(record.get(name) for name in foreign.fields)
+        if any(value is not None for value in key) and store.absent(
+            foreign.parent, foreign.parent_fields, [key]
+        ):
+            fields, values = ", ".join(foreign.fields), ", ".join(map(str, key))
+            raise RefusedError(
+                f"{fields}: {values!r} is not in {foreign.parent}; add it there first"
+            )
+
+
+def _value(field: Field, cell: str, collection: Collection) -> Value:
+    if fault := text_fault(cell):
+        raise CellError("encoding-error", fault)
+    value = field.parse(cell)
+    if value is None and field.name in collection.key:
+        raise CellError("primary-key", "is empty, but is part of the key")
+    return value

@@ -1,0 +1,14 @@
+"""A rental store's own words: the names of its collections and of their fields."""
+
+CUSTOMERS = "customers"
+PRODUCTS = "product"
+RENTALS = "rental"
+
+USER_ID = "user_id"
+PRODUCT_ID = "product_id"
+QUANTITY = "quantity_available"
+STATUS = "Status"
+ACTIVE = "Active"
+RENTED_AT = "rented_at"
+DUE = "due"
+RETURNED_AT = "returned_at"

@@ -1,0 +1,119 @@
+"""A connection to MongoDB: how it is made, and how its errors are worded."""
+
+import atexit
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pymongo
+from pymongo import errors
+from pymongo.collection import Collection as MongoCollection
+from pymongo.synchronous import monitor
+
+from hpnorton.errors import StoreAccessError, StoreError, StoreLostError
+from hpnorton.settings import redact
+
+RawDocument = dict[str, Any]
+
+_DEFAULT_DATABASE = "hpnorton"
+_TIMEOUT_OPTION = "serverSelectionTimeoutMS"
+_TIMEOUT_MS = 3000
+_SOCKET_OPTION = "socketTimeoutMS"
+_SOCKET_MS = 60_000
+_AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
+_UNAUTHORIZED = (13,)
+_COMMAND_NOT_FOUND = 59
+
+# At exit pymongo waits, for half a second, for threads that end by themselves. What waits has no
+# public name; where it has another one, some function is unregistered that never was registered.
+atexit.unregister(getattr(monitor, "_shutdown_resources", redact))
+
+
+class MongoConnection:
+    """A connection to the database that a MongoDB URI names."""
+
+    def __init__(self, uri: str) -> None:
+        self._shown = redact(uri)
+        self._hello: RawDocument = {}
+        with self._errors():
+            self._client = self._connect(uri)
+            self._database = self._client.get_default_database(_DEFAULT_DATABASE)
+        try:
+            self._log_in()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self._client.close()
+
+    def _connect(self, uri: str) -> pymongo.MongoClient[RawDocument]:
+        options: dict[str, Any] = {"appname": "hpnorton"}
+        if _TIMEOUT_OPTION not in uri:
+            options[_TIMEOUT_OPTION] = _TIMEOUT_MS
+        if _SOCKET_OPTION not in uri:
+            options[_SOCKET_OPTION] = _SOCKET_MS
+        try:
+            with warnings.catch_warnings():
+                # pymongo warns of a wrong option and goes on without it, a login or TLS included.
+                warnings.simplefilter("error", UserWarning)
+                return pymongo.MongoClient(uri, **options)
+        except (errors.InvalidURI, ValueError):
+            # pymongo's text may quote a piece of the password, so it is not kept as the cause.
+            raise StoreAccessError(
+                f"{self._shown} is no valid MongoDB URI; escape characters such as @ : / in user "
+                "name and password as %40 %3A %2F"
+            ) from None
+        except UserWarning as warning:
+            raise StoreAccessError(f"{self._shown} has a wrong option: {warning}") from None
+
+    def _of(self, collection: str) -> MongoCollection[RawDocument]:
+        return self._database[collection]
+
+    def _log_in(self) -> None:
+        with self._errors():
+            try:
+                self._hello = self._database.command("hello")
+            except (KeyError, errors.OperationFailure) as error:
+                # A server that knows no login answers without what pymongo looks for, or refuses.
+                if isinstance(error, errors.OperationFailure) and error.code != _COMMAND_NOT_FOUND:
+                    raise
+                raise StoreAccessError(
+                    f"{self._shown} did not understand the login; check user name, password and "
+                    "authMechanism in the URI"
+                ) from error
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Says in our words what pymongo raises."""
+        try:
+            yield
+        except errors.PyMongoError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: errors.PyMongoError) -> StoreError:
+        code = error.code if isinstance(error, errors.OperationFailure) else None
+        if isinstance(error, errors.ConnectionFailure) and not isinstance(
+            error, errors.WaitQueueTimeoutError
+        ):
+            return StoreLostError(
+                f"no MongoDB answers at {self._shown}; check that it runs and that the address is "
+                "right"
+            )
+        if code in _AUTHENTICATION_FAILED:
+            return StoreAccessError(
+                f"{self._shown} refused the login; check user name, password and authSource"
+            )
+        if code in _UNAUTHORIZED:
+            return StoreAccessError(
+                f"{self._shown} does not let this user do that; ask for the role readWrite"
+            )
+        if isinstance(error, errors.ConfigurationError):
+            return StoreAccessError(f"{self._shown} cannot be used: {_brief(error)}")
+        return StoreError(f"MongoDB at {self._shown} refused: {_brief(error)}")
+
+
+def _brief(error: Exception) -> str:
+    return str(error).split(", full error:", maxsplit=1)[0].partition("\n")[0][:300]

@@ -1,0 +1,159 @@
+"""A connection to an SQLite file: how it is opened, waits for its turn, and words its errors."""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hpnorton import log
+from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
+from hpnorton.fields import Value
+
+_BUSY_SECONDS = 600.0  # 32 tills of 3 s each wait for each other for a minute and a half
+_BUSY_PAUSES = (0.0005, 0.02)  # seconds, the first and the longest
+_BUSY_SHARE = 0.05  # of the time waited so far: so much may be lost
+_LONG_SECONDS = 5.0
+_LONG_PAUSE = 0.005  # who has waited for long looks more often than others, so that none starves
+_CACHE_KIB = 32 * 1024
+_CHECKPOINT_PAGES = 20_000
+_ACCESS_CODES = (
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH,
+)
+
+
+class SqliteConnection:
+    """A connection to the SQLite file `path`."""
+
+    def __init__(self, path: str, *, create: bool) -> None:
+        self._path = Path(path)
+        if not create and not self._path.exists():
+            raise StoreMissingError(
+                f"there is no database {path} yet; import the CSV files first, with --linear"
+            )
+        try:
+            if create:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreAccessError(
+                f"the folder of the database {path} cannot be made: {error.strerror}"
+            ) from error
+        with self._errors():
+            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        try:
+            with self._errors():
+                self._set_up(create)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Ends the connection; the last one to close writes the log back into the file."""
+        self._connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A write transaction: all of it or nothing. One inside another is a part of it.
+
+        IMMEDIATE, because a transaction that reads before it writes is refused at once when
+        another one has written in between, whatever the time-out
+        (https://www.sqlite.org/lang_transaction.html).
+        """
+        with self._errors():
+            if self._connection.in_transaction:
+                yield
+                return
+            self._run("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                # SQLite has rolled back by itself after some errors, a full disk among them.
+                if self._connection.in_transaction:
+                    self._run("ROLLBACK")
+                raise
+            self._run("COMMIT")
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Lets what is read inside be the database of one moment, whatever others write."""
+        with self._errors():
+            self._run("BEGIN")
+            try:
+                yield
+            finally:
+                self._run("COMMIT")
+
+    def _set_up(self, create: bool) -> None:
+        run = self._run
+        run("PRAGMA synchronous = NORMAL")
+        run(f"PRAGMA cache_size = {-_CACHE_KIB}")
+        run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        if create and run("PRAGMA journal_mode").fetchone() != ("wal",):
+            # Readers then never wait for the writer, nor it for them.
+            run("PRAGMA journal_mode = WAL")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Says in our words what sqlite3 raises."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: sqlite3.Error) -> StoreError:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return StoreBusyError(
+                f"another program has kept the database {self._path} locked for "
+                f"{_BUSY_SECONDS:.0f} s; end it and try again"
+            )
+        if code in _ACCESS_CODES:
+            return StoreAccessError(
+                f"the database {self._path} cannot be opened or written ({error}); "
+                "check the path and who may write there"
+            )
+        if code == sqlite3.SQLITE_NOTADB:
+            return StoreAccessError(
+                f"{self._path} is not an SQLite database; name another file in the URI"
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return StoreError(f"the disk is full: {self._path} cannot grow; make room, try again")
+        if code == sqlite3.SQLITE_CORRUPT:
+            return StoreError(f"the database {self._path} is damaged; restore it from a backup")
+        return StoreError(f"the database {self._path} refused: {error}")
+
+    def _run(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Cursor:
+        """Runs a statement, and waits for the lock that it may need.
+
+        SQLite's own time-out would not do: it sleeps ever longer while the lock is free, hears no
+        Ctrl+C, and does not count for a change of the journal mode, which is refused at once.
+        """
+        start, is_told = time.monotonic(), False
+        while True:
+            try:
+                return self._connection.execute(statement, parameters)
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - start
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or waited > _BUSY_SECONDS:
+                    raise
+            if waited > _LONG_SECONDS and not is_told:
+                log.warning("waiting until another program has written to {}", self._path)
+                is_told = True
+            time.sleep(_pause(waited))
+
+    def _column_types(self, table: str) -> dict[str, str]:
+        """The declared type of each column; empty if there is no such table."""
+        rows = self._run("SELECT name, type FROM pragma_table_info(?)", (table,))
+        return dict(rows.fetchall())
+
+
+def _pause(waited: float) -> float:
+    """How long to wait for the next attempt, in seconds, after so many."""
+    if waited > _LONG_SECONDS:
+        return _LONG_PAUSE
+    shortest, longest = _BUSY_PAUSES
+    return min(max(shortest, waited * _BUSY_SHARE), longest)
