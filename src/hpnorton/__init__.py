@@ -1,18 +1,19 @@
 """A rental store's inventory on the command line.
 
 The map, from the ground up; a module imports only from those before it:
-`errors` (what can go wrong, and its exit status), `shop` (a rental store's words), `settings` (settings.ini, environment, flags),
-`log` (loguru), `fields` (a cell becomes a value), `descriptors` and `schema` (what a collection is,
-from datapackage.json), `checks` (rows become records, or faults), `files` (paths and URLs),
-`csvfile` (a file becomes chunks, a chunk becomes rows), `workers` (executors: this process, others,
-or a cluster), `stores` (SQLite and MongoDB behind one protocol, and the history of changes), `reports` (counts
-that add up), `rejects` (refused rows, to be mended), `journal` (what the database remembers of
-imports), `restock` (imports that change a stock), `loading` (what is done with a chunk), `secondlook` (keys that a file holds more than once),
+`errors` (what can go wrong, and its exit status), `shop` (a rental store's words), `settings`
+(settings.ini, environment, flags), `log` (loguru), `fields` (a cell becomes a value), `descriptors`
+and `schema` (what a collection is, from datapackage.json), `checks` (rows become records, or
+faults), `files` (paths and URLs), `csvfile` (a file becomes chunks, a chunk becomes rows),
+`workers` (executors: this process, others, or a cluster), `stores` (SQLite and MongoDB behind one
+protocol, and the history of changes), `reports` (counts that add up), `rejects` (refused rows, to
+be mended), `journal` (what the database remembers of imports), `restock` (imports that change a
+stock), `loading` (what is done with a chunk), `secondlook` (keys that a file holds more than once),
 `sources` (the files), `work` (a file as tasks), `lanes` (a file on its way), `plan` (files become
 lanes, new or resumed), `ingest` (the import), `inventory` (the questions), `catalog` (what a
 database's collections are), `forms` (records typed in by hand), `counter` (rent, take back, edit),
-`books` (history and proof), `progress` and `output` (what a person sees), `export` (the database
-as files), `cli` (flags).
+`books` (history and proof), `progress` and `output` (what a person sees), `export` (the database as
+files), `cli` (flags).
 """
 
 __version__ = "0.1.0"

@@ -261,7 +261,7 @@ def _start(note: ImportNote) -> str:
 
 
 def _note(kind: type[Note], document: dict[str, Any]) -> Note:
-    values = {field.name: document[field.name] for field in fields(kind)}
+    values: dict[str, Any] = {field.name: document.get(field.name) for field in fields(kind)}
     for field in fields(kind):
         if field.type is bool:  # SQLite has none, and some servers make numbers of them
             values[field.name] = bool(values[field.name])

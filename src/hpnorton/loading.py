@@ -42,11 +42,20 @@ class Job:
         """This process's own store."""
         return process_store(self.uri, self.scratch)
 
-    def write(self, store: Store, batch: Batch, mode: Mode) -> Written:
+    def write(self, store: Store, batch: Batch) -> Written:
         """Writes records to the store."""
-        if self.scratch is None and restock.is_restock(batch, mode):
+        if self.scratch is None and restock.is_restock(batch, self.mode):
             return restock.write(process_store(self.uri), batch, self.run)
-        return store.write(batch, mode)
+        return store.write(batch, self.mode)
+
+    def replace(self, store: Store, batch: Batch) -> None:
+        """Puts records in the place of others of the same file."""
+        if self.scratch is not None:
+            store.write(batch, Mode.UPSERT)
+        elif self.mode is Mode.INSERT:
+            restock.correct(process_store(self.uri), batch)
+        else:
+            self.write(store, batch)
 
 
 @dataclass(frozen=True)
@@ -214,7 +223,7 @@ class _Tally:
     def write(self, checked: Checked, store: Store) -> None:
         """Writes the good rows of a block."""
         batch = _batch(self._job, checked)
-        written = self._job.write(store, batch, self._job.mode)
+        written = self._job.write(store, batch)
         self._good += len(batch)
         self._is_scattered = self._is_scattered or _is_scattered(batch)
         self._inserted += written.inserted

@@ -39,6 +39,18 @@ def write(store: CounterStore, batch: Batch, run: str) -> Written:
     return written
 
 
+def correct(store: CounterStore, batch: Batch) -> None:
+    """Puts products in the place of those that the same import has inserted under their keys.
+
+    What was in stock at first is then another number; nothing has happened to it.
+    """
+    stock = batch.collection.stock
+    if stock in batch.columns:
+        store.correct_stock(batch)
+        batch = batch.without(str(stock))
+    store.write(batch, Mode.UPSERT)
+
+
 def _restock(store: CounterStore, batch: Batch, wanted: Mapping[Key, Value], run: str) -> None:
     """Brings the stock of products to what is wanted, however often somebody is quicker."""
     collection, stock = batch.collection, str(batch.collection.stock)

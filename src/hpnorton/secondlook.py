@@ -147,7 +147,7 @@ class SecondLook:
         values: list[tuple[Value, ...]] = list(zip(*(found.record for found in rows)))
         store = self.job.open_store()
         with store.transaction():
-            self.job.write(store, Batch(layout.collection, layout.columns, values), Mode.UPSERT)
+            self.job.replace(store, Batch(layout.collection, layout.columns, values))
 
     def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
         """Counts the rows of one key as if they had come in their order."""

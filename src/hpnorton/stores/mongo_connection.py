@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pymongo
-from pymongo import errors
+from pymongo import ReadPreference, errors
 from pymongo.collection import Collection as MongoCollection
 from pymongo.synchronous import monitor
 
@@ -38,7 +38,10 @@ class MongoConnection:
         self._hello: RawDocument = {}
         with self._errors():
             self._client = self._connect(uri)
-            self._database = self._client.get_default_database(_DEFAULT_DATABASE)
+            # A decision that is read from a secondary could be an old one.
+            self._database = self._client.get_default_database(
+                _DEFAULT_DATABASE, read_preference=ReadPreference.PRIMARY
+            )
         try:
             self._log_in()
         except BaseException:

@@ -16,8 +16,15 @@ from pymongo.client_session import ClientSession
 
 from hpnorton.schema import OWN_PREFIX
 from hpnorton.stores.changes import HISTORY, Change, Place
-from hpnorton.stores.mongo_batches import DUPLICATE_KEY, FIRST_STOCK, MongoBatches, ids_of_columns
+from hpnorton.stores.mongo_batches import (
+    DUPLICATE_KEY,
+    FIRST_STOCK,
+    MongoBatches,
+    ids_of,
+    ids_of_columns,
+)
 from hpnorton.stores.mongo_connection import RawDocument
+from hpnorton.stores.protocol import Batch
 
 PENDING = OWN_PREFIX + "pending"
 _STEPS = OWN_PREFIX + "steps"
@@ -51,6 +58,24 @@ class MongoCounter(MongoBatches):
             known.get(_home(place)) or found.get((place.collection.name, place.text), 0)
             for place in places
         ]
+
+    def correct_stock(self, batch: Batch) -> None:
+        """Takes the batch's stock for what was there at first; it is so much more or less now."""
+        name, stock = batch.collection.name, str(batch.collection.stock)
+        wanted = dict(zip(ids_of(batch), batch.values[batch.columns.index(stock)]))
+        with self._errors():
+            operations = [
+                UpdateOne(
+                    {"_id": found["_id"], FIRST_STOCK: found[FIRST_STOCK]},
+                    {
+                        "$inc": {stock: wanted[found["_id"]] - found[FIRST_STOCK]},
+                        "$set": {FIRST_STOCK: wanted[found["_id"]]},
+                    },
+                )
+                for found in self._by_ids(name, list(wanted), ("_id", FIRST_STOCK))
+            ]
+            if operations:
+                self._of(name).bulk_write(operations, ordered=False)
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Writes lines of the history, each with its change; the positions of those not written."""

@@ -195,6 +195,9 @@ class CounterStore(Store, Protocol):
     ) -> Iterator[tuple[Value, int | None, int | None]]:
         """For each record its key, and the value of the field `stock`: the first one, and now."""
 
+    def correct_stock(self, batch: Batch) -> None:
+        """Takes the batch's stock for what was there at first; it is so much more or less now."""
+
     def snapshot(self) -> AbstractContextManager[None]:
         """What is read inside belongs together: in SQLite it is the database of one moment."""
 

@@ -162,5 +162,14 @@ def increase(table: str, column: str, key: Sequence[str]) -> str:
     return f"UPDATE {quote(table)} SET {name} = {name} + ? WHERE {_equal(key)}"
 
 
+def correct(table: str, column: str, key: Sequence[str]) -> str:
+    """Changes the first stock where the key matches, and the stock as much."""
+    name = quote(column)
+    return (
+        f"UPDATE {quote(table)} SET {name} = {name} + (? - {FIRST_STOCK}), {FIRST_STOCK} = ? "
+        f"WHERE {_equal(key)}"
+    )
+
+
 def _equal(names: Sequence[str]) -> str:
     return " AND ".join(f"{quote(name)} = ?" for name in names)

@@ -15,7 +15,7 @@ from hpnorton.fields import Value
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
-from hpnorton.stores.protocol import Condition, Document, Mode, batch_of
+from hpnorton.stores.protocol import Batch, Condition, Document, Mode, batch_of
 from hpnorton.stores.sqlite_batches import SqliteBatches
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
@@ -181,6 +181,15 @@ class SqliteStore(SqliteBatches):
             if key in types and stock in types:
                 first = sql.FIRST_STOCK if sql.FIRST_STOCK in types else None
                 yield from self._run(sql.select_stocks(collection, key, first, stock))
+
+    def correct_stock(self, batch: Batch) -> None:
+        """Takes the batch's stock for what was there at first; it is so much more or less now."""
+        collection, stock = batch.collection, str(batch.collection.stock)
+        statement = sql.correct(collection.name, stock, collection.key)
+        first = batch.values[batch.columns.index(stock)]
+        with self.transaction():
+            rows = ((number, number, *key) for number, key in zip(first, batch.keys))
+            self._connection.executemany(statement, rows)
 
     def last_numbers(self, places: Sequence[Place]) -> list[int]:
         """The number of the last line in each record's history; 0 if it has none."""
