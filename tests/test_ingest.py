@@ -1,6 +1,7 @@
 """The import as a whole: one pipeline, whichever executor does the work."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from contextlib import closing, contextmanager
@@ -104,6 +105,22 @@ def test_parents_go_first_whatever_the_order(
         (1, 1, 0, 0, 0),
     ]
     assert stored(uri, "grandchild", "id") == [{"id": "g1", "of": "c1"}]
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_foreign_keys_are_indexed_when_all_rows_are_there(
+    csv_file: Write, sqlite_uri: str, tmp_path: Path, parallel: bool
+) -> None:
+    """An index that would slow down every row is made at the end; a later import finds it there."""
+    package(tmp_path, child="parent", parent="")
+    files = [csv_file("child.csv", "id,of", "c1,p1"), csv_file("parent.csv", "id,of", "p1,")]
+    run(sqlite_uri, *files, is_parallel=parallel)
+    with closing(sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"))) as connection:
+        statement = "SELECT name FROM pragma_index_list('child') WHERE origin = 'c'"
+        assert connection.execute(statement).fetchall() == [("child_of",)]
+        connection.execute("DROP INDEX child_of")  # as if the first import had been killed
+        run(sqlite_uri, csv_file("child.csv", "id,of", "c2,p1"), is_parallel=parallel)
+        assert connection.execute(statement).fetchall() == [("child_of",)]
 
 
 def test_a_reference_may_be_null(csv_file: Write, uri: str, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ class Job:
     `run` is the import's id. `scratch` is the path of a database to write to in place of `uri`'s,
     which is only read: a dry run. `is_alone` says that no other process of the import writes to
     it. `wants_hashes` asks for the hashes of all keys (see hash_keys), `notes_begin` for a note of
-    the keys that are taken before anything is written.
+    the keys that are taken before anything is written. `indexes_late` says that only the key has
+    an index until all chunks are loaded (see build_indexes).
     """
 
     uri: str
@@ -37,6 +38,7 @@ class Job:
     is_alone: bool = False
     wants_hashes: bool = False
     notes_begin: bool = False
+    indexes_late: bool = False
 
     def open_store(self) -> Store:
         """This process's own store."""
@@ -115,6 +117,15 @@ def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
         if job.scratch is None:
             journal.note_chunks(store, [outcome.note for outcome in outcomes])
     return outcomes
+
+
+def build_indexes(job: Job) -> None:
+    """Makes the indexes of a collection that was empty before, now that all of it is there.
+
+    Foreign keys come in no order; an index that grows with each row took a third of the time of a
+    million rentals (measured).
+    """
+    job.open_store().ensure(job.layout.collection)
 
 
 @_no_garbage_collection()
@@ -225,7 +236,7 @@ class _Tally:
         batch = _batch(self._job, checked)
         written = self._job.write(store, batch)
         self._good += len(batch)
-        self._is_scattered = self._is_scattered or _is_scattered(batch)
+        self._is_scattered = self._is_scattered or _is_scattered(self._job, batch)
         self._inserted += written.inserted
         self._updated += written.updated
         self._conflicts += len(written.conflicts)
@@ -280,10 +291,10 @@ def _write(job: Job, chunk: Chunk, blocks: Iterable[Checked], store: Store) -> O
     return tally.outcome()
 
 
-def _is_scattered(batch: Batch) -> bool:
+def _is_scattered(job: Job, batch: Batch) -> bool:
     """Whether the keys of some indexed fields come in no order, by a sample."""
     collection = batch.collection
-    for fields_ in (collection.key, *collection.indexes):
+    for fields_ in (collection.key, *(() if job.indexes_late else collection.indexes)):
         if set(fields_) <= set(batch.columns):
             columns = [batch.values[batch.columns.index(name)] for name in fields_]
             sample = zip(*(column[::_SAMPLE_STEP] for column in columns))

@@ -79,7 +79,7 @@ class Planned:
     def begin(self, store: Store) -> None:
         """Makes what the import needs in the database, and notes that it begins."""
         collection = self.lane.work.job.layout.collection
-        store.ensure(collection)
+        store.ensure(collection, with_indexes=not self.lane.work.job.indexes_late)
         if not self.options.is_dry_run and not self.is_finished:
             journal.note_collection(store, collection)
             self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
@@ -159,6 +159,9 @@ def plan(
             # SQLite writes rows and note in one transaction; of an empty collection all is clear.
             notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
             and not (note.was_empty or options.is_dry_run),
+            indexes_late=note.was_empty
+            and bool(layout.collection.indexes)
+            and not options.is_dry_run,
         )
         is_ordered = desk.is_ordered
         work = Work(job, file, cut, is_ordered=is_ordered, was_empty=note.was_empty)

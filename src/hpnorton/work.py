@@ -1,6 +1,7 @@
 """The work that a file is: tasks, phase by phase, and what comes of them.
 
 First its chunks are loaded. If they were done side by side, a second look at repeated keys follows.
+Where the collection was empty its indexes come last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,15 @@ from hpnorton import journal
 from hpnorton.csvfile import Chunk, CsvFile
 from hpnorton.errors import FileError
 from hpnorton.journal import ChunkNote
-from hpnorton.loading import FoundRow, Job, Outcome, find_rows, hash_keys, load_chunks
+from hpnorton.loading import (
+    FoundRow,
+    Job,
+    Outcome,
+    build_indexes,
+    find_rows,
+    hash_keys,
+    load_chunks,
+)
 from hpnorton.rejects import Rejects
 from hpnorton.reports import FileReport
 from hpnorton.secondlook import KeyHashes, SecondLook, Taken, rounds, suspects
@@ -83,6 +92,11 @@ class Work:
 
     def phases(self) -> Iterator[Iterator[Task]]:
         """The tasks, phase by phase: each begins when the one before is done."""
+        yield from self._phases_of_rows()
+        if self.job.indexes_late:
+            yield iter([Task(build_indexes, (self.job,), _ignore, ())])
+
+    def _phases_of_rows(self) -> Iterator[Iterator[Task]]:
         counts = self.report.counts
         hashes: KeyHashes | None = None
         if not self.is_ordered and self.job.mode is Mode.UPSERT:
@@ -179,3 +193,7 @@ class Work:
         self._taken.add(note.first_row, note.taken)
         if note.refused:
             self.rejects.add(note.first_row, note.refused)
+
+
+def _ignore(_result: None) -> None:
+    """There is nothing to take up."""

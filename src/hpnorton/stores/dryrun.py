@@ -27,10 +27,10 @@ class DryRunStore:
         if self._present:
             self._present.close()
 
-    def ensure(self, collection: Collection) -> None:
+    def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
         """Makes the collection in the temporary database, and checks that it fits the other."""
         self.check_fit(collection)
-        self._scratch.ensure(collection)
+        self._scratch.ensure(collection, with_indexes=with_indexes)
 
     def check_fit(self, collection: Collection) -> None:
         """Raises StoreError if the database cannot hold the records."""

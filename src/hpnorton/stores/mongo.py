@@ -31,8 +31,8 @@ _NOT_OWN = dict.fromkeys(OWN_FIELDS, 0)
 class MongoStore(MongoCounter):
     """A store in the database that a MongoDB URI names."""
 
-    def ensure(self, collection: Collection) -> None:
-        """Makes the indexes of the collection, and with them the collection."""
+    def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
+        """Makes the collection and its indexes if they are not there."""
         with self._errors():
             try:
                 self._database.create_collection(collection.name)
@@ -42,15 +42,19 @@ class MongoStore(MongoCounter):
                 if error.code != _NAMESPACE_EXISTS:  # another import has just made it
                     raise
             self.check_fit(collection)
-            wanted = list(collection.indexes)
-            if len(collection.key) > 1:
-                wanted.insert(0, collection.key)
-            wanted = [f for f in wanted if not any(f == o[: len(f)] for o in wanted if o != f)]
-            for fields in wanted:
-                self._of(collection.name).create_index([(name, 1) for name in fields])
-            hidden = (PENDING,) if collection.name == HISTORY.name else ()
-            for name in (*collection.lookups, *hidden):
-                self._of(collection.name).create_index([(name, 1)], sparse=True)
+            if with_indexes:
+                self._ensure_indexes(collection)
+
+    def _ensure_indexes(self, collection: Collection) -> None:
+        wanted = list(collection.indexes)
+        if len(collection.key) > 1:
+            wanted.insert(0, collection.key)
+        wanted = [f for f in wanted if not any(f == o[: len(f)] for o in wanted if o != f)]
+        for fields in wanted:
+            self._of(collection.name).create_index([(name, 1) for name in fields])
+        hidden = (PENDING,) if collection.name == HISTORY.name else ()
+        for name in (*collection.lookups, *hidden):
+            self._of(collection.name).create_index([(name, 1)], sparse=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -124,8 +124,11 @@ class Store(Protocol):
     def close(self) -> None:
         """Ends the connection."""
 
-    def ensure(self, collection: Collection) -> None:
-        """Makes the collection with its indexes if it is not there, and adds new fields to it."""
+    def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
+        """Makes the collection and its indexes if they are not there, and adds new fields to it.
+
+        `with_indexes` says whether those beside its key's are made, too.
+        """
 
     def check_fit(self, collection: Collection) -> None:
         """Raises StoreError if records of another kind are stored under the collection's name."""

@@ -31,8 +31,8 @@ _LAST_NUMBERS = (
 class SqliteStore(SqliteBatches):
     """A store in the SQLite file `path`."""
 
-    def ensure(self, collection: Collection) -> None:
-        """Makes the table with its indexes if it is not there, and adds new columns to it."""
+    def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
+        """Makes the table and its indexes if they are not there, and adds new columns to it."""
         self._rowids.pop(collection.name, None)
         with self.transaction():
             columns = self._column_types(collection.name)
@@ -46,10 +46,14 @@ class SqliteStore(SqliteBatches):
                     self._add_column(collection.name, f"{sql.FIRST_STOCK} INTEGER")
             else:
                 self._run(sql.create_table(collection))
-            for fields in collection.indexes:
-                self._run(sql.create_index(collection, fields))
-            for field_name in collection.lookups:
-                self._run(sql.create_lookup(collection, field_name))
+            if with_indexes:
+                self._ensure_indexes(collection)
+
+    def _ensure_indexes(self, collection: Collection) -> None:
+        for fields in collection.indexes:
+            self._run(sql.create_index(collection, fields))
+        for name in collection.lookups:
+            self._run(sql.create_lookup(collection, name))
 
     def _add_column(self, table: str, definition: str) -> None:
         self._run(f"ALTER TABLE {sql.quote(table)} ADD COLUMN {definition}")
