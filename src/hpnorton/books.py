@@ -46,7 +46,7 @@ def history(store: CounterStore, identity: str) -> list[Event]:
     events += [
         _event({"record": identity, "at": note.started, "kind": Kind.IMPORT.value})
         | {"reason": note.id, "changed": note.collection, "file": note.file}
-        for note in journal.imports_of(store, identity, (PRODUCTS, CUSTOMERS, RENTALS))
+        for note in journal.imports_of(store, identity)
     ]
     if not events and not _is_known(store, identity):
         raise UnknownIdError(
@@ -77,7 +77,7 @@ def check(store: CounterStore) -> Iterator[Document]:
     is a rental, and what was taken back is none.
     """
     start = min((n.started for n in journal.imports(store) if n.collection == PRODUCTS), default="")
-    moves: dict[str, Counter[str]] = defaultdict(Counter)
+    moves: defaultdict[str, Counter[str]] = defaultdict(Counter)
     last: dict[tuple[str, str], Document] = {}
     for line in store.find(HISTORY.name, HISTORY.key, (("collection", "=", PRODUCTS),)):
         if line["delta"] is not None and str(line["at"]) >= start:
@@ -85,7 +85,8 @@ def check(store: CounterStore) -> Iterator[Document]:
         if line["changed"] == RENTALS:
             last[str(line[USER_ID]), str(line["record"])] = line
     for product_id, first, now in store.stocks(PRODUCTS, PRODUCT_ID, QUANTITY):
-        yield from _check_product(str(product_id), first, now, moves[str(product_id)])
+        done = moves.get(str(product_id), Counter())
+        yield from _check_product(str(product_id), first, now, done)
     yield from _check_rentals(store, last)
 
 

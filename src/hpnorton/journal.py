@@ -12,12 +12,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, cast, get_args
 
 from hpnorton.csvfile import Span
 from hpnorton.fields import Field
 from hpnorton.reports import Counts, Ending
 from hpnorton.schema import OWN_PREFIX, Collection
+from hpnorton.shop import SHOP
 from hpnorton.stores.protocol import Batch, Mode, Store
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -54,8 +55,8 @@ class ChunkNote(Span):
     """A chunk that is done; `run` is the id of its import.
 
     `taken` says which of its rows were not inserted because their keys were taken (see pack_bits),
-    `refused` holds its refused rows (see rejects.pack), `touched` the keys of the records that it
-    inserted or replaced (see pack_keys).
+    `refused` holds its refused rows (see rejects.pack), `touched` the keys of a shop's records that
+    it inserted or replaced (see pack_keys).
     """
 
     run: str
@@ -204,13 +205,13 @@ def noted_collection(store: Store, name: str) -> Collection | None:
     return Collection.from_plain(json.loads(str(found[0]["definition"]))) if found else None
 
 
-def imports_of(store: Store, key: str, collections: Iterable[str]) -> Iterator[ImportNote]:
-    """The imports that have inserted or replaced a record of the key, or with that key in part.
+def imports_of(store: Store, key: str) -> Iterator[ImportNote]:
+    """The imports that have inserted or replaced a shop's record of the key, the oldest first.
 
-    The oldest comes first.
+    That is a product, a customer, or a rental of one of them.
     """
     for note in imports(store):
-        if note.collection in collections and note.inserted + note.updated:
+        if note.collection in SHOP and note.inserted + note.updated:
             if any(_has_key(chunk, key) for chunk in chunks(store, note.id)):
                 yield note
 
@@ -233,7 +234,13 @@ def pack_keys(keys: Iterable[str]) -> str | None:
 
 def join_keys(batch: Batch) -> str:
     """The keys of records, for pack_keys."""
-    return _RECORDS.join(_UNITS.join(map(str, key)) for key in batch.keys)
+    types = {field.name: field.type for field in batch.collection.fields}
+    columns = [batch.values[batch.columns.index(name)] for name in batch.collection.key]
+    texts = [
+        cast(Sequence[str], column) if types[name] == "string" else [str(v) for v in column]
+        for name, column in zip(batch.collection.key, columns)
+    ]
+    return _RECORDS.join(texts[0] if len(texts) == 1 else map(_UNITS.join, zip(*texts)))
 
 
 def pack_bits(positions: Sequence[int], size: int) -> str | None:

@@ -13,6 +13,7 @@ from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
 from hpnorton.fields import Value
 from hpnorton.journal import BegunNote, ChunkNote
 from hpnorton.rejects import Flaw, Refused, pack
+from hpnorton.shop import SHOP
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 
@@ -253,7 +254,7 @@ class _Tally:
             self._hashes += map(hash_of, batch.keys)
 
     def _note_keys(self, batch: Batch, touched: Sequence[int]) -> None:
-        if touched:
+        if touched and batch.collection.name in SHOP:
             some = batch if len(touched) == len(batch) else batch.only(touched)
             self._touched.append(journal.join_keys(some))
 

@@ -3,6 +3,7 @@
 CUSTOMERS = "customers"
 PRODUCTS = "product"
 RENTALS = "rental"
+SHOP = (CUSTOMERS, PRODUCTS, RENTALS)
 
 USER_ID = "user_id"
 PRODUCT_ID = "product_id"
