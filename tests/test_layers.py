@@ -16,8 +16,8 @@ PACKAGE = "hpnorton"
 # holds the version, which every module may read.
 FLOORS = (
     ("hpnorton",),
-    ("errors",),
-    ("settings",),
+    ("errors", "figures", "machine", "advice", "stopwatch"),
+    ("settings", "children"),
     ("log",),
     ("fields",),
     ("descriptors",),
@@ -35,16 +35,17 @@ FLOORS = (
     ("loading",),
     ("secondlook",),
     ("sources",),
-    ("work",),
-    ("lanes",),
-    ("plan",),
-    ("ingest",),
+    ("work", "scratch", "shorten"),
+    ("lanes", "phases", "trials"),
+    ("plan", "timing", "plots"),
+    ("ingest", "page"),
     ("inventory",),
     ("progress",),
     ("output",),
     ("cli.flags",),
     ("cli.show",),
     ("cli.imports", "cli.ask", "cli.database"),
+    ("cli.compare",),
     ("cli",),
 )
 FLOOR_OF = {
@@ -52,7 +53,7 @@ FLOOR_OF = {
     for floor, names in enumerate(FLOORS)
     for name in names
 }
-HEAVY = ("pymongo", "rich", "loguru", "multiprocessing", "sqlite3")
+HEAVY = ("matplotlib", "pymongo", "rich", "loguru", "multiprocessing", "sqlite3")
 
 
 def modules() -> dict[str, Path]:

@@ -11,6 +11,11 @@ or a cluster), `stores` (SQLite and MongoDB behind one protocol), `reports` (cou
 `sources` (the files), `work` (a file as tasks), `lanes` (a file on its way), `plan` (files become
 lanes, new or resumed), `ingest` (the import), `inventory` (the questions), `progress` and `output`
 (what a person sees), `cli` (flags).
+
+What compares linear with parallel stands beside that: `stopwatch` and `children` (commands,
+measured), `figures`, `machine`, `advice` (what to use, and why), `scratch` (databases of our own),
+`shorten` (files cut to fewer rows), `phases` (where the time of an import goes), `trials` and
+`timing` (the runs), `plots` and `page` (what came out, drawn).
 """
 
 __version__ = "0.1.0"

@@ -7,6 +7,7 @@
     ├── FileError               1  a CSV file as a whole
     ├── UnknownIdError          1  a question about an id that nobody has
     ├── ClusterError            1  the Dask cluster
+    ├── ComparisonError         1  timing runs that fail, or that do not lead to the same
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
         ├── StoreAccessError    1  it is there, but does not let us in
@@ -60,6 +61,10 @@ class UnknownIdError(HPNortonError):
 
 class ClusterError(HPNortonError):
     """The Dask cluster cannot be used."""
+
+
+class ComparisonError(HPNortonError):
+    """Linear and parallel cannot be compared, or what came out cannot be drawn."""
 
 
 class StoreError(HPNortonError):
