@@ -40,9 +40,13 @@ def fit(points: Sequence[tuple[int, float]]) -> Line | None:
 
 
 def crossover(linear: Line, other: Line) -> float | None:
-    """From how many rows on the other way takes less time than linear; None if it never does."""
-    gain = linear.per_row - other.per_row
-    return max(0.0, (other.start - linear.start) / gain) if gain > 0 else None
+    """From how many rows on the other way takes less time than linear; None if it never does.
+
+    Nor does it if a row takes hardly less: so small a gain cannot be told from none.
+    """
+    if other.per_row > _CLEARLY * linear.per_row:
+        return None
+    return max(0.0, (other.start - linear.start) / (linear.per_row - other.per_row))
 
 
 @dataclass(frozen=True)

@@ -68,17 +68,20 @@ class Children:
             self._group = process.pid
             if self._is_ending:  # between the check above and now
                 self._send(signal.SIGINT)
-            process.wait()
-            if self._is_ending or process.returncode:
+            while process.poll() is None:  # a signal just before wait() would not be heard
+                sleep(_STEP)
+            result.seek(0)
+            figures = [float(figure) for figure in result.read().split()]
+            if self._is_ending or process.returncode or figures[0] < 0:
                 self._kill_the_rest()
             self._group = None
             self.check()
-            for file in (out, err, result):
-                file.seek(0)
+            out.seek(0)
+            err.seek(0)
             told = err.read().decode(errors="replace")
             if process.returncode:
                 raise ComparisonError(f"{command[0]} could not be run: {told.strip()}")
-            status, seconds, cpu, peak = map(float, result.read().split())
+            status, seconds, cpu, peak = figures
             return Ended(int(status), seconds, cpu, int(peak) * _MAXRSS_BYTES, out.read(), told)
 
     def end(self, _number: int, _frame: object) -> None:

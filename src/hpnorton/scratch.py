@@ -18,7 +18,7 @@ from hpnorton.stores.protocol import Store
 
 FILE_PREFIX = ".hpnorton-compare-"
 DATABASE_PREFIX = "hpnorton_compare_"
-_PROBE_PREFIX = "probe_"  # other than that of notes, which are hidden
+_PROBED = f"{DATABASE_PREFIX}probe"
 _MONGO_URI = re.compile(r"(?P<server>mongodb(?:\+srv)?://[^/?]*)(?:/(?P<name>[^?]*))?(?P<more>.*)")
 
 
@@ -42,7 +42,8 @@ class Scratch:
         self._count += 1
         if self._real.startswith(SQLITE_PREFIX):
             return f"{SQLITE_PREFIX}{self.folder}/{self._count}.db"
-        uri = other_database(self._real, f"{self._name}_{self._count}")
+        name = f"{self._name}_{self._count}"
+        uri = self._real if self._is_shared else other_database(self._real, name)
         self._made.append(uri)
         return uri
 
@@ -58,13 +59,13 @@ class Scratch:
             self._made.remove(uri)
 
     def check_server(self) -> None:
-        """Finds out whether a database of our own is one. Raises ComparisonError if it is not.
+        """Finds out whether a server keeps databases apart. Raises ComparisonError if it may harm.
 
-        Some servers (nx-27017) keep all databases in one. There our collections would be the real
-        ones, so none of them may be there.
+        nx-27017 keeps all in one. There our collections have to be in the real database, so none
+        of them may be there before, and `drop_database` would drop everybody's.
         """
         with closing(open_store(self._real)) as real:
-            self._is_shared = self._shows(real)
+            self._is_shared = self._shows_others(real)
             if not self._is_shared:
                 return
             taken = [name for name in self._collections if name in real.collections()]
@@ -77,17 +78,18 @@ class Scratch:
                 f"SQLite: --uri {SQLITE_PREFIX}compare.db"
             )
 
-    def _shows(self, real: Store) -> bool:
-        """Whether the real database shows a collection that is made in another one."""
-        uri = self.new_uri()
-        probe = Collection(f"{_PROBE_PREFIX}{self._name}", (Field("id"),), ("id",))
-        with closing(open_store(uri)) as own:
-            own.ensure(probe)
+    def _shows_others(self, real: Store) -> bool:
+        """Whether the real database shows a collection that is made in another one.
+
+        A database without collections is none; nx-27017 remembers the name, so it is always one.
+        """
+        probe = Collection(f"probe_{self._name}", (Field("id"),), ("id",))
+        with closing(open_store(other_database(self._real, _PROBED))) as other:
+            other.ensure(probe)
             try:
                 return probe.name in real.collections()
             finally:
-                own.drop_collection(probe.name)
-                self._made.remove(uri)
+                other.drop_collection(probe.name)
 
     def clean_up(self) -> None:
         """Removes what is left. Raises ComparisonError that names what could not be removed."""

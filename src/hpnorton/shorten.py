@@ -74,7 +74,8 @@ def _chosen(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterato
                 free -= 1
             missing.discard(key)
             for keys, places in foreign:
-                keys.add(_cells(row, places))
+                if "" not in (parent := _cells(row, places)):
+                    keys.add(parent)
             yield raw
         if not free and not missing:
             return

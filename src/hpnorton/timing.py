@@ -15,6 +15,7 @@ from hpnorton import log
 from hpnorton.advice import Evidence, Line, advise, fit
 from hpnorton.checks import Layout
 from hpnorton.children import Children, Ended, open_children
+from hpnorton.csvfile import STDIN
 from hpnorton.errors import ComparisonError, ExitStatus, UsageError
 from hpnorton.machine import describe_machine
 from hpnorton.phases import PHASES, read_clocks
@@ -66,11 +67,9 @@ def compare(
 
 
 def _open(sources: Sequence[Source], folders: Sequence[Path], stack: ExitStack) -> Opened:
-    opened = open_sources(sources, folders, {}, stack)
-    for file, _ in opened:
-        if not file.is_repeatable:
-            raise UsageError(f"{file.path} can be read only once; save it to a file to compare")
-    return opened
+    if any(source.path == STDIN for source in sources):
+        raise UsageError("stdin can be read only once; save it to a file, and compare with that")
+    return open_sources(sources, folders, {}, stack)
 
 
 def _check_parents(opened: Opened) -> None:
@@ -239,7 +238,8 @@ class _Session:
 
 
 def _line(lengths: Sequence[Timed], way: Way) -> Line | None:
-    return fit([(t.length.rows, t.seconds.median) for t in lengths if t.way == way])
+    """The line of a way, through the fastest run of each length: it was disturbed the least."""
+    return fit([(timed.length.rows, timed.seconds.low) for timed in lengths if timed.way == way])
 
 
 def _digest(store: Store, collection: Collection, children: Children) -> str:

@@ -83,8 +83,9 @@ def parse(argv: Sequence[str]) -> Namespace:
         ):
             made.error(f"unrecognized arguments: {' '.join(behind)}")
         arguments.values += behind
-    for group in (compare, imports):
-        group.check(arguments)
+    compare.check(arguments)
+    if arguments.flag != compare.COMPARE:
+        imports.check(arguments)
     return arguments
 
 

@@ -61,7 +61,7 @@ def check(arguments: argparse.Namespace) -> None:
         if others := [name for name in given if name not in (*SPANS, *_OWN)]:
             raise UsageError(f"{flag_of(others[0])} does not go with {COMPARE}; leave it out")
     elif own := [name for name in given if name in _OWN]:
-        raise UsageError(f"{flag_of(own[0])} goes with {COMPARE}; add it")
+        raise UsageError(f"{flag_of(own[0])} goes with {COMPARE}, not with others")
 
 
 def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:

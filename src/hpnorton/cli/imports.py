@@ -119,14 +119,14 @@ def check(arguments: argparse.Namespace) -> None:
     given = [name for name in HOW if getattr(arguments, name) is not None]
     if given and arguments.flag not in FLAGS:
         raise UsageError(f"{flag_of(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
+    for name in ("workers", "scheduler"):
+        if name in given and arguments.flag != PARALLEL:
+            raise UsageError(f"{flag_of(name)} goes with {PARALLEL}, not with {LINEAR}")
     for name in SPANS:
         if name in given and len(getattr(arguments, name)) > 1:
             raise UsageError(
                 f"{flag_of(name)} takes one number with {arguments.flag}; several are for --compare"
             )
-    for name in ("workers", "scheduler"):
-        if name in given and arguments.flag != PARALLEL:
-            raise UsageError(f"{flag_of(name)} goes with {PARALLEL}, not with {LINEAR}")
     for one, other in (("workers", "scheduler"), ("dry_run", "resume"), ("dry_run", "scheduler")):
         if one in given and other in given:
             raise UsageError(
