@@ -125,8 +125,8 @@ def test_a_killed_command_takes_its_processes_with_it(tmp_path: Path) -> None:
     with open_children() as children:
         ended = children.run(python(code, str(begun)), os.environ)
     assert ended.status == -signal.SIGKILL
-    state = Path(f"/proc/{begun.read_text()}/stat")
-    assert not state.exists() or state.read_text().split()[2] == "Z"
+    state = Path(f"/proc/{begun.read_text('utf-8')}/stat")
+    assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"
 
 
 def test_nobody_interrupts_where_nothing_is_said() -> None:

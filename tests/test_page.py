@@ -149,7 +149,7 @@ def test_the_page_is_whole(plots: list[Plot]) -> None:
     made = comparison()
     reader = Reader()
     reader.feed(page(made, plots))
-    assert reader.open == []
+    assert not reader.open
     assert reader.tags["svg"] == reader.tags["figure"] == reader.tags["figcaption"] == 5
     assert reader.tags["tr"] == 1 + len(made.grid)
     for text in ("Use --linear: 1 < 2.", "data/a&b.csv, <b>.csv", "a & b", "12 of the rows"):

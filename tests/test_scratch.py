@@ -18,7 +18,7 @@ THING = Collection("thing", (Field("id"),), ("id",))
 OTHER = Collection("other", (Field("id"),), ("id",))
 
 
-def fill(uri: str, collection: Collection = THING, *ids: str) -> None:
+def fill(uri: str, collection: Collection, *ids: str) -> None:
     """Makes a collection with some records."""
     with closing(open_store(uri, create=True)) as store:
         store.ensure(collection)
