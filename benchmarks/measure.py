@@ -1,11 +1,9 @@
 """What the benchmarks share: commands run by turns and measured, and the figures as a table."""
 
 import os
-import platform
 import resource
 import shutil
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -16,6 +14,15 @@ from pathlib import Path
 from time import perf_counter
 
 HOME = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(HOME / "src"))
+
+# The package is importable only now.
+# pylint: disable=wrong-import-position
+from hpnorton.figures import Spread, spread
+from hpnorton.machine import describe_machine
+
+# pylint: enable=wrong-import-position
+__all__ = ["Spread", "describe_machine", "spread"]
 
 _BLOCK_BYTES = 2**16
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -50,25 +57,6 @@ class Contender:
     rounds: int
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The median of some figures, the lowest and the highest of them."""
-
-    median: float
-    low: float
-    high: float
-
-    def show(self, form: str = ",.0f") -> str:
-        """The median with its range, as cells of a table show it."""
-        return f"{self.median:{form}} ({self.low:{form}} - {self.high:{form}})"
-
-
-def spread(figures: Iterable[float]) -> Spread:
-    """The median, the lowest and the highest of some figures."""
-    known = list(figures)
-    return Spread(statistics.median(known), min(known), max(known))
 
 
 def hpnorton(*arguments: str) -> list[str]:
@@ -138,17 +126,7 @@ def peak_memory(runs: Iterable[Run]) -> str:
 
 def machine() -> str:
     """What the figures were measured on, as a Markdown list."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    busy = ", ".join(f"{load:.2f}" for load in os.getloadavg())
-    facts = {
-        "CPU": f"{_cpu()}, {os.cpu_count()} cores",
-        "Memory": f"{memory / 2**30:.0f} GiB",
-        "System": _system(),
-        "Python": f"{platform.python_implementation()} {platform.python_version()}",
-        "SQLite": f"{sqlite3.sqlite_version} (of Python)",
-        "Load at the start": f"{busy} (1, 5, 15 minutes)",
-    }
-    return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+    return "\n".join(f"- {name}: {fact}" for name, fact in describe_machine().items())
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -184,24 +162,3 @@ def _clean() -> dict[str, str]:
     return {
         name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_PREFIX)
     }
-
-
-def _cpu() -> str:
-    """The model of the processor, or its kind where the model is not known."""
-    try:
-        if sys.platform == "darwin":
-            ask = ("sysctl", "-n", "machdep.cpu.brand_string")
-            return subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except (OSError, subprocess.CalledProcessError):
-        return platform.machine()
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.machine())
-
-
-def _system() -> str:
-    kernel = f"{platform.system()} {platform.release()}"
-    try:
-        return f"{platform.freedesktop_os_release()['PRETTY_NAME']}, {kernel}"
-    except (OSError, KeyError):
-        return kernel

@@ -201,7 +201,11 @@ class CommandLine:
 @pytest.fixture
 def hpnorton(tmp_path: Path) -> CommandLine:
     """The command line; its settings are the project's, with databases below tmp_path."""
-    folder = tmp_path / "home"
+    return command_line(tmp_path / "home")
+
+
+def command_line(folder: Path) -> CommandLine:
+    """The command line with a folder of its own, where its databases go too."""
     folder.mkdir()
     text = (ROOT / "settings.ini").read_text(encoding="utf-8")
     settings = text.replace("data = data/", f"data = {ROOT}/data/")

@@ -16,8 +16,8 @@ PACKAGE = "hpnorton"
 # holds the version, which every module may read.
 FLOORS = (
     ("hpnorton",),
-    ("errors", "shop"),
-    ("settings",),
+    ("errors", "shop", "figures", "machine", "advice", "stopwatch"),
+    ("settings", "children"),
     ("log",),
     ("fields",),
     ("descriptors",),
@@ -39,10 +39,10 @@ FLOORS = (
     ("loading",),
     ("secondlook",),
     ("sources",),
-    ("work",),
-    ("lanes",),
-    ("plan",),
-    ("ingest",),
+    ("work", "scratch", "shorten"),
+    ("lanes", "phases", "trials"),
+    ("plan", "timing", "plots"),
+    ("ingest", "page"),
     ("inventory", "catalog", "forms"),
     ("counter", "books"),
     ("progress",),
@@ -51,6 +51,7 @@ FLOORS = (
     ("cli.flags",),
     ("cli.show",),
     ("cli.imports", "cli.ask", "cli.counter", "cli.books", "cli.database"),
+    ("cli.compare",),
     ("cli",),
 )
 FLOOR_OF = {
@@ -58,7 +59,7 @@ FLOOR_OF = {
     for floor, names in enumerate(FLOORS)
     for name in names
 }
-HEAVY = ("pymongo", "rich", "loguru", "multiprocessing", "sqlite3")
+HEAVY = ("matplotlib", "pymongo", "rich", "loguru", "multiprocessing", "sqlite3")
 
 
 def modules() -> dict[str, Path]:

@@ -14,6 +14,11 @@ lanes, new or resumed), `ingest` (the import), `inventory` (the questions), `cat
 database's collections are), `forms` (records typed in by hand), `counter` (rent, take back, edit),
 `books` (history and proof), `progress` and `output` (what a person sees), `export` (the database as
 files), `cli` (flags).
+
+What compares linear with parallel stands beside that: `stopwatch` and `children` (commands,
+measured), `figures`, `machine`, `advice` (what to use, and why), `scratch` (databases of our own),
+`shorten` (files cut to fewer rows), `phases` (where the time of an import goes), `trials` and
+`timing` (the runs), `plots` and `page` (what came out, drawn).
 """
 
 __version__ = "0.1.0"

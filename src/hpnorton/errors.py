@@ -8,6 +8,7 @@
     ├── UnknownIdError          1  an id that nobody has
     ├── RefusedError            1  the counter cannot do that now
     ├── ClusterError            1  the Dask cluster
+    ├── ComparisonError         1  timing runs that fail, or that do not lead to the same
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
         ├── StoreAccessError    1  it is there, but does not let us in
@@ -65,6 +66,10 @@ class RefusedError(HPNortonError):
 
 class ClusterError(HPNortonError):
     """The Dask cluster cannot be used."""
+
+
+class ComparisonError(HPNortonError):
+    """Linear and parallel cannot be compared, or what came out cannot be drawn."""
 
 
 class StoreError(HPNortonError):

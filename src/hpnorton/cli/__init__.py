@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpnorton.cli import ask, books, counter, database, imports
+from hpnorton.cli import ask, books, compare, counter, database, imports
 from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, read_settings
@@ -76,13 +76,16 @@ def parse(argv: Sequence[str]) -> Namespace:
     """The arguments, of which FILEs may also stand behind other flags. Raises UsageError."""
     made = parser()
     arguments, rest = made.parse_known_args(argv)
-    if rest:
-        if arguments.flag not in imports.FLAGS or any(
-            text.startswith("-") and text != "-" for text in rest
+    behind = [*arguments.behind, *rest]
+    if behind:
+        if arguments.flag not in (*imports.FLAGS, compare.COMPARE) or any(
+            text.startswith("-") and text != "-" for text in behind
         ):
-            made.error(f"unrecognized arguments: {' '.join(rest)}")
-        arguments.values += rest
-    imports.check(arguments)
+            made.error(f"unrecognized arguments: {' '.join(behind)}")
+        arguments.values += behind
+    compare.check(arguments)
+    if arguments.flag != compare.COMPARE:
+        imports.check(arguments)
     counter.check(arguments)
     return arguments
 
@@ -98,11 +101,12 @@ def parser() -> Parser:
         "conflict with what is in the database; 4 stopped by --max-errors; 130 interrupted.",
         allow_abbrev=False,
     )
-    made.set_defaults(flag=None, values=None, operation=_nothing)
+    made.set_defaults(flag=None, values=None, behind=[], operation=_nothing)
     imports.add_flags(made)
     ask.add_flags(made)
     counter.add_flags(made)
     books.add_flags(made)
+    compare.add_flags(made)
     database.add_flags(made)
     add_settings(made)
     return made

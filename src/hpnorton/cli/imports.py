@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.flags import Act, Numbers, Parser
 from hpnorton.cli.show import show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
@@ -28,7 +28,7 @@ REJECTS = "rejects"
 RETRY_SECONDS = 60.0
 
 # What has no meaning without an import: the names in the namespace.
-_HOW = (
+HOW = (
     "workers",
     "chunk_rows",
     "mode",
@@ -39,6 +39,7 @@ _HOW = (
     "retry_timeout",
     "scheduler",
 )
+SPANS = ("workers", "chunk_rows")  # --compare takes several of them
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
@@ -62,10 +63,18 @@ def add_flags(parser: Parser) -> None:
     add(
         "--workers",
         metavar="N",
-        type=_whole(0),
-        help="with --parallel: N processes share the chunks of all files (0: one for each core)",
+        action=Numbers,
+        least=0,
+        help="with --parallel: N processes share the chunks of all files (0: one for each core); "
+        "several N are for --compare",
     )
-    add("--chunk-rows", metavar="N", type=_whole(1), help="rows in a chunk (default: 10000)")
+    add(
+        "--chunk-rows",
+        metavar="N",
+        action=Numbers,
+        least=1,
+        help="rows in a chunk (default: 10000); several N are for --compare",
+    )
     add(
         "--mode",
         choices=("insert", "upsert"),
@@ -107,18 +116,26 @@ def add_flags(parser: Parser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Raises UsageError for flags that do not go together."""
-    given = [name for name in _HOW if getattr(arguments, name) is not None]
+    given = [name for name in HOW if getattr(arguments, name) is not None]
     if given and arguments.flag not in FLAGS:
-        raise UsageError(f"{_flag(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
+        raise UsageError(f"{flag_of(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
     for name in ("workers", "scheduler"):
         if name in given and arguments.flag != PARALLEL:
-            raise UsageError(f"{_flag(name)} goes with {PARALLEL}, not with {LINEAR}")
+            raise UsageError(f"{flag_of(name)} goes with {PARALLEL}, not with {LINEAR}")
+    for name in SPANS:
+        if name in given and len(getattr(arguments, name)) > 1:
+            raise UsageError(
+                f"{flag_of(name)} takes one number with {arguments.flag}; several are for --compare"
+            )
     for one, other in (("workers", "scheduler"), ("dry_run", "resume"), ("dry_run", "scheduler")):
         if one in given and other in given:
-            raise UsageError(f"{_flag(one)} and {_flag(other)} do not go together; leave one out")
+            raise UsageError(
+                f"{flag_of(one)} and {flag_of(other)} do not go together; leave one out"
+            )
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
+    """A flag by its name in the namespace."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -158,9 +175,9 @@ def _options(arguments: argparse.Namespace, settings: Settings, is_parallel: boo
     patience = RETRY_SECONDS if arguments.retry_timeout is None else arguments.retry_timeout
     return Options(
         mode=Mode(arguments.mode or Mode.INSERT),
-        chunk_rows=arguments.chunk_rows or settings.chunk_rows,
+        chunk_rows=arguments.chunk_rows[0] if arguments.chunk_rows else settings.chunk_rows,
         is_parallel=is_parallel,
-        workers=arguments.workers,
+        workers=arguments.workers[0] if arguments.workers else None,
         scheduler=arguments.scheduler,
         max_errors=arguments.max_errors,
         is_dry_run=bool(arguments.dry_run),
@@ -245,16 +262,6 @@ def _program() -> list[str]:
     if os.access(path, os.X_OK):
         return [shlex.quote(path if os.sep in path else os.path.join(os.curdir, path))]
     return [shlex.quote(sys.executable), shlex.quote(path)]
-
-
-def _whole(least: int) -> "partial[int]":
-    return partial(_parse_whole, least=least)
-
-
-def _parse_whole(text: str, least: int) -> int:
-    if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to 9999999")
-    return int(text)
 
 
 def _limit(text: str) -> "Limit":

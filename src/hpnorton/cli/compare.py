@@ -1,0 +1,139 @@
+"""--compare: linear against parallel, measured."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hpnorton.cli.flags import JSON, TABLE, Act, Parser, whole_number
+from hpnorton.cli.imports import HOW, SPANS, flag_of
+from hpnorton.cli.show import show
+from hpnorton.errors import ComparisonError, ExitStatus, UsageError
+from hpnorton.settings import Settings
+
+if TYPE_CHECKING:
+    from hpnorton.trials import Comparison, Grid
+
+COMPARE = "--compare"
+_OWN = ("repeat", "report")
+_REPEAT = 3
+_CHUNK_ROWS = (1000, 10_000)
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags of this group."""
+    group = parser.add_argument_group(
+        "compare",
+        "It imports into databases of its own, of the same kind as the real one and beside it, "
+        "and removes them.",
+    )
+    add = group.add_argument
+    add(
+        COMPARE,
+        nargs="*",
+        metavar="FILE",
+        action=Act,
+        operation=_compare,
+        help="how long imports of the files take here, and which way to use: --linear, "
+        "--parallel, and with each of --workers and --chunk-rows, in turns",
+    )
+    add(
+        "--repeat",
+        metavar="N",
+        type=whole_number,
+        help=f"how often each is measured (default: {_REPEAT})",
+    )
+    add(
+        "--report",
+        metavar="DIR",
+        type=Path,
+        help="draw it too: index.html, and plots as SVG (needs hpnorton[report])",
+    )
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for flags that do not go together."""
+    given = [name for name in (*HOW, *_OWN) if getattr(arguments, name) is not None]
+    if arguments.flag == COMPARE:
+        if others := [name for name in given if name not in (*SPANS, *_OWN)]:
+            raise UsageError(f"{flag_of(others[0])} does not go with {COMPARE}; leave it out")
+    elif own := [name for name in given if name in _OWN]:
+        raise UsageError(f"{flag_of(own[0])} goes with {COMPARE}, not with others")
+
+
+def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton.sources import dataset_sources, parse_source
+    from hpnorton.timing import compare
+
+    if arguments.report is not None:
+        _check_matplotlib()
+    sources = [parse_source(text) for text in arguments.values] or dataset_sources(settings.data)
+    own = {"HPNORTON_DATASET": settings.dataset, "HPNORTON_SETTINGS": arguments.settings}
+    made = compare(
+        settings.uri,
+        sources,
+        _grid(arguments, settings),
+        folders=[settings.data],
+        program=[sys.executable, sys.argv[0]],
+        environment=os.environ | {name: value for name, value in own.items() if value},
+        default_rows=settings.chunk_rows,
+    )
+    _show(made, arguments)
+    if arguments.report is not None:
+        from hpnorton.page import write_report
+
+        path = write_report(made, arguments.report)
+        print(f"To look at it: {path}", file=sys.stderr)
+    return ExitStatus.OK
+
+
+def _check_matplotlib() -> None:
+    """Raises ComparisonError if there is nothing to draw with: before anything is measured."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise ComparisonError(
+            "--report draws with matplotlib, which is not installed; install it: "
+            "pip install 'hpnorton[report]'"
+        )
+
+
+def _grid(arguments: argparse.Namespace, settings: Settings) -> "Grid":
+    from hpnorton.trials import Grid, default_workers
+    from hpnorton.workers import cores
+
+    workers = [count or cores() for count in arguments.workers or default_workers()]
+    chunk_rows = arguments.chunk_rows or sorted({*_CHUNK_ROWS, settings.chunk_rows})
+    repeat = arguments.repeat or _REPEAT
+    return Grid(list(dict.fromkeys(workers)), list(dict.fromkeys(chunk_rows)), repeat)
+
+
+def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
+    form = arguments.format or (TABLE if sys.stdout.isatty() else JSON)
+    rows = [{"rows": made.rows, **timed.as_document(made.linear)} for timed in made.grid]
+    show(rows, form, as_json=[made.as_document()], as_table=_table(made))
+    sentence = f"\n{made.advice.sentence}"
+    if made.refused:
+        sentence += f"\n{made.refused:,} of {made.rows:,} rows were refused, in every run."
+    if form == TABLE:
+        print(sentence)
+    elif form != JSON and not arguments.quiet:
+        print(sentence.strip(), file=sys.stderr)
+
+
+def _table(made: "Comparison") -> Iterator[dict[str, Any]]:
+    """What a person has room for on 80 columns."""
+    for timed in made.grid:
+        seconds = timed.seconds
+        yield {
+            "mode": timed.way.mode,
+            "workers": timed.way.workers or None,
+            "chunk rows": timed.chunk_rows,
+            "seconds (min-max)": f"{seconds.median:.2f} ({seconds.low:.2f}-{seconds.high:.2f})",
+            "rows/s": round(timed.rows_per_second.median),
+            "speed-up": round(made.linear / seconds.median, 2),
+            "peak MB": round(timed.peak / 1e6),
+        }
