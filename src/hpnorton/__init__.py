@@ -15,7 +15,7 @@ lanes, new or resumed), `ingest` (the import), `inventory` (the questions), `pro
 What compares linear with parallel stands beside that: `stopwatch` and `children` (commands,
 measured), `figures`, `machine`, `advice` (what to use, and why), `scratch` (databases of our own),
 `shorten` (files cut to fewer rows), `phases` (where the time of an import goes), `trials` and
-`timing` (the runs), `plots` and `page` (what came out, drawn).
+`timing` (the runs), `looks`, `plots` and `page` (what came out, drawn).
 """
 
 __version__ = "0.1.0"
