@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,15 @@ from measure import (
 )
 from shell import SIDE_FILES, generate, positive
 
+# measure.py has made it importable.
+from hpnorton.children import Ended, open_children
+
 COMPARE = ("--quiet", "--format", "json", "--compare")
 PRODUCTION = sorted(str(path) for path in (HOME / "data" / "production").glob("*.csv"))
 CHUNK_ROWS = "10000"
 SECONDS = re.compile(r"Elapsed .*: (?:(\d+):)?(\d+):([\d.]+)$", re.MULTILINE)
 PEAK = re.compile(r"Maximum resident set size \(kbytes\): (\d+)")
 EARLIEST, LATEST = 0.3, 10.0  # seconds until a signal
-
-
-def way_of(run: Mapping[str, Any]) -> str:
-    """The flags of a run that --compare reports."""
-    if run["mode"] == "linear":
-        return "--linear"
-    return f"--parallel --workers {run['workers']}" if run["workers"] else "--parallel"
 
 
 def compare(database: Path, *arguments: str) -> Any:
@@ -58,42 +55,40 @@ def compare(database: Path, *arguments: str) -> Any:
 # Its seconds beside those of /usr/bin/time.
 
 
-def timed_from_outside(folder: Path, way: str) -> tuple[float, int]:
-    """The seconds and the kB that /usr/bin/time -v shows around an import."""
-    watch = tool("time", "for example: apt install time")
-    database = folder / "outside.db"
+def remove(database: Path) -> None:
+    """Removes a database."""
     for suffix in SIDE_FILES:
         Path(f"{database}{suffix}").unlink(missing_ok=True)
+
+
+def both_watches(database: Path, way: str) -> tuple[Ended, float, int]:
+    """An import as --compare runs it, with /usr/bin/time -v inside: its seconds, and its kB."""
+    watch = tool("time", "for example: apt install time")
+    remove(database)
     flags = ("--quiet", "--format", "json", "--chunk-rows", CHUNK_ROWS)
     command = hpnorton("--uri", f"sqlite:///{database}", *flags, *way.split(), *PRODUCTION)
-    done = subprocess.run([watch, "-v", *command], capture_output=True, text=True, check=True)
-    found, peak = SECONDS.search(done.stderr), PEAK.search(done.stderr)
-    if found is None or peak is None:
-        raise BenchmarkError(f"{watch} -v says nothing of elapsed time and memory")
+    with open_children() as children:
+        ended = children.run([watch, "-v", *command], os.environ)
+    found, peak = SECONDS.search(ended.err), PEAK.search(ended.err)
+    if ended.status or found is None or peak is None:
+        raise BenchmarkError(f"{watch} -v says nothing of elapsed time and memory: {ended.err}")
     hours, minutes, seconds = found.groups(default="0")
-    return int(hours) * 3600 + int(minutes) * 60 + float(seconds), int(peak[1])
+    return ended, int(hours) * 3600 + int(minutes) * 60 + float(seconds), int(peak[1])
 
 
 def agreement(rounds: int) -> Iterator[Sequence[str]]:
-    """A row of figures a way: seconds and memory from inside and from outside, by turns."""
-    inside: dict[str, list[tuple[float, int]]] = {}
-    outside: dict[str, list[tuple[float, int]]] = {}
-    with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
-        for _ in range(rounds):
-            once = ("--workers", "2", "--chunk-rows", CHUNK_ROWS, "--repeat", "1")
-            for run in compare(Path(name, "inside.db"), *PRODUCTION, *once)["runs"]:
-                way, figures = way_of(run), (run["seconds"], run["peak_bytes"] // 1024)
-                inside.setdefault(way, []).append(figures)
-                outside.setdefault(way, []).append(timed_from_outside(Path(name), way))
-    for way, mine in inside.items():
-        its = outside[way]
-        seconds = spread(s for s, _ in mine), spread(s for s, _ in its)
-        peaks = spread(kb for _, kb in mine).median, spread(kb for _, kb in its).median
+    """A row of figures a way: the same imports by both watches."""
+    for way in ("--linear", "--parallel", "--parallel --workers 2"):
+        with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
+            runs = [both_watches(Path(name, "shop.db"), way) for _ in range(rounds)]
         yield (
             way,
-            *(each.show(".2f") for each in seconds),
-            f"{seconds[0].median / seconds[1].median:.3f}",
-            *(f"{peak / 1000:.1f}" for peak in peaks),
+            str(rounds),
+            spread(ended.seconds for ended, _, _ in runs).show(".2f"),
+            spread(seconds for _, seconds, _ in runs).show(".2f"),
+            spread(ended.seconds / seconds for ended, seconds, _ in runs).show(".3f"),
+            f"{spread(ended.peak for ended, _, _ in runs).median / 1e6:.1f}",
+            f"{spread(kb * 1024 for _, _, kb in runs).median / 1e6:.1f}",
         )
 
 
@@ -131,14 +126,14 @@ def crossover_rows(folder: Path, predicted: int, way: str, rounds: int) -> Itera
         place = folder / f"times-{factor}"
         files = [str(generate(place, rows).with_name(name)) for name in NAMES]
         database = place / "shop.db"
-
-        def remove(database: Path = database) -> None:
-            for suffix in SIDE_FILES:
-                Path(f"{database}{suffix}").unlink(missing_ok=True)
-
         flags = ("--uri", f"sqlite:///{database}", "--quiet", "--chunk-rows", CHUNK_ROWS)
         contenders = [
-            Contender(each, hpnorton(*flags, *each.split(), *files), rounds, before=remove)
+            Contender(
+                each,
+                hpnorton(*flags, *each.split(), *files),
+                rounds,
+                before=partial(remove, database),
+            )
             for each in ("--linear", way)
         ]
         runs = alternate(contenders, rounds)
@@ -179,9 +174,8 @@ def interrupted(folder: Path, dice: random.Random) -> tuple[str, list[str]]:
         _, err = process.communicate(timeout=60)
     faults = [f"{name} is left" for name in {p.name for p in folder.iterdir()} - before]
     faults += [f"a process is left: {text}" for text in processes_in(folder)]
-    # The second signal may find everything cleaned up, and end Python itself.
-    endings = (130,) if times == 1 else (130, -number)
-    if process.returncode not in endings or b"Traceback" in err:
+    # Before anything is made, and when all is cleaned up, a signal may end Python itself.
+    if process.returncode not in (130, -number) or b"Traceback" in err:
         faults.append(f"it ended with {process.returncode}: {err.decode().strip()[-200:]}")
     said = f"{signal.Signals(number).name} x{times} after {moment:.2f} s, {len(seen)} processes"
     return said, faults
@@ -222,7 +216,7 @@ def benchmark(given: argparse.Namespace) -> None:
         print(interruptions(given.interrupt, given.seed))
         return
     about = machine()
-    header = ("way", "--compare, s", "/usr/bin/time -v, s", "ratio", "--compare, MB", "time -v, MB")
+    header = ("way", "runs", "here, s", "time -v, s", "ratio", "here, MB", "time -v, MB")
     print(f"The production dataset, {given.rounds} rounds\n")
     print(markdown_table(header, [*agreement(given.rounds)]), flush=True)
     with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:

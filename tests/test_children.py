@@ -85,7 +85,7 @@ def test_a_command_that_is_not_there_is_told() -> None:
 def test_a_signal_ends_the_command_and_us(tmp_path: Path, number: signal.Signals) -> None:
     """The command gets Ctrl+C; KeyboardInterrupt comes when it has ended, and at each check."""
     begun = tmp_path / "begun"
-    before = signal.getsignal(number)
+    before = signal.signal(number, signal.default_int_handler)  # whatever started these tests
     with open_children() as children:
         thread = when(begun.exists, lambda: os.kill(os.getpid(), number))
         with pytest.raises(KeyboardInterrupt):
@@ -95,7 +95,18 @@ def test_a_signal_ends_the_command_and_us(tmp_path: Path, number: signal.Signals
             children.check()
         with pytest.raises(KeyboardInterrupt):
             children.run(python("print('not run')"), os.environ)
-    assert signal.getsignal(number) is before
+    assert signal.signal(number, before) is signal.default_int_handler
+
+
+def test_nohup_is_respected() -> None:
+    """Where SIGHUP is ignored it stays so: the terminal may go away."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with open_children() as children:
+            os.kill(os.getpid(), signal.SIGHUP)
+            children.check()
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_a_second_signal_kills_a_stubborn_command(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ files), `cli` (flags).
 What compares linear with parallel stands beside that: `stopwatch` and `children` (commands,
 measured), `figures`, `machine`, `advice` (what to use, and why), `scratch` (databases of our own),
 `shorten` (files cut to fewer rows), `phases` (where the time of an import goes), `trials` and
-`timing` (the runs), `plots` and `page` (what came out, drawn).
+`timing` (the runs), `looks`, `plots` and `page` (what came out, drawn).
 """
 
 __version__ = "0.1.0"

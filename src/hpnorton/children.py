@@ -112,10 +112,12 @@ def open_children() -> Iterator[Children]:
     """Gives what runs commands, and takes Ctrl+C, SIGTERM and SIGHUP while it is open.
 
     A signal is only noted, and passed on to the command that runs; so cleaning up is never
-    interrupted. Only in the main thread, where Python handles signals.
+    interrupted. SIGHUP is left alone where it is ignored, as nohup asks. Only in the main thread,
+    where Python handles signals.
     """
     children = Children()
-    before = {number: signal.signal(number, children.end) for number in _ENDINGS}
+    numbers = [n for n in _ENDINGS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, children.end) for number in numbers}
     try:
         yield children
     finally:

@@ -2,10 +2,9 @@
 
 import io
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -15,54 +14,21 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from hpnorton.advice import LINEAR, crossover
 from hpnorton.figures import Spread
+from hpnorton.looks import (
+    FILE_STYLE,
+    LINEAR_STYLE,
+    POOL_STYLES,
+    SETTINGS,
+    add_legend,
+    errors_of,
+    line_style,
+    styles_of,
+)
 from hpnorton.phases import CHECK, DATABASE, READ, WAIT
 from hpnorton.trials import Comparison, Timed, Way
 
 _WIDTH = 7.4  # inches
 _FARTHEST = 6  # times the rows that were measured: so far a crossing is drawn
-_SETTINGS: Mapping[str, object] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "hpnorton",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.titlesize": 12,
-    "axes.titlepad": 12,
-    "axes.edgecolor": "#444444",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "errorbar.capsize": 3,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.8,
-    "hatch.linewidth": 0.6,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "savefig.facecolor": "white",
-}
-
-
-@dataclass(frozen=True)
-class Style:
-    """How a way looks. The colours are those of Okabe and Ito, dark and light by turns."""
-
-    colour: str
-    marker: str
-    line: str
-    hatch: str
-
-
-_LINEAR = Style("#222222", "o", "-", "")
-_PER_FILE = Style("#e69f00", "s", "--", "///")
-_POOLS = (
-    Style("#56b4e9", "^", "-.", "..."),
-    Style("#0072b2", "D", "-", "\\\\\\"),
-    Style("#009e73", "v", ":", "xxx"),
-    Style("#cc79a7", "P", "--", "+++"),
-    Style("#d55e00", "X", "-.", "ooo"),
-)
 # Name, label, colour and hatch of each part of the time.
 _PARTS = (
     (READ, "read", "#f0e442", "///"),
@@ -84,7 +50,7 @@ class Plot:
 
 def draw(made: Comparison) -> list[Plot]:
     """The plots of a comparison."""
-    with mpl.rc_context(_SETTINGS):  # type: ignore[arg-type] # a name of rcParams each
+    with mpl.rc_context(SETTINGS):  # type: ignore[arg-type] # a name of rcParams each
         return [_plot(name, about, paint, made) for name, about, paint in _PLOTS]
 
 
@@ -104,14 +70,6 @@ def _named(svg: str, name: str) -> str:
     return svg.replace("<svg ", f'<svg role="img" aria-label="{name.replace("-", " ")}" ', 1)
 
 
-def _styles(ways: Sequence[Way]) -> dict[Way, Style]:
-    pools = cycle(_POOLS)
-    return {
-        way: next(pools) if way.workers else _PER_FILE if way.is_parallel else _LINEAR
-        for way in ways
-    }
-
-
 def _ways(made: Comparison) -> list[Way]:
     return [parts.way for parts in made.parts]
 
@@ -128,24 +86,19 @@ def _name(way: Way) -> str:
     return "a process per file" if way.is_parallel else "linear"
 
 
-def _errors(spreads: Sequence[Spread]) -> list[list[float]]:
-    """How far the lowest and the highest are from the medians."""
-    return [[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]]
-
-
 def _rates(axes: Axes, made: Comparison) -> None:
     ways = _ways(made)
-    for at, (way, style) in enumerate(_styles(ways).items()):
+    for at, (way, style) in enumerate(styles_of(ways).items()):
         best = _best(made, way)
         rate = best.rows_per_second
         axes.barh(
             at,
             rate.median,
-            xerr=_errors([rate]),
+            xerr=errors_of([rate]),
             height=0.62,
             color=style.colour,
             hatch=style.hatch,
-            edgecolor="white" if style is _LINEAR else "#222222",
+            edgecolor="white" if style is LINEAR_STYLE else "#222222",
             error_kw={"ecolor": "#777777", "capsize": 3, "elinewidth": 1.2},
         )
         label = f"{rate.median:,.0f} (chunks of {best.chunk_rows:,})"
@@ -167,8 +120,8 @@ def _speed_ups(axes: Axes, made: Comparison) -> None:
     workers = sorted({timed.way.workers for timed in pools})
     sizes = sorted({timed.chunk_rows for timed in pools})
     axes.plot(workers, workers, color="#999999", linestyle="--", label="ideal: N times with N")
-    axes.axhline(1, color=_LINEAR.colour, linewidth=1.2, label="linear")
-    for size, style in zip(sizes, cycle(_POOLS)):
+    axes.axhline(1, color=LINEAR_STYLE.colour, linewidth=1.2, label="linear")
+    for size, style in zip(sizes, cycle(POOL_STYLES)):
         mine = sorted((t for t in pools if t.chunk_rows == size), key=lambda t: t.way.workers)
         ups = [
             Spread(*(made.linear / s for s in (t.seconds.median, t.seconds.high, t.seconds.low)))
@@ -177,15 +130,15 @@ def _speed_ups(axes: Axes, made: Comparison) -> None:
         axes.errorbar(
             [timed.way.workers for timed in mine],
             [up.median for up in ups],
-            _errors(ups),
-            **_line_style(style),
+            errors_of(ups),
+            **line_style(style),
             label=f"chunks of {size:,} rows",
         )
     per_file = _best(made, Way(is_parallel=True))
     axes.axhline(
         made.linear / per_file.seconds.median,
-        color=_PER_FILE.colour,
-        linestyle=_PER_FILE.line,
+        color=FILE_STYLE.colour,
+        linestyle=FILE_STYLE.line,
         label="a process per file",
     )
     axes.set_xticks(workers, [str(count) for count in workers])
@@ -194,19 +147,19 @@ def _speed_ups(axes: Axes, made: Comparison) -> None:
     axes.set_xlabel("worker processes")
     axes.set_ylabel("times as fast as linear")
     axes.set_title(f"What workers gain: {made.rows:,} rows")
-    _legend(axes)
+    add_legend(axes)
 
 
 def _chunks(axes: Axes, made: Comparison) -> None:
     sizes = sorted({timed.chunk_rows for timed in made.grid})
-    for way, style in _styles(_ways(made)).items():
+    for way, style in styles_of(_ways(made)).items():
         mine = sorted((t for t in made.grid if t.way == way), key=lambda timed: timed.chunk_rows)
         seconds = [timed.seconds for timed in mine]
         axes.errorbar(
             sizes,
             [s.median for s in seconds],
-            _errors(seconds),
-            **_line_style(style),
+            errors_of(seconds),
+            **line_style(style),
             label=_name(way),
         )
     axes.set_xscale("log")
@@ -217,18 +170,18 @@ def _chunks(axes: Axes, made: Comparison) -> None:
     axes.set_xlabel("rows in a chunk")
     axes.set_ylabel("seconds")
     axes.set_title(f"Chunk sizes: {made.rows:,} rows")
-    _legend(axes)
+    add_legend(axes)
 
 
 def _lengths(axes: Axes, made: Comparison) -> None:
     crossing = _crossing(made)
     most = max(made.rows, 1.25 * crossing if crossing else 0)
-    for way, style in _styles(_ways(made)).items():
+    for way, style in styles_of(_ways(made)).items():
         mine = sorted((t for t in made.lengths if t.way == way), key=lambda t: t.length.rows)
         seconds = [timed.seconds for timed in mine]
-        points = _line_style(style) | {"linestyle": "none"}
+        points = line_style(style) | {"linestyle": "none"}
         axes.errorbar(
-            [t.length.rows for t in mine], [s.median for s in seconds], _errors(seconds), **points
+            [t.length.rows for t in mine], [s.median for s in seconds], errors_of(seconds), **points
         )
         if line := made.lines[way.flags]:
             ends = [0, most]
@@ -242,9 +195,9 @@ def _lengths(axes: Axes, made: Comparison) -> None:
     axes.set_xlabel("rows in all files")
     axes.set_ylabel("seconds, start-up included")
     axes.set_title("From how many rows on parallel pays")
-    styles = _styles(_ways(made)).items()
-    handles = [Line2D([], [], **_line_style(style), label=_name(way)) for way, style in styles]
-    _legend(axes, handles)
+    styles = styles_of(_ways(made)).items()
+    handles = [Line2D([], [], **line_style(style), label=_name(way)) for way, style in styles]
+    add_legend(axes, handles)
 
 
 def _crossing(made: Comparison) -> float | None:
@@ -307,24 +260,7 @@ def _parts(axes: Axes, made: Comparison) -> None:
     axes.set_xlim(left=0)
     axes.set_xlabel("seconds of all processes together; ◇ is what a person waits")
     axes.set_title(f"Where the time goes: {made.rows:,} rows")
-    _legend(axes)
-
-
-def _line_style(style: Style) -> dict[str, Any]:
-    return {
-        "color": style.colour,
-        "marker": style.marker,
-        "linestyle": style.line,
-        "markersize": 7,
-        "markeredgecolor": "#222222",
-        "linewidth": 1.8,
-    }
-
-
-def _legend(axes: Axes, handles: Sequence[Line2D] | None = None) -> None:
-    """The legend beside the plot, where it hides nothing."""
-    shown = axes.get_legend_handles_labels()[0] if handles is None else handles
-    axes.legend(handles=shown, loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
+    add_legend(axes)
 
 
 _THOUSANDS = FuncFormatter(lambda number, _: f"{number:,.0f}")
