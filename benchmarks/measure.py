@@ -1,5 +1,6 @@
 """What the benchmarks share: commands run by turns and measured, and the figures as a table."""
 
+import math
 import os
 import platform
 import resource
@@ -69,6 +70,12 @@ def spread(figures: Iterable[float]) -> Spread:
     """The median, the lowest and the highest of some figures."""
     known = list(figures)
     return Spread(statistics.median(known), min(known), max(known))
+
+
+def percentile(figures: Iterable[float], percent: float) -> float:
+    """The figure that so many percent of all figures do not exceed."""
+    known = sorted(figures)
+    return known[max(0, math.ceil(len(known) * percent / 100) - 1)]
 
 
 def hpnorton(*arguments: str) -> list[str]:
