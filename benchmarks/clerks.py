@@ -20,19 +20,18 @@ from pathlib import Path
 from queue import Empty
 from threading import BrokenBarrierError
 
+from kills import SQLITE, STORES, database
 from measure import BenchmarkError, exit_status, machine, markdown_table, percentile, spread
 from shell import positive
 from till import (
-    SQLITE,
-    STORES,
     Pair,
     State,
     active_customers,
     at_counter,
     faults,
+    fill,
     processes,
     reason,
-    shop,
     state,
 )
 
@@ -226,17 +225,19 @@ class Outcome:
 def run(case: Case) -> Outcome:
     """Lets the clerks of a case work in a shop of their own, and looks at what they have left."""
     with tempfile.TemporaryDirectory(prefix="hpnorton-clerks-") as name:
-        with shop(case.store, Path(name), SHOP_ROWS) as uri, at_counter(uri) as counter:
-            before = state(counter.store)
-            if case.rounds:
-                fought = min(before.stocks)
-                if more := 1 - before.stocks[fought]:
-                    counter.adjust_stock(fought, more, "to be fought for")
-            works = let_work(case, uri)
-            found = [error for work in works for error in work.errors]
-            found += faults(counter.store, before)
-            found += untrue(counter.store, before, works)
-            found += unfair(case, works)
+        with database(case.store, Path(name), None) as uri:
+            fill(uri, Path(name), SHOP_ROWS)
+            with at_counter(uri) as counter:
+                before = state(counter.store)
+                if case.rounds:
+                    fought = min(before.stocks)
+                    if more := 1 - before.stocks[fought]:
+                        counter.adjust_stock(fought, more, "to be fought for")
+                works = let_work(case, uri)
+                found = [error for work in works for error in work.errors]
+                found += faults(counter.store, before)
+                found += untrue(counter.store, before, works)
+                found += unfair(case, works)
     return Outcome(case, works, found)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from measure import HOME, BenchmarkError, measure
-from mongo import NX, connected, nx_server
 from shell import generate, hpnorton_import
 
 sys.path.insert(0, str(HOME / "src"))
@@ -41,10 +40,7 @@ from hpnorton.stores.protocol import CounterStore
 
 # pylint: enable=wrong-import-position
 
-SQLITE = "SQLite"
-STORES = (SQLITE, NX)
 RENTAL_DAYS = 14
-FILES = (CUSTOMERS, PRODUCTS, RENTALS)
 
 Pair = tuple[str, str]
 
@@ -52,28 +48,13 @@ Pair = tuple[str, str]
 # The shop.
 
 
-@contextmanager
-def shop(store: str, folder: Path, rows: int) -> Iterator[str]:
-    """The URI of a new database with `rows` customers, products and rentals."""
+def fill(uri: str, folder: Path, rows: int) -> None:
+    """Fills a new database with `rows` customers, products and rentals, of files in `folder`."""
     files = generate(folder / "files", rows).parent
-    with database(store, folder) as uri:
-        for name in FILES:
-            measure(hpnorton_import(uri, files / f"{name}.csv", "--linear"))
-        with at_counter(uri):
-            pass  # the first one makes the history
-        yield uri
-
-
-@contextmanager
-def database(store: str, folder: Path) -> Iterator[str]:
-    """The URI of an empty database whose files are in `folder`, and whose server runs."""
-    if store == SQLITE:
-        yield f"sqlite:///{folder / 'store.db'}"
-        return
-    with nx_server(folder) as uri:
-        with connected(uri) as client:
-            client.admin.command("ping")
-        yield f"{uri}/store"
+    for name in (CUSTOMERS, PRODUCTS, RENTALS):
+        measure(hpnorton_import(uri, files / f"{name}.csv", "--linear"))
+    with at_counter(uri):
+        pass  # the first one makes the history
 
 
 @contextmanager
