@@ -73,7 +73,7 @@ class SqliteConnection:
             if self._connection.in_transaction:
                 yield
                 return
-            if (courtesy := self._others_until - time.monotonic()) > 0:
+            if (courtesy := self._others_until - time.monotonic()) > _LEAST_PAUSE:
                 time.sleep(courtesy)
             self._run("BEGIN IMMEDIATE")
             begun = time.monotonic()
