@@ -1,5 +1,6 @@
 """What the benchmarks share: commands run by turns and measured, and the figures as a table."""
 
+import math
 import os
 import resource
 import shutil
@@ -57,6 +58,12 @@ class Contender:
     rounds: int
     before: Callable[[], None] = lambda: None
     after: Callable[[], None] = lambda: None
+
+
+def percentile(figures: Iterable[float], percent: float) -> float:
+    """The figure that so many percent of all figures do not exceed."""
+    known = sorted(figures)
+    return known[max(0, math.ceil(len(known) * percent / 100) - 1)]
 
 
 def hpnorton(*arguments: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 import multiprocessing
 import sqlite3
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import closing
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -137,6 +138,27 @@ def test_a_damaged_file_is_told(path: Path, sqlite_uri: str) -> None:
         file.write(b"\xa5" * 40_000)
     with closing(open_store(sqlite_uri)) as store, pytest.raises(StoreError, match="damaged"):
         list(store.find("product", ("product_id",)))
+
+
+def test_who_begins_again_at_once_does_not_keep_others_out(sqlite_uri: str, store: Store) -> None:
+    """A till that holds its transaction, time after time, lets another one have its turn."""
+    has_begun, is_served = threading.Event(), threading.Event()
+
+    def other_till() -> None:
+        with closing(open_store(sqlite_uri)) as other:
+            has_begun.wait()
+            with other.transaction():
+                is_served.set()
+
+    with ThreadPoolExecutor() as threads:
+        served = threads.submit(other_till)
+        for _ in range(30):
+            with store.transaction():
+                has_begun.set()
+                if is_served.wait(0.1):
+                    break
+        assert is_served.is_set()
+        served.result()
 
 
 def test_a_lock_that_stays_is_told(

@@ -15,6 +15,12 @@ _BUSY_PAUSES = (0.0005, 0.02)  # seconds, the first and the longest
 _BUSY_SHARE = 0.05  # of the time waited so far: so much may be lost
 _LONG_SECONDS = 5.0
 _LONG_PAUSE = 0.005  # who has waited for long looks more often than others, so that none starves
+_LONGEST_SECONDS = 50.0  # and who has waited for longer than this ever more often
+_LEAST_PAUSE = 0.001
+# Who has held the lock lets the others go first: for a share of that time, in which all of them
+# look once. Otherwise who takes the lock again at once would keep it for ever.
+_COURTESY_SHARE = 0.1
+_COURTESY_SECONDS = 0.05
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 20_000
 _ACCESS_CODES = (
@@ -30,6 +36,7 @@ class SqliteConnection:
 
     def __init__(self, path: str, *, create: bool) -> None:
         self._path = Path(path)
+        self._others_until = 0.0  # time.monotonic() from when on it may be our turn again
         if not create and not self._path.exists():
             raise StoreMissingError(
                 f"there is no database {path} yet; import the CSV files first, with --linear"
@@ -66,7 +73,10 @@ class SqliteConnection:
             if self._connection.in_transaction:
                 yield
                 return
+            if (courtesy := self._others_until - time.monotonic()) > _LEAST_PAUSE:
+                time.sleep(courtesy)
             self._run("BEGIN IMMEDIATE")
+            begun = time.monotonic()
             try:
                 yield
             except BaseException:
@@ -75,6 +85,8 @@ class SqliteConnection:
                     self._run("ROLLBACK")
                 raise
             self._run("COMMIT")
+            now = time.monotonic()
+            self._others_until = now + min((now - begun) * _COURTESY_SHARE, _COURTESY_SECONDS)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -154,6 +166,6 @@ class SqliteConnection:
 def _pause(waited: float) -> float:
     """How long to wait for the next attempt, in seconds, after so many."""
     if waited > _LONG_SECONDS:
-        return _LONG_PAUSE
+        return max(min(_LONG_PAUSE, _LONG_PAUSE * _LONGEST_SECONDS / waited), _LEAST_PAUSE)
     shortest, longest = _BUSY_PAUSES
     return min(max(shortest, waited * _BUSY_SHARE), longest)
