@@ -18,9 +18,8 @@ from hpnorton.sources import parse_source
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import CounterStore, Document
-from tests.conftest import ROOT
 
-PACKAGE = ROOT / "data" / "datapackage.json"
+PACKAGE = Path(__file__).parent.parent / "data" / "datapackage.json"
 DAYS = 14
 HEADERS = {
     CUSTOMERS: "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit",
