@@ -55,9 +55,9 @@ def write_csv(folder: Path, name: str, records: Iterable[Iterable[Value]]) -> Pa
     return path
 
 
-def write_products(folder: Path, stocks: Mapping[str, int]) -> Path:
+def write_products(folder: Path, numbers: Mapping[str, int]) -> Path:
     """product.csv, with so many of each product."""
-    records = [(name, f"the thing {name}", "Tools", stock) for name, stock in stocks.items()]
+    records = [(name, f"the thing {name}", "Tools", stock) for name, stock in numbers.items()]
     return write_csv(folder, PRODUCTS, records)
 
 

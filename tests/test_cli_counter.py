@@ -19,7 +19,8 @@ from hpnorton.stores import mongo_counter, open_store
 from hpnorton.stores.mongo import MongoStore
 from tests.conftest import ROOT, CommandLine, Outcome
 from tests.shop import everything, faults, import_files, lines, open_till, rentals, stocks
-from tests.test_stores_mongo_counter import die_over, rent
+from tests.test_stores_counter import rent
+from tests.test_stores_mongo_counter import die_over
 
 Run = Callable[..., Outcome]
 FILES = [ROOT / "data" / "test" / f"{name}.csv" for name in ("customers", "product", "rental")]
@@ -82,7 +83,8 @@ REFUSED = [
     ("--rent C000002 P000005", 1, "P000005 is out of stock: 3 rented, none with a due day"),
     ("--rent C000001 P000001 --due 2020-02-29", 2,
      f"--due 2020-02-29 is in the past; today is {TODAY} (UTC)"),
-    ("--rent C000001 P000001 --due tomorrow", 2, "argument --due: 'tomorrow' is not a day such as "),
+    ("--rent C000001 P000001 --due tomorrow", 2,
+     "argument --due: 'tomorrow' is not a day such as "),
     ("--rent C000001 P000001 --due 2030-02-29", 2,
      "argument --due: '2030-02-29' is not a day such as "),
     ("--rent C000001 P000001 --due ''", 2, "argument --due: '' is not a day such as "),
@@ -301,7 +303,7 @@ FOUND = [
 
 
 def test_what_is_found(run: Run, filled: str) -> None:
-    """Ids as scanners type them, and all words in any order and case; addresses are not searched."""
+    """Ids as scanners type them, and all words in any order and case; addresses do not count."""
     for text, ids in FOUND:
         found = run(f"--find {shlex.quote(text)}", filled)
         keys = [r.get("product_id") or r["user_id"] for r in found.data]

@@ -27,18 +27,12 @@ from tests.shop import (
 
 CLERKS = 8
 SECONDS = 120.0  # after which a clerk who does not come is missed
-_gate: Barrier | None = None
-
-
-def _take_a_place(gate: Barrier) -> None:
-    global _gate  # pylint: disable=global-statement # a pool's processes get it in no other way
-    _gate = gate
+_GATES: list[Barrier] = []  # one, in each process of a pool, which gets it in no other way
 
 
 def wait_for_all() -> None:
     """Returns when every clerk has come here."""
-    assert _gate is not None
-    _gate.wait(SECONDS)
+    _GATES[0].wait(SECONDS)
 
 
 def at_once(work: Callable[[int], list[str]], clerks: int) -> list[str]:
@@ -46,7 +40,7 @@ def at_once(work: Callable[[int], list[str]], clerks: int) -> list[str]:
     context = get_context("spawn")
     gate = context.Barrier(clerks)
     with ProcessPoolExecutor(
-        clerks, mp_context=context, initializer=_take_a_place, initargs=(gate,)
+        clerks, mp_context=context, initializer=_GATES.append, initargs=(gate,)
     ) as pool:
         return [said for each in pool.map(work, range(clerks)) for said in each]
 
@@ -56,7 +50,9 @@ def attempt(work: Callable[[], object]) -> str:
     try:
         work()
     except RefusedError as error:
-        return " ".join(word for word in str(error).split(":")[0].split() if word.isalpha())
+        return " ".join(
+            word for word in str(error).split(":", maxsplit=1)[0].split() if word.isalpha()
+        )
     return "done"
 
 
@@ -133,7 +129,7 @@ def _do_anything(till: Counter, random: Random, customers: int, products: int) -
         till.rent(user_id, product_id)
 
 
-def import_again_and_again(uri: str, files: Sequence[str]) -> list[str]:
+def import_again_and_again(uri: str, files: list[str]) -> list[str]:
     """Imports that replace the products, at the same time."""
     wait_for_all()
     for path in files * 3:
@@ -141,7 +137,7 @@ def import_again_and_again(uri: str, files: Sequence[str]) -> list[str]:
     return []
 
 
-def clerk_or_import(uri: str, files: Sequence[str], clerk: int) -> list[str]:
+def clerk_or_import(uri: str, files: list[str], clerk: int) -> list[str]:
     """The last clerk imports."""
     if clerk == CLERKS:
         return import_again_and_again(uri, files)

@@ -188,7 +188,7 @@ def test_any_value_comes_back(uri: str, tmp_path: Path, records: list[tuple[Valu
     folder = tmp_path / f"out{next(_TARGETS)}"
     with nasty(uri, records) as store:
         before = list(store.find("nasty", ("id",)))
-        (written,) = export(store, Catalog(store), folder)
+        written = export(store, Catalog(store), folder)[0]
     assert written.records == len(records)
     back = f"sqlite:///{folder}/back.db"
     import_files(back, folder / "nasty.csv")
@@ -278,7 +278,7 @@ def test_formulas_are_named_and_left_as_they_are(uri: str, tmp_path: Path, csv_f
     signs = ["=1+1", "+49 30", "-x", "@me", "\tx", " =1", "x=1", "'=1", "-5"]
     rows = [f"{at:02},{sign}" for at, sign in enumerate(signs)] + [f"{n},=x" for n in range(50, 58)]
     import_files(uri, csv_file("note.csv", "id,text", *rows))
-    (written,) = export_from(uri, tmp_path / "out", tmp_path)
+    written = export_from(uri, tmp_path / "out", tmp_path)[0]
     formulas = [2, 3, 4, 5, 6, 10, *range(11, 19)]
     assert written.formula_count == len(formulas)
     assert written.formulas == [(row, "text") for row in formulas[:10]]
@@ -289,7 +289,7 @@ def test_formulas_are_named_and_left_as_they_are(uri: str, tmp_path: Path, csv_f
 def test_numbers_are_no_formulas(sqlite_uri: str, tmp_path: Path) -> None:
     """Though they begin with a minus."""
     with nasty(sqlite_uri, [("a", None, -1, -1.5, None, None, None, None, None)]) as store:
-        (written,) = export(store, Catalog(store), tmp_path / "out")
+        written = export(store, Catalog(store), tmp_path / "out")[0]
     assert written.formula_count == 0
     assert "a,,-1,-1.5" in written.file.read_text(encoding="utf-8")
 

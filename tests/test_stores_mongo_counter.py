@@ -15,7 +15,7 @@ import pymongo
 import pytest
 
 from hpnorton.stores import mongo_counter
-from hpnorton.stores.changes import Change
+from hpnorton.stores.changes import Change, Place
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.protocol import Document
@@ -26,7 +26,6 @@ from tests.test_stores_counter import (
     DRUM,
     PRODUCTS,
     TENT,
-    Place,
     add,
     adjust,
     edit,
@@ -90,7 +89,7 @@ def state_of(store: MongoStore) -> tuple[object, ...]:
 def test_what_a_dead_clerk_has_begun_is_finished_once(
     store: MongoStore, death: str, steps: int, repair: Repair
 ) -> None:
-    """Wherever he died: afterwards it is as if he had lived, and repairing again changes nothing."""
+    """Wherever he died: then it is as if he had lived, and repairing again changes nothing."""
     before, change, left = DEATHS[death]
     for earlier in before:
         store.post([earlier])
