@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
@@ -11,14 +12,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpnorton import restock
+from hpnorton import journal, restock
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
+from hpnorton.schema import Collection
+from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place
-from hpnorton.stores.protocol import Document, Mode, batch_of
+from hpnorton.stores.protocol import CounterStore, Document, Mode, batch_of
 from tests.shop import (
     DAYS,
+    PACKAGE,
     everything,
     faults,
     import_files,
@@ -27,7 +31,6 @@ from tests.shop import (
     rentals,
     run,
     stocks,
-    write_csv,
     write_customers,
     write_products,
     write_rentals,
@@ -38,21 +41,37 @@ LATER = TODAY + timedelta(3)
 
 
 @pytest.fixture(name="till")
-def open_the_shop(uri: str, tmp_path: Path) -> Iterator[Counter]:
+def open_the_shop(uri: str) -> Iterator[Counter]:
     """A till of each kind: Ann may rent, Ben may, Ida not; 2 of P1, 1 of P2, none of P3."""
-    people = [
-        ("ANN", "Ann", "Lee", "1 Road,\nTown", "555-1", "ann@example.org", "Active", 10),
-        ("BEN", "Ben", "Oak", None, None, None, "Active", 10),
-        ("IDA", "Ida", "Elm", None, None, None, "Inactive", 0),
+    people: list[Document] = [
+        {"user_id": "ANN", "Name": "Ann", "Last_name": "Lee", "Status": "Active"},
+        {"user_id": "BEN", "Name": "Ben", "Last_name": "Oak", "Status": "Active"},
+        {"user_id": "IDA", "Name": "Ida", "Last_name": "Elm", "Status": "Inactive"},
     ]
-    import_files(
-        uri,
-        write_csv(tmp_path, "customers", people),
-        write_products(tmp_path, {"P1": 2, "P2": 1, "P3": 0}),
-        write_rentals(tmp_path, ("BEN", "P3")),
-    )
-    with open_till(uri) as till:
-        yield till
+    people[0]["Home_address"] = "1 Road,\nTown"
+    people[0] |= {"Phone_number": "555-1", "Email_address": "ann@example.org"}
+    things: list[Document] = [
+        {
+            "product_id": product_id,
+            "description": "x",
+            "product_type": "x",
+            "quantity_available": stock,
+        }
+        for product_id, stock in {"P1": 2, "P2": 1, "P3": 0}.items()
+    ]
+    with closing(open_store(uri, create=True)) as store:
+        journal.prepare(store)
+        shop = open_shop(Catalog(store, [PACKAGE.parent]))
+        put(store, shop.customers, *({"Credit_limit": 10} | person for person in people))
+        put(store, shop.products, *things)
+        put(store, shop.rentals, {"user_id": "BEN", "product_id": "P3"})
+        yield Counter(store, shop, DAYS)
+
+
+def put(store: CounterStore, collection: Collection, *records: Document) -> None:
+    """Inserts records; fields without a value are null."""
+    whole = [dict.fromkeys(collection.columns) | record for record in records]
+    assert store.write(batch_of(collection, whole), Mode.INSERT).inserted == len(records)
 
 
 def place(till: Counter, name: str, *key: str) -> Place:
