@@ -1,14 +1,16 @@
 """Many clerks at once, as real processes: nothing is oversold, and the books balance."""
 
 from collections import Counter as Tally
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import closing
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from random import Random
+
+import pytest
 
 from hpnorton.counter import Counter
 from hpnorton.errors import RefusedError
@@ -27,26 +29,32 @@ from tests.shop import (
 
 CLERKS = 8
 SECONDS = 300.0  # after which a clerk who does not come is missed
-_GATES: list[Barrier] = []  # one, in each process of a pool, which gets it in no other way
+_GATES: dict[int, Barrier] = {}  # in each clerk's process, which gets them in no other way
 
 
-def _take_a_place(gate: Barrier) -> None:
-    _GATES.append(gate)
+def _take_a_place(gates: dict[int, Barrier]) -> None:
+    _GATES.update(gates)
 
 
-def wait_for_all() -> None:
-    """Returns when every clerk has come here."""
-    _GATES[0].wait(SECONDS)
+def wait_for_all(clerks: int) -> None:
+    """Returns when so many clerks have come here."""
+    _GATES[clerks].wait(SECONDS)
 
 
-def at_once(work: Callable[[int], list[str]], clerks: int) -> list[str]:
-    """What clerks, each in a process of his own, say of their work."""
+@pytest.fixture(name="staff", scope="module")
+def clerks_in_processes_of_their_own() -> Iterator[ProcessPoolExecutor]:
+    """Clerks for all tests, as it takes a while to start a process."""
     context = get_context("spawn")
-    gate = context.Barrier(clerks)
+    gates = {clerks: context.Barrier(clerks) for clerks in (2, CLERKS, CLERKS + 1)}
     with ProcessPoolExecutor(
-        clerks, mp_context=context, initializer=_take_a_place, initargs=(gate,)
-    ) as pool:
-        return [said for each in pool.map(work, range(clerks)) for said in each]
+        CLERKS + 1, mp_context=context, initializer=_take_a_place, initargs=(gates,)
+    ) as staff:
+        yield staff
+
+
+def at_once(staff: Executor, work: Callable[[int], list[str]], clerks: int) -> list[str]:
+    """What so many clerks, who begin together, say of their work."""
+    return [said for each in staff.map(work, range(clerks)) for said in each]
 
 
 def attempt(work: Callable[[], object]) -> str:
@@ -63,19 +71,21 @@ def attempt(work: Callable[[], object]) -> str:
 def rent_one_for_each(uri: str, customers: int, product_id: str, clerk: int) -> list[str]:
     """A clerk, whose customers all want the same."""
     with open_till(uri) as till:
-        wait_for_all()
+        wait_for_all(CLERKS)
         return [
             attempt(partial(till.rent, f"U{clerk}-{number}", product_id))
             for number in range(customers)
         ]
 
 
-def test_of_a_hundred_copies_exactly_a_hundred_are_rented(uri: str, tmp_path: Path) -> None:
+def test_of_a_hundred_copies_exactly_a_hundred_are_rented(
+    staff: Executor, uri: str, tmp_path: Path
+) -> None:
     """Eight clerks and 104 customers: four of these hear that it is out of stock."""
     each = 13
     ids = [f"U{clerk}-{number}" for clerk in range(CLERKS) for number in range(each)]
     import_files(uri, write_customers(tmp_path, ids), write_products(tmp_path, {"P1": 100}))
-    said = Tally(at_once(partial(rent_one_for_each, uri, each, "P1"), CLERKS))
+    said = Tally(at_once(staff, partial(rent_one_for_each, uri, each, "P1"), CLERKS))
     assert said == {"done": 100, "is out of stock": 4}
     with closing(open_store(uri)) as store:
         assert stocks(store) == {"P1": 0}
@@ -90,17 +100,17 @@ def fight_for_each(uri: str, products: Sequence[str], clerk: int) -> list[str]:
     with open_till(uri) as till:
         said = []
         for product_id in products:
-            wait_for_all()
+            wait_for_all(2)
             said.append(f"{product_id} {attempt(partial(till.rent, f'U{clerk}', product_id))}")
         return said
 
 
-def test_one_of_two_gets_the_last_one(uri: str, tmp_path: Path) -> None:
+def test_one_of_two_gets_the_last_one(staff: Executor, uri: str, tmp_path: Path) -> None:
     """Each time they both want the last copy, one has it and the other hears that it is out."""
     products = [f"P{number}" for number in range(12)]
     stock = dict.fromkeys(products, 1)
     import_files(uri, write_customers(tmp_path, ["U0", "U1"]), write_products(tmp_path, stock))
-    said = at_once(partial(fight_for_each, uri, products), 2)
+    said = at_once(staff, partial(fight_for_each, uri, products), 2)
     assert Tally(said) == Tally(
         f"{product_id} {answer}"
         for product_id in products
@@ -116,7 +126,7 @@ def work_at_random(uri: str, customers: int, products: int, clerk: int) -> list[
     """A clerk who rents out, takes back and counts whatever for whomever."""
     random = Random(clerk)
     with open_till(uri) as till:
-        wait_for_all()
+        wait_for_all(CLERKS + 1)
         return [
             attempt(partial(_do_anything, till, random, customers, products)) for _ in range(12)
         ]
@@ -135,7 +145,7 @@ def _do_anything(till: Counter, random: Random, customers: int, products: int) -
 
 def import_again_and_again(uri: str, files: list[str]) -> list[str]:
     """Imports that replace the products, at the same time."""
-    wait_for_all()
+    wait_for_all(CLERKS + 1)
     for path in files * 3:
         import_files(uri, path, mode=Mode.UPSERT, rows=2)
     return []
@@ -148,7 +158,9 @@ def clerk_or_import(uri: str, files: list[str], clerk: int) -> list[str]:
     return work_at_random(uri, 3, 4, clerk)
 
 
-def test_the_books_balance_after_imports_among_clerks(uri: str, tmp_path: Path) -> None:
+def test_the_books_balance_after_imports_among_clerks(
+    staff: Executor, uri: str, tmp_path: Path
+) -> None:
     """An import that replaces stocks, and clerks who change them, leave nothing unexplained."""
     names = [f"P{number}" for number in range(4)]
     import_files(
@@ -164,7 +176,7 @@ def test_the_books_balance_after_imports_among_clerks(uri: str, tmp_path: Path) 
         )
         for stock in (1, 4)
     ]
-    said = Tally(at_once(partial(clerk_or_import, uri, files), CLERKS + 1))
+    said = Tally(at_once(staff, partial(clerk_or_import, uri, files), CLERKS + 1))
     assert said["done"] > 0
     assert said.total() == 12 * CLERKS
     with closing(open_store(uri)) as store:
