@@ -1,0 +1,109 @@
+"""A small rental store for the tests of the counter, in a database of any kind."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hpnorton import books
+from hpnorton.catalog import Catalog, open_shop
+from hpnorton.counter import Counter
+from hpnorton.fields import Value
+from hpnorton.ingest import run_import
+from hpnorton.plan import Options
+from hpnorton.reports import FileReport
+from hpnorton.shop import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
+from hpnorton.sources import parse_source
+from hpnorton.stores import close_process_stores, open_store
+from hpnorton.stores.changes import HISTORY
+from hpnorton.stores.protocol import CounterStore, Document
+
+PACKAGE = Path(__file__).parent.parent / "data" / "datapackage.json"
+DAYS = 14
+HEADERS = {
+    CUSTOMERS: "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit",
+    PRODUCTS: "product_id,description,product_type,quantity_available",
+    RENTALS: "user_id,name,address,phone_number,email,product_id",
+}
+
+
+def import_files(uri: str, *sources: str | Path, rows: int = 10_000, **how: Any) -> None:
+    """Imports files, all of whose rows have to be good."""
+    for report in run(uri, *sources, rows=rows, **how):
+        counts = report.counts
+        assert report.failure is None and counts.rejected == counts.conflicts == 0
+
+
+def run(uri: str, *sources: str | Path, rows: int = 10_000, **how: Any) -> list[FileReport]:
+    """Imports files in this process, and closes its stores."""
+    options = Options(chunk_rows=rows, **how)
+    try:
+        return run_import(uri, [parse_source(str(source)) for source in sources], options)
+    finally:
+        close_process_stores()
+
+
+def write_csv(folder: Path, name: str, records: Iterable[Iterable[Value]]) -> Path:
+    """A file of one of the shop's collections, with the project's data package beside it."""
+    folder.mkdir(exist_ok=True)
+    (folder / PACKAGE.name).write_bytes(PACKAGE.read_bytes())
+    path = folder / f"{name}.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(HEADERS[name] + "\n")
+        csv.writer(file).writerows(records)
+    return path
+
+
+def write_products(folder: Path, numbers: Mapping[str, int]) -> Path:
+    """product.csv, with so many of each product."""
+    records = [(name, f"the thing {name}", "Tools", stock) for name, stock in numbers.items()]
+    return write_csv(folder, PRODUCTS, records)
+
+
+def write_customers(folder: Path, ids: Iterable[str], inactive: Iterable[str] = ()) -> Path:
+    """customers.csv, with these ids."""
+    idle = set(inactive)
+    records = [
+        (name, "Ann", name, "1 Road", "555", "", "Inactive" if name in idle else "Active", 10)
+        for name in (*ids, *idle)
+    ]
+    return write_csv(folder, CUSTOMERS, records)
+
+
+def write_rentals(folder: Path, *pairs: tuple[str, str]) -> Path:
+    """rental.csv, of customers and products."""
+    return write_csv(folder, RENTALS, [(u, "Ann", "", "", "", p) for u, p in pairs])
+
+
+@contextmanager
+def open_till(uri: str, folder: Path = PACKAGE.parent) -> Iterator[Counter]:
+    """A clerk's own connection."""
+    with closing(open_store(uri)) as store:
+        yield Counter(store, open_shop(Catalog(store, [folder])), DAYS)
+
+
+def stocks(store: CounterStore) -> dict[Value, int | None]:
+    """What is in stock of each product."""
+    return {product_id: now for product_id, _, now in store.stocks(PRODUCTS, PRODUCT_ID, QUANTITY)}
+
+
+def rentals(store: CounterStore) -> set[tuple[Value, Value]]:
+    """Who rents what."""
+    return {(r[USER_ID], r[PRODUCT_ID]) for r in store.find(RENTALS, (USER_ID, PRODUCT_ID))}
+
+
+def lines(store: CounterStore) -> list[Document]:
+    """The whole history."""
+    return list(store.find(HISTORY.name, HISTORY.key))
+
+
+def everything(store: CounterStore, folder: Path = PACKAGE.parent) -> dict[str, list[Document]]:
+    """All records of all collections."""
+    catalog = Catalog(store, [folder])
+    return {name: list(store.find(name, catalog.get(name).key)) for name in store.collections()}
+
+
+def faults(store: CounterStore) -> list[str]:
+    """What --check finds, without its messages."""
+    return [f"{f['fault']} {f[PRODUCT_ID]} {f[USER_ID] or ''}".strip() for f in books.check(store)]
