@@ -314,6 +314,14 @@ def test_what_is_found(run: Run, filled: str) -> None:
             assert not [name for name in record if name.startswith(("hpnorton_", "_"))]
 
 
+def test_an_id_finds_its_record_alone(run: Run, filled: str) -> None:
+    """In any case, though others mention it."""
+    run("--edit product P000010 description='a part of P000003'", filled)
+    for text in ("P000003", "p000003"):
+        assert [r["product_id"] for r in run(f"--find {text}", filled).data] == ["P000003"]
+    assert [r["product_id"] for r in run("--find 'part p000003'", filled).data] == ["P000010"]
+
+
 def test_products_come_before_customers(run: Run, shop: str) -> None:
     """Each by its id."""
     found = run("--find th", shop)
