@@ -396,7 +396,6 @@ def test_the_table_of_a_history_says_it_in_words(run: Run, filled: str) -> None:
     told = [re.sub(r"^[-\d]{10} [:\d]{5} +", "", row) for row in rows]
     assert [" ".join(row.split()) for row in told] == [
         f"import P000007 product from {FILES[1]}",
-        f"import P000007 rental from {FILES[2]}",
         f"rent P000007 C000003 -1 0 due {DUE}",
         "adjust P000007 2 2 found two",
         f"edit P000007 C000003 due: {DUE} -> empty",

@@ -43,10 +43,14 @@ def history(store: CounterStore, identity: str) -> list[Event]:
         for line in store.find(HISTORY.name, HISTORY.key, ((field, "=", identity),))
     }
     events = [_event(line) for line in lines.values()]
+    imports = {note.id: note for note in journal.imports_of(store, identity)}
+    for event in events:  # one that changed a stock
+        if event["kind"] == Kind.IMPORT and (note := imports.pop(event["reason"], None)):
+            event["file"] = note.file
     events += [
         _event({"record": identity, "at": note.started, "kind": Kind.IMPORT.value})
         | {"reason": note.id, "changed": note.collection, "file": note.file}
-        for note in journal.imports_of(store, identity)
+        for note in imports.values()
     ]
     if not events and not _is_known(store, identity):
         raise UnknownIdError(
@@ -157,7 +161,4 @@ def _event(line: Document) -> Event:
 
 def _is_known(store: CounterStore, identity: str) -> bool:
     where = ((PRODUCTS, PRODUCT_ID), (CUSTOMERS, USER_ID))
-    return any(
-        next(store.find(name, (key,), ((key, "=", identity),)), None) is not None
-        for name, key in where
-    )
+    return any(store.get(name, (key,), (identity,)) is not None for name, key in where)

@@ -168,17 +168,20 @@ class Counter:
 
         def decide(number: int) -> Change:
             record = self._get(place)
+            after = {name: value for name, value in values.items() if value != record.get(name)}
             return Change(
                 kind=Kind.EDIT,
                 subject=subject,
                 number=number,
                 target=place,
-                before={name: record.get(name) for name in values},
-                after=values,
+                before={name: record.get(name) for name in after},
+                after=after,
                 user_id=user_id,
             )
 
-        _post(self.store, subject, decide)
+        record = self._get(place)
+        if any(value != record.get(name) for name, value in values.items()):
+            _post(self.store, subject, decide)
         return self._get(place)
 
     def _product(self, product_id: str) -> Place:
@@ -189,9 +192,7 @@ class Counter:
         return Place(self.shop.rentals, tuple(ids[name] for name in self.shop.rentals.key))
 
     def _find(self, place: Place) -> Document | None:
-        collection = place.collection
-        where: list[Condition] = [(n, "=", value) for n, value in zip(collection.key, place.key)]
-        return next(self.store.find(collection.name, collection.key, where), None)
+        return self.store.get(place.collection.name, place.collection.key, place.key)
 
     def _get(self, place: Place) -> Document:
         record = self._find(place)

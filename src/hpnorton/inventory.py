@@ -69,7 +69,7 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
         raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
     for name, key, _ in _SEARCHED:
         for identity in dict.fromkeys((text, text.upper())):
-            for record in store.find(name, (key,), ((key, "=", identity),)):
+            if record := store.get(name, (key,), (identity,)):
                 yield {"collection": name, **record}
                 return
     words = text.casefold().split()
@@ -81,5 +81,5 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
 
 
 def _require(store: Store, collection: str, field: str, value: str, flag: str) -> None:
-    if next(store.find(collection, (field,), ((field, "=", value),)), None) is None:
+    if store.get(collection, (field,), (value,)) is None:
         raise UnknownIdError(f"{collection} has no {field} {value!r}; {flag} lists them")

@@ -18,7 +18,7 @@ from hpnorton.csvfile import Span
 from hpnorton.fields import Field
 from hpnorton.reports import Counts, Ending
 from hpnorton.schema import OWN_PREFIX, Collection
-from hpnorton.shop import SHOP
+from hpnorton.shop import NAMED
 from hpnorton.stores.protocol import Batch, Mode, Store
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -55,8 +55,8 @@ class ChunkNote(Span):
     """A chunk that is done; `run` is the id of its import.
 
     `taken` says which of its rows were not inserted because their keys were taken (see pack_bits),
-    `refused` holds its refused rows (see rejects.pack), `touched` the keys of a shop's records that
-    it inserted or replaced (see pack_keys).
+    `refused` holds its refused rows (see rejects.pack), `touched` the keys of the customers or
+    products that it inserted or replaced (see pack_keys).
     """
 
     run: str
@@ -206,12 +206,9 @@ def noted_collection(store: Store, name: str) -> Collection | None:
 
 
 def imports_of(store: Store, key: str) -> Iterator[ImportNote]:
-    """The imports that have inserted or replaced a shop's record of the key, the oldest first.
-
-    That is a product, a customer, or a rental of one of them.
-    """
+    """The imports that have inserted or replaced a product or customer, the oldest first."""
     for note in imports(store):
-        if note.collection in SHOP and note.inserted + note.updated:
+        if note.collection in NAMED and note.inserted + note.updated:
             if any(_has_key(chunk, key) for chunk in chunks(store, note.id)):
                 yield note
 

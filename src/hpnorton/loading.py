@@ -13,7 +13,7 @@ from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
 from hpnorton.fields import Value
 from hpnorton.journal import BegunNote, ChunkNote
 from hpnorton.rejects import Flaw, Refused, pack
-from hpnorton.shop import SHOP
+from hpnorton.shop import NAMED
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 
@@ -254,7 +254,7 @@ class _Tally:
             self._hashes += map(hash_of, batch.keys)
 
     def _note_keys(self, batch: Batch, touched: Sequence[int]) -> None:
-        if touched and batch.collection.name in SHOP:
+        if touched and batch.collection.name in NAMED:
             some = batch if len(touched) == len(batch) else batch.only(touched)
             self._touched.append(journal.join_keys(some))
 

@@ -3,7 +3,7 @@
 CUSTOMERS = "customers"
 PRODUCTS = "product"
 RENTALS = "rental"
-SHOP = (CUSTOMERS, PRODUCTS, RENTALS)
+NAMED = (CUSTOMERS, PRODUCTS)  # what people name by an id
 
 USER_ID = "user_id"
 PRODUCT_ID = "product_id"

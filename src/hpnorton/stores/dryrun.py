@@ -72,6 +72,10 @@ class DryRunStore:
         missing = self._scratch.absent(collection, key, keys)
         return self._present.absent(collection, key, list(missing)) if self._present else missing
 
+    def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
+        """The record of the database, as it is, that has a key."""
+        return self._present.get(collection, key, value) if self._present else None
+
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
     ) -> Iterator[Document]:

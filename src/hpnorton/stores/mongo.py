@@ -19,7 +19,7 @@ from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.mongo_batches import FIRST_STOCK, ids_of_columns
 from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
 from hpnorton.stores.mongo_connection import RawDocument
-from hpnorton.stores.protocol import Condition, Document
+from hpnorton.stores.protocol import Condition, Document, Key
 
 _NAMESPACE_EXISTS = 48
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
@@ -65,6 +65,13 @@ class MongoStore(MongoCounter):
     def snapshot(self) -> Iterator[None]:
         """No snapshot: what is read later may be newer."""
         yield
+
+    def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
+        """The document of the collection, whose key is `key`, that has this one: by its `_id`."""
+        del key  # `_id` holds it
+        identity = ids_of_columns([[part] for part in value])[0]
+        with self._errors():
+            return self._of(collection).find_one({"_id": identity}, _NOT_OWN)
 
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()

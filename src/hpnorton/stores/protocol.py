@@ -156,6 +156,9 @@ class Store(Protocol):
     def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
         """Those of `keys` that no record of the collection, whose key is `key`, has."""
 
+    def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
+        """The record of the collection, whose key is `key`, that has this one; None if none has."""
+
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
     ) -> Iterator[Document]:

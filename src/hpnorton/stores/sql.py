@@ -140,7 +140,9 @@ def select_alike(
 ) -> str:
     """Columns of the rows in which one of the fields is LIKE the parameter, sorted."""
     condition = " OR ".join(f"{quote(name)} LIKE ?1 ESCAPE '\\'" for name in fields)
-    return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {listed(sort)}"
+    # The plus keeps SQLite from reading all rows in the order of an index.
+    order = ", ".join(f"+{quote(name)}" for name in sort)
+    return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {order}"
 
 
 def select_stocks(table: str, key: str, first: str | None, stock: str) -> str:

@@ -15,7 +15,7 @@ from hpnorton.fields import Value
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
-from hpnorton.stores.protocol import Batch, Condition, Document, Mode, batch_of
+from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, batch_of
 from hpnorton.stores.sqlite_batches import SqliteBatches
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
@@ -100,6 +100,11 @@ class SqliteStore(SqliteBatches):
                     f"the column {field.name} of {place} has the type {columns[field.name]}, the "
                     f"file's is {wanted}; {advice}"
                 )
+
+    def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
+        """The record of the collection, whose key is `key`, that has this one; None if none has."""
+        where: list[Condition] = [(name, "=", part) for name, part in zip(key, value)]
+        return next(self.find(collection, key, where), None)
 
     def find(
         self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
