@@ -224,7 +224,7 @@ def test_a_stock_changed_by_hand_is_found(till: Counter, hand: Hand) -> None:
 def test_a_negative_stock_is_found(till: Counter, hand: Hand) -> None:
     """As such, and because it is not what it should be; counting again mends neither."""
     hand.set("product", {"product_id": "P1"}, quantity_available=-2)
-    assert faults(till.store) == ["stock P1", "negative P1"]
+    assert faults(till.store) == ["negative P1", "stock P1"]
     till.adjust_stock("P1", 2, "counted")
     assert faults(till.store) == ["stock P1"]
 

@@ -422,8 +422,8 @@ def test_faults_in_the_books_are_listed(run: Run, tmp_path: Path) -> None:
         for fault in ("stock", "negative", "orphan"):
             assert fault in outcome.out
     assert [(f["fault"], f["product_id"], f["user_id"]) for f in found[0].data] == [
-        ("stock", "P000001", None),
         ("negative", "P000001", None),
+        ("stock", "P000001", None),
         ("orphan", "P000010", "C000008"),
     ]
     quiet = run("--check --quiet", uri)

@@ -205,11 +205,11 @@ def test_other_collections_can_be_edited_as_well(till: Counter, uri: str, tmp_pa
         till.edit(Place(shelves, ("S3",)), {"place": "right"})
 
 
-NO_ANN = "customers has no user_id 'ann'; --all-customers lists them"
+NO_ANN = "customers has no user_id 'AN'; --all-customers lists them"
 NO_P0 = "product has no product_id 'P0'; --all-products lists them"
 Attempt = Callable[[Counter], object]
 REFUSALS: dict[str, tuple[Attempt, type[HPNortonError], str]] = {
-    "rent for nobody": (lambda t: t.rent("ann", "P1"), UnknownIdError, NO_ANN),
+    "rent for nobody": (lambda t: t.rent("AN", "P1"), UnknownIdError, NO_ANN),
     "rent nothing": (lambda t: t.rent("ANN", "P0"), UnknownIdError, NO_P0),
     "rent for the inactive": (
         lambda t: t.rent("IDA", "P1"),
@@ -238,7 +238,7 @@ REFUSALS: dict[str, tuple[Attempt, type[HPNortonError], str]] = {
         "ANN has not rented P1; --rentals-for-customer ANN lists what is rented, --history ANN "
         "what was",
     ),
-    "return by nobody": (lambda t: t.give_back("ann", "P1"), UnknownIdError, NO_ANN),
+    "return by nobody": (lambda t: t.give_back("AN", "P1"), UnknownIdError, NO_ANN),
     "return nothing": (lambda t: t.give_back("ANN", "P0"), UnknownIdError, NO_P0),
     "take out too many": (
         lambda t: t.adjust_stock("P1", -3, "x"),
@@ -258,7 +258,7 @@ REFUSALS: dict[str, tuple[Attempt, type[HPNortonError], str]] = {
         "product has P1 already; --edit changes it",
     ),
     "edit nobody": (
-        lambda t: t.edit(place(t, "customers", "ann"), {"Name": "x"}),
+        lambda t: t.edit(place(t, "customers", "AN"), {"Name": "x"}),
         UnknownIdError,
         NO_ANN,
     ),

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from hpnorton.stores.protocol import CounterStore, Document
 Event = dict[str, Any]
 
 _RENTALS_A_QUERY = 5000
-_WORDS = {
+_WORDS: Mapping[str, str] = {
     Kind.RENT: "rented out",
     Kind.RETURN: "taken back",
     Kind.ADJUST: "adjusted",
@@ -35,8 +35,17 @@ def history(store: CounterStore, identity: str) -> list[Event]:
     """Every import, rental, return, count and edit that touched a record, the oldest first.
 
     `identity` is the id of a product or a customer, or the key of any record that was changed at
-    the counter. Raises UnknownIdError if nothing is known of it.
+    the counter; in small letters too. Raises UnknownIdError if nothing is known of it.
     """
+    for candidate in dict.fromkeys((identity, identity.upper())):
+        if (events := _history(store, candidate)) or _is_known(store, candidate):
+            return events
+    raise UnknownIdError(
+        f"nothing is known of {identity!r}; --all-products and --all-customers list the ids"
+    )
+
+
+def _history(store: CounterStore, identity: str) -> list[Event]:
     lines = {
         tuple(line[name] for name in HISTORY.key): line
         for field in ("record", USER_ID)
@@ -52,10 +61,6 @@ def history(store: CounterStore, identity: str) -> list[Event]:
         | {"reason": note.id, "changed": note.collection, "file": note.file}
         for note in imports.values()
     ]
-    if not events and not _is_known(store, identity):
-        raise UnknownIdError(
-            f"nothing is known of {identity!r}; --all-products and --all-customers list the ids"
-        )
     return sorted(events, key=lambda event: (event["at"], event.get("number") or 0))
 
 
@@ -80,29 +85,45 @@ def check(store: CounterStore) -> Iterator[Document]:
     is not negative. Every rental has its customer and its product. What is rented by the history
     is a rental, and what was taken back is none.
     """
-    start = min((n.started for n in journal.imports(store) if n.collection == PRODUCTS), default="")
-    moves: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    moves: defaultdict[str, list[Document]] = defaultdict(list)
     last: dict[tuple[str, str], Document] = {}
     for line in store.find(HISTORY.name, HISTORY.key, (("collection", "=", PRODUCTS),)):
-        if line["delta"] is not None and str(line["at"]) >= start:
-            moves[str(line["record"])][str(line["kind"])] += cast(int, line["delta"])
+        if line["delta"] is not None:
+            moves[str(line["record"])].append(line)
         if line["changed"] == RENTALS:
             last[str(line[USER_ID]), str(line["record"])] = line
+    doubtful: dict[str, tuple[int, int]] = {}
     for product_id, first, now in store.stocks(PRODUCTS, PRODUCT_ID, QUANTITY):
-        done = moves.get(str(product_id), Counter())
-        yield from _check_product(str(product_id), first, now, done)
+        if not isinstance(now, int):
+            continue
+        if now < 0:
+            message = f"the stock is {now}; --adjust-stock mends it"
+            yield _fault("negative", str(product_id), None, message)
+        # Without a first stock it was imported by a version of HPNorton that did not note it.
+        if first is not None and first + _sum(moves.get(str(product_id), ())).total() != now:
+            doubtful[str(product_id)] = first, now
+    starts = journal.first_imports(store, doubtful, PRODUCTS) if doubtful else {}
+    for product_id, (first, now) in doubtful.items():
+        start = starts.get(product_id, "")
+        lines = [line for line in moves.get(product_id, ()) if str(line["at"]) >= start]
+        yield from _check_product(product_id, first, now, _sum(lines))
     yield from _check_rentals(store, last)
 
 
+def _sum(lines: Iterable[Document]) -> Counter[str]:
+    """What lines of the history add to a stock, by their kind."""
+    added: Counter[str] = Counter()
+    for line in lines:
+        added[str(line["kind"])] += cast(int, line["delta"])
+    return added
+
+
 def _check_product(
-    product_id: str, first: int | None, now: int | None, moves: Counter[str]
+    product_id: str, first: int, now: int, moves: Counter[str]
 ) -> Iterator[Document]:
-    if now is None:
-        return
-    # A version of HPNorton that did not note the first stock has imported the product.
-    expected = now if first is None else first + moves.total()
+    expected = first + moves.total()
     if now != expected:
-        parts = ", ".join(f"{delta:+} {_WORDS[Kind(kind)]}" for kind, delta in moves.items())
+        parts = ", ".join(f"{delta:+} {_WORDS.get(kind, kind)}" for kind, delta in moves.items())
         since = f"{parts} since" if parts else "and nothing happened since"
         yield _fault(
             "stock",
@@ -110,8 +131,6 @@ def _check_product(
             None,
             f"{now} in stock, but {expected} should be: {first} at its import, {since}",
         )
-    if now < 0:
-        yield _fault("negative", product_id, None, f"the stock is {now}; --adjust-stock mends it")
 
 
 def _check_rentals(
@@ -130,16 +149,18 @@ def _check_rentals(
             if (product_id,) in products:
                 yield _fault("orphan", product_id, user_id, "the rental's product is not there")
             if _is_back(rental, last.get((user_id, product_id))):
-                yield _fault("rental", product_id, user_id, "it was taken back, but is a rental")
+                message = "it was taken back, but is a rental; was its file imported again?"
+                yield _fault("rental", product_id, user_id, message)
     for user_id, product_id in sorted(rented):
         yield _fault("rental", product_id, user_id, "it was rented out, but is no rental")
 
 
 def _is_back(rental: Document, line: Document | None) -> bool:
     """Whether the history says that this very rental is over."""
-    if line is None or line["after"] is not None or not rental.get(RENTED_AT):
+    if line is None or line["after"] is not None:
         return False
-    return bool(json.loads(str(line["before"])).get(RENTED_AT) == rental[RENTED_AT])
+    before = json.loads(str(line["before"]))
+    return bool(before.get(RENTED_AT) == rental.get(RENTED_AT))
 
 
 def _shown(value: object) -> str:

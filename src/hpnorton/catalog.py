@@ -8,7 +8,16 @@ from hpnorton import journal
 from hpnorton.errors import UsageError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection, describe
-from hpnorton.shop import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, RENTALS, RENTED_AT, USER_ID
+from hpnorton.shop import (
+    CUSTOMERS,
+    DUE,
+    FORM,
+    PRODUCT_ID,
+    PRODUCTS,
+    RENTALS,
+    RENTED_AT,
+    USER_ID,
+)
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import Store
 
@@ -22,15 +31,18 @@ class Catalog:
 
     def find(self, name: str) -> Collection | None:
         """What a collection is, or None if nobody says."""
-        if name == HISTORY.name:
+        noted = journal.noted_collection(self.store, name)
+        if noted is None and name == HISTORY.name:
             return HISTORY
-        return journal.noted_collection(self.store, name) or describe(name, self.folders)
+        return noted or describe(name, self.folders)
 
     def get(self, name: str) -> Collection:
         """What a collection is. Raises UsageError if nobody says."""
-        found = self.find(name)
+        twins = {each.casefold(): each for each in self.store.collections()}
+        twin = twins.get(name.casefold(), name)
+        found = self.find(name) if twin == name else None
         if found is None:
-            known = ", ".join(self.store.collections()) or "none"
+            known = ", ".join(twins.values()) or "none"
             raise UsageError(f"there is no collection {name!r}; the database has: {known}")
         return found
 
@@ -66,12 +78,28 @@ def open_shop(catalog: Catalog) -> Shop:
             f"the counter needs a collection {RENTALS} with the key {USER_ID}, {PRODUCT_ID}; "
             f"this one's is {', '.join(rentals.key)}"
         )
-    more = (Field(RENTED_AT, "datetime"), Field(DUE, "date"))
-    fields = (*rentals.fields, *(field for field in more if field.name not in rentals.columns))
-    rentals = replace(rentals, fields=fields, lookups=(DUE,))
+    rentals = _with_days(rentals)
+    journal.prepare(catalog.store)
     shop = Shop(catalog, catalog.get(CUSTOMERS), catalog.get(PRODUCTS), rentals)
     for collection in (shop.customers, shop.products, shop.rentals):
         catalog.store.ensure(collection)
         journal.note_collection(catalog.store, collection)
     catalog.store.ensure(HISTORY)
     return shop
+
+
+def _with_days(rentals: Collection) -> Collection:
+    """Rentals with the days that the counter notes. Raises UsageError if it cannot fill a field."""
+    ours = {RENTED_AT: Field(RENTED_AT, "datetime"), DUE: Field(DUE, "date")}
+    for field in rentals.fields:
+        if field.required and field.name not in FORM:
+            raise UsageError(
+                f"the counter does not know what to write into {field.name}, which {RENTALS} "
+                "requires; take 'required' out of its description, and import it again"
+            )
+        if field.name in ours and field.type != ours.pop(field.name).type:
+            raise UsageError(
+                f"the field {field.name} of {RENTALS} is a {field.type}; the counter writes a day "
+                "or a time there: rename it in the file and in datapackage.json"
+            )
+    return replace(rentals, fields=(*rentals.fields, *ours.values()), lookups=(DUE,))

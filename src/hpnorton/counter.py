@@ -4,6 +4,8 @@ Each of these reads what there is, decides, and writes a line of the history tog
 change. If another clerk was quicker the line is not written, and all of it begins again.
 """
 
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +13,7 @@ from typing import cast
 
 from hpnorton.catalog import Shop
 from hpnorton.errors import RefusedError, UnknownIdError, UsageError
-from hpnorton.fields import Value
+from hpnorton.fields import CellError, Value
 from hpnorton.schema import Collection
 from hpnorton.shop import (
     ACTIVE,
@@ -29,6 +31,8 @@ from hpnorton.shop import (
 from hpnorton.stores.changes import Change, Kind, Place
 from hpnorton.stores.protocol import Condition, CounterStore, Document
 
+_LONGEST_PAUSE = 0.02  # seconds
+_MOST = 2**63 - 1  # SQLite's and MongoDB's largest whole number
 _LISTS = {CUSTOMERS: "--all-customers", PRODUCTS: "--all-products", RENTALS: "--all-rentals"}
 
 
@@ -50,22 +54,23 @@ class Counter:
         due = due or today + timedelta(self.days)
         if due < today:
             raise UsageError(f"--due {due} is in the past; today is {today} (UTC)")
-        product, place = self._product(product_id), self._rental(user_id, product_id)
+        customer, product = self._customer(user_id), self._product(product_id)
+        place = self._rental(customer, product)
 
         def decide(number: int) -> Change:
-            customer = self._active_customer(user_id)
+            renter = self._active(customer)
             stock = self._stock(product)
             self._check_not_rented(place)
             if stock <= 0:
-                raise RefusedError(f"{product_id} is out of stock: {self._rented(product_id)}")
+                raise RefusedError(f"{product.text} is out of stock: {self._rented(product)}")
             return Change(
                 kind=Kind.RENT,
                 subject=product,
                 number=number,
                 target=place,
                 before=None,
-                after=self._form(customer, product_id, due),
-                user_id=user_id,
+                after=self._form(renter, product, due),
+                user_id=customer.text,
                 delta=-1,
                 stock=stock - 1,
             )
@@ -77,17 +82,18 @@ class Counter:
 
         Raises UnknownIdError, and RefusedError if the customer does not have it.
         """
-        product, place = self._product(product_id), self._rental(user_id, product_id)
+        customer, product = self._customer(user_id), self._product(product_id)
+        place = self._rental(customer, product)
 
         def decide(number: int) -> Change:
             rental = self._find(place)
             stock = self._stock(product)
             now = datetime.now(UTC)
             if rental is None:
-                self._get(Place(self.shop.customers, (user_id,)))
+                who = customer.text
                 raise RefusedError(
-                    f"{user_id} has not rented {product_id}; --rentals-for-customer {user_id} "
-                    f"lists what is rented, --history {user_id} what was"
+                    f"{who} has not rented {product.text}; --rentals-for-customer {who} lists "
+                    f"what is rented, --history {who} what was"
                 )
             return Change(
                 kind=Kind.RETURN,
@@ -96,7 +102,7 @@ class Counter:
                 target=place,
                 before=rental | {RETURNED_AT: _second(now)},
                 after=None,
-                user_id=user_id,
+                user_id=customer.text,
                 delta=1,
                 stock=stock + 1,
                 at=now.isoformat(),
@@ -117,9 +123,11 @@ class Counter:
             stock = self._stock(product)
             if stock + delta < 0:
                 raise RefusedError(
-                    f"{product_id} has {stock} in stock, so {-delta} cannot be taken out: "
-                    f"{self._rented(product_id)}"
+                    f"{product.text} has {stock} in stock, so {-delta} cannot be taken out: "
+                    f"{self._rented(product)}"
                 )
+            if stock + delta > _MOST:
+                raise RefusedError(f"{product.text} cannot have more than {_MOST} in stock")
             return Change(
                 kind=Kind.ADJUST,
                 subject=product,
@@ -164,7 +172,8 @@ class Counter:
         subject, user_id = place, None
         if place.collection.name == RENTALS:
             rented = dict(zip(place.collection.key, place.key))
-            subject, user_id = self._product(str(rented[PRODUCT_ID])), str(rented[USER_ID])
+            subject = Place(self.shop.products, (rented[PRODUCT_ID],))
+            user_id = str(rented[USER_ID])
 
         def decide(number: int) -> Change:
             record = self._get(place)
@@ -185,10 +194,27 @@ class Counter:
         return self._get(place)
 
     def _product(self, product_id: str) -> Place:
-        return Place(self.shop.products, (product_id,))
+        return self._known(self.shop.products, product_id)
 
-    def _rental(self, user_id: str, product_id: str) -> Place:
-        ids: dict[str, Value] = {USER_ID: user_id, PRODUCT_ID: product_id}
+    def _customer(self, user_id: str) -> Place:
+        return self._known(self.shop.customers, user_id)
+
+    def _known(self, collection: Collection, text: str) -> Place:
+        """The record with an id as it is typed: in small letters too, if nobody else has it."""
+        name = collection.key[0]
+        field = next(field for field in collection.fields if field.name == name)
+        for candidate in dict.fromkeys((text, text.upper())):
+            try:
+                place = Place(collection, (field.parse(candidate),))
+            except CellError:
+                continue
+            if self._find(place) is not None:
+                return place
+        lists = f"; {_LISTS[collection.name]} lists them" if collection.name in _LISTS else ""
+        raise UnknownIdError(f"{collection.name} has no {name} {text!r}{lists}")
+
+    def _rental(self, customer: Place, product: Place) -> Place:
+        ids = {USER_ID: customer.key[0], PRODUCT_ID: product.key[0]}
         return Place(self.shop.rentals, tuple(ids[name] for name in self.shop.rentals.key))
 
     def _find(self, place: Place) -> Document | None:
@@ -203,13 +229,13 @@ class Counter:
             raise UnknownIdError(f"{name} has no {key} {place.text!r}{lists}")
         return record
 
-    def _active_customer(self, user_id: str) -> Document:
-        customer = self._get(Place(self.shop.customers, (user_id,)))
+    def _active(self, place: Place) -> Document:
+        customer = self._get(place)
         status = customer.get(STATUS, ACTIVE)
         if status != ACTIVE:
             raise RefusedError(
-                f"{user_id} is {status}, and only an active customer may rent; to change that: "
-                f"--edit {CUSTOMERS} {user_id} {STATUS}={ACTIVE}"
+                f"{place.text} is {status}, and only an active customer may rent; to change that: "
+                f"--edit {CUSTOMERS} {place.text} {STATUS}={ACTIVE}"
             )
         return customer
 
@@ -232,9 +258,9 @@ class Counter:
                 f"--return {user_id} {product_id}"
             )
 
-    def _rented(self, product_id: str) -> str:
+    def _rented(self, product: Place) -> str:
         """How many are rented, and when the next one is due."""
-        where: Condition = (PRODUCT_ID, "=", product_id)
+        where: Condition = (PRODUCT_ID, "=", product.key[0])
         due = [r.get(DUE) for r in self.store.find(RENTALS, (USER_ID,), (where,))]
         days = sorted(str(day) for day in due if day)
         if not due:
@@ -243,7 +269,7 @@ class Counter:
             f"{len(due)} rented, {f'the next is due {days[0]}' if days else 'none with a due day'}"
         )
 
-    def _form(self, customer: Document, product_id: str, due: date) -> Document:
+    def _form(self, customer: Document, product: Place, due: date) -> Document:
         """A new rental, with the customer's data as they are now."""
         names = (customer.get("Name"), customer.get("Last_name"))
         known: Document = {
@@ -252,7 +278,7 @@ class Counter:
             "address": customer.get("Home_address"),
             "phone_number": customer.get("Phone_number"),
             "email": customer.get("Email_address"),
-            PRODUCT_ID: product_id,
+            PRODUCT_ID: product.key[0],
             RENTED_AT: _second(datetime.now(UTC)),
             DUE: due.isoformat(),
         }
@@ -271,3 +297,5 @@ def _post(store: CounterStore, subject: Place, decide: Callable[[int], Change]) 
             change = decide(number + 1)
             if not store.post([change]):
                 return change
+        # So that clerks who fight for one product do not all come again at once.
+        time.sleep(random.uniform(0, _LONGEST_PAUSE))

@@ -68,8 +68,13 @@ def descriptor_of(field: Field) -> dict[str, Any]:
     given |= {name: value for name, value in zip(_TEXT_CONSTRAINTS, texts) if value is not None}
     descriptor: dict[str, Any] = {"name": field.name, "type": field.type}
     if "" not in field.missing_values:
-        descriptor["missingValues"] = []
+        descriptor["missingValues"] = [null_text(field)] if field.missing_values else []
     return descriptor | ({"constraints": constraints | given} if constraints | given else {})
+
+
+def null_text(field: Field) -> str:
+    """The text that stands for null where descriptor_of describes the field."""
+    return "" if "" in field.missing_values or not field.missing_values else field.missing_values[0]
 
 
 def _missing_values(given: Any) -> tuple[str, ...]:

@@ -2,14 +2,14 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from hpnorton.catalog import Catalog
-from hpnorton.descriptors import descriptor_of
+from hpnorton.descriptors import descriptor_of, null_text
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
 from hpnorton.output import UnixLines
@@ -46,15 +46,15 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with store.snapshot():
-            for name in store.collections():
-                collection = catalog.find(name)
+            known = {name: catalog.find(name) for name in store.collections()}
+            for name, collection in known.items():
                 if collection is None:
                     continue
                 records = store.find(name, collection.key)
                 made = Exported(name, folder / f"{name}.csv")
                 _write(made, collection, records)
                 written.append(made)
-                resources.append(_resource(collection, made.file.name))
+                resources.append(_resource(collection, made.file.name, known))
         _write_package(folder / PACKAGE_NAME, resources)
     except OSError as error:
         raise FileError(
@@ -65,6 +65,7 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
 
 def _write(made: Exported, collection: Collection, records: Iterable[Document]) -> None:
     names = collection.columns
+    nulls = [null_text(field) for field in collection.fields]
     years = [f.name for f in collection.fields if f.type == "year"]
     with _replacing(made.file) as out:
         writer = csv.writer(UnixLines(out))
@@ -73,7 +74,8 @@ def _write(made: Exported, collection: Collection, records: Iterable[Document]) 
             for name in years:
                 if record.get(name) is not None:
                     record[name] = f"{record[name]:04}"
-            cells = [record.get(name) for name in names]
+            values = map(record.get, names)
+            cells = [null if v is None else v for v, null in zip(values, nulls)]
             writer.writerow(cells)
             _look_for_formulas(made, row, names, cells)
             made.records += 1
@@ -100,13 +102,14 @@ def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
         out.write("\n")
 
 
-def _resource(collection: Collection, path: str) -> dict[str, Any]:
+def _resource(collection: Collection, path: str, known: Container[str]) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "fields": [descriptor_of(f) for f in collection.fields],
         "missingValues": [""],
         "primaryKey": list(collection.key),
     }
-    if collection.foreign_keys:
+    parents = [foreign for foreign in collection.foreign_keys if foreign.parent in known]
+    if parents:
         schema["foreignKeys"] = [
             {
                 "fields": list(foreign.fields),
@@ -115,7 +118,7 @@ def _resource(collection: Collection, path: str) -> dict[str, Any]:
                     "fields": list(foreign.parent_fields),
                 },
             }
-            for foreign in collection.foreign_keys
+            for foreign in parents
         ]
     return {
         "name": collection.name,

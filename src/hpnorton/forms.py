@@ -51,7 +51,10 @@ def complete(collection: Collection, values: Document) -> Document:
 def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
     """The key that a text stands for; several fields are separated by commas. Raises UsageError."""
     names = collection.key
-    parts = [text] if len(names) == 1 else next(csv.reader([text]), [])
+    try:
+        parts = [text] if len(names) == 1 else next(csv.reader([text]), [])
+    except csv.Error:
+        parts = []
     if len(parts) != len(names):
         raise UsageError(f"the key of {collection.name} is {','.join(names)}; {text!r} is not that")
     fields = {field.name: field for field in collection.fields}

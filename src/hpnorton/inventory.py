@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
+from hpnorton import journal
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.shop import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.stores.protocol import CounterStore, Document, Store
@@ -35,7 +36,12 @@ def all_customers(store: Store) -> Iterator[Document]:
 
 def all_rentals(store: Store) -> Iterator[Document]:
     """Every rental, by user_id and product_id."""
-    return store.find(RENTALS, (USER_ID, PRODUCT_ID))
+    known = journal.noted_collection(store, RENTALS)
+    rentals = store.find(RENTALS, (USER_ID, PRODUCT_ID))
+    if known is None:
+        return rentals
+    # Those that were imported lack what the counter notes, where a store has no columns.
+    return ({name: rental.get(name) for name in known.columns} for rental in rentals)
 
 
 def rentals_for_customer(store: Store, user_id: str) -> Iterator[Document]:
@@ -54,7 +60,14 @@ def overdue(store: Store) -> Iterator[Document]:
     """The rentals that should be back, the longest overdue first, with the days since then."""
     today = datetime.now(UTC).date()
     for rental in store.find(RENTALS, (DUE, USER_ID, PRODUCT_ID), ((DUE, "<", today.isoformat()),)):
-        yield rental | {"days_overdue": (today - date.fromisoformat(str(rental[DUE]))).days}
+        try:
+            due = date.fromisoformat(str(rental[DUE]))
+        except ValueError:
+            raise UsageError(
+                f"the field {DUE} of {RENTALS} holds {rental[DUE]!r}, which is no day: rename it "
+                "in the file and in datapackage.json"
+            ) from None
+        yield rental | {"days_overdue": (today - due).days}
 
 
 def find(store: CounterStore, text: str) -> Iterator[Document]:

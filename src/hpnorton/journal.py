@@ -9,7 +9,7 @@ import json
 import re
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, get_args
@@ -213,12 +213,25 @@ def imports_of(store: Store, key: str) -> Iterator[ImportNote]:
                 yield note
 
 
+def first_imports(store: Store, keys: Container[str], collection: str) -> dict[str, str]:
+    """When the import began that has first inserted or replaced a record, for some of the keys."""
+    first: dict[str, str] = {}
+    for note in imports(store):
+        for chunk in chunks(store, note.id) if note.collection == collection else ():
+            for key in _unpack_keys(chunk).split(_RECORDS):
+                if key in keys:
+                    first.setdefault(key, note.started)
+    return first
+
+
 def _has_key(chunk: ChunkNote, key: str) -> bool:
-    if chunk.touched is None:
-        return False
-    text = zlib.decompress(base64.b64decode(chunk.touched)).decode()
+    text = _unpack_keys(chunk)
     parts = rf"[{_RECORDS}{_UNITS}]"
     return key in text and re.search(f"{parts}{re.escape(key)}{parts}", text) is not None
+
+
+def _unpack_keys(chunk: ChunkNote) -> str:
+    return zlib.decompress(base64.b64decode(chunk.touched)).decode() if chunk.touched else ""
 
 
 def pack_keys(keys: Iterable[str]) -> str | None:

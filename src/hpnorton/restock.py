@@ -4,10 +4,12 @@ Clerks may rent out and take back while an import runs. What a file says of the 
 written as they write it, so that the books balance; everything else as in any other import.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import cast
 
 from hpnorton.fields import Value
+from hpnorton.schema import Collection
 from hpnorton.stores.changes import HISTORY, Change, Kind, Place
 from hpnorton.stores.compare import compare
 from hpnorton.stores.protocol import Batch, CounterStore, Key, Mode, Written
@@ -20,17 +22,12 @@ def is_restock(batch: Batch, mode: Mode) -> bool:
 
 def write(store: CounterStore, batch: Batch, run: str) -> Written:
     """Upserts products, as store.write does; `run` is the import that does it."""
-    stock = batch.collection.stock
-    assert stock is not None
     everything = range(len(batch))
     with store.transaction():
         made = compare(batch, everything, store.stored(batch, everything), Mode.UPSERT)
-        changed = batch.only(list(made.changed.values()))
-        if len(changed):
-            at = changed.columns.index(stock)
-            _restock(store, batch, dict(zip(changed.keys, changed.values[at])), run)
-            store.write(changed.without(stock), Mode.UPSERT)
         late = store.write(batch.only(made.new), Mode.INSERT).conflicts if made.new else ()
+        if made.changed:
+            _replace(store, batch.only(list(made.changed.values())), run)
         written = made.written(everything)
         if late:  # another import was quicker
             again = write(store, batch.only([made.new[conflict.at] for conflict in late]), run)
@@ -51,25 +48,41 @@ def correct(store: CounterStore, batch: Batch) -> None:
     store.write(batch, Mode.UPSERT)
 
 
-def _restock(store: CounterStore, batch: Batch, wanted: Mapping[Key, Value], run: str) -> None:
+def _replace(store: CounterStore, batch: Batch, run: str) -> None:
+    """Replaces products by key; a stock that is a number before and after is counted over."""
+    stock = str(batch.collection.stock)
+    wanted = dict(zip(batch.keys, batch.values[batch.columns.index(stock)]))
+    stored = _stocks(store, batch.collection, list(wanted))
+    counted = [None not in (stored[key], wanted[key]) for key in batch.keys]
+    _restock(store, batch.collection, dict(compress(wanted.items(), counted)), run)
+    store.write(batch.only(list(compress(range(len(batch)), counted))).without(stock), Mode.UPSERT)
+    others = [at for at, is_counted in enumerate(counted) if not is_counted]
+    if others:
+        store.write(batch.only(others), Mode.UPSERT)
+
+
+def _restock(
+    store: CounterStore, collection: Collection, wanted: Mapping[Key, Value], run: str
+) -> None:
     """Brings the stock of products to what is wanted, however often somebody is quicker."""
-    collection, stock = batch.collection, str(batch.collection.stock)
     left = dict(wanted)
     store.ensure(HISTORY)
     while left:
-        keys = list(left)
-        columns = [*zip(*keys), [None] * len(keys)]
-        asked = Batch(collection, (*collection.key, stock), columns)
-        stored = store.stored(asked, range(len(asked)))
-        present = {key: cast(int, record[-1]) for key, record in stored.items()}
-        keys = [key for key in keys if present[key] != left[key]]
+        stored = _stocks(store, collection, list(left))
+        keys = [key for key in left if stored[key] != left[key]]
         places = [Place(collection, key) for key in keys]
         changes = [
-            _change(place, number + 1, present[key], cast(int, left[key]), run)
+            _change(place, number + 1, cast(int, stored[key]), cast(int, left[key]), run)
             for place, key, number in zip(places, keys, store.last_numbers(places))
         ]
-        lost = store.post(changes)
-        left = {keys[at]: left[keys[at]] for at in lost}
+        left = {keys[at]: left[keys[at]] for at in store.post(changes)}
+
+
+def _stocks(store: CounterStore, collection: Collection, keys: Sequence[Key]) -> dict[Key, Value]:
+    columns = (*collection.key, str(collection.stock))
+    asked = Batch(collection, columns, [*zip(*keys), [None] * len(keys)])
+    stored = store.stored(asked, range(len(keys)))
+    return {key: record[-1] for key, record in stored.items()}
 
 
 def _change(place: Place, number: int, before: int, after: int, run: str) -> Change:

@@ -13,3 +13,6 @@ ACTIVE = "Active"
 RENTED_AT = "rented_at"
 DUE = "due"
 RETURNED_AT = "returned_at"
+
+# What the counter writes into a rental.
+FORM = (USER_ID, "name", "address", "phone_number", "email", PRODUCT_ID, RENTED_AT, DUE)

@@ -2,6 +2,7 @@
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -9,7 +10,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.flags import CSV, Act, Parser
 from hpnorton.cli.show import show
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
@@ -83,8 +84,21 @@ def _ask(
         first = next(records, None)
         if first is None and not arguments.quiet:
             print(f"There are none in the dataset {settings.dataset}.", file=sys.stderr)
-        show(chain([] if first is None else [first], records), arguments.format, key=key)
+        found = chain([] if first is None else [first], records)
+        show(_alike(found) if arguments.format == CSV else found, arguments.format, key=key)
     return ExitStatus.OK
+
+
+def _alike(records: "Iterator[Document]") -> "Iterator[Document]":
+    """Records of several collections with the fields of all, as a CSV file needs them."""
+    first = next(records, None)
+    if first is None:
+        return iter(())
+    if "collection" not in first:
+        return chain([first], records)
+    found = [first, *records]
+    names = dict.fromkeys(name for record in found for name in record)
+    return ({name: record.get(name) for name in names} for record in found)
 
 
 def _show_history(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
@@ -107,6 +121,11 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
         | {"what": books.describe_event(event)}
         for event in events
     )
+    if arguments.format == CSV:
+        packed = ("before", "after")
+        events = [
+            e | {n: e[n] and json.dumps(e[n], ensure_ascii=False) for n in packed} for e in events
+        ]
     show(events, arguments.format, as_table=shown)
     return ExitStatus.OK
 

@@ -95,8 +95,10 @@ def _open_counter(settings: Settings) -> Iterator["Counter"]:
     with closing(open_store(settings.uri)) as store:
         left = store.unfinished()
         shop = open_shop(Catalog(store, [settings.data]))
-        yield Counter(store, shop, settings.rental_days)
-        store.finish(left)
+        try:
+            yield Counter(store, shop, settings.rental_days)
+        finally:
+            store.finish(left)
 
 
 def _rent(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
@@ -129,6 +131,7 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from hpnorton import forms
 
     name, *texts = arguments.values
+    _check_writable(name)
     if name == RENTALS:
         raise UsageError(f"a rental takes something from stock: add it with {_RENT}")
     with _open_counter(settings) as counter:
@@ -147,6 +150,7 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     name, *rest = arguments.values
     if len(rest) < 2:
         raise UsageError("--edit needs COLLECTION KEY FIELD=VALUE")
+    _check_writable(name)
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
         place = Place(collection, forms.read_key(collection, rest[0]))
@@ -156,6 +160,13 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         record = counter.edit(place, values)
     show([record], arguments.format)
     return ExitStatus.OK
+
+
+def _check_writable(name: str) -> None:
+    from hpnorton.stores.changes import HISTORY
+
+    if name == HISTORY.name:
+        raise UsageError("the history is what has happened; nothing is added to it, or edited")
 
 
 def _check_editable(collection: "Collection", values: "Document") -> None:

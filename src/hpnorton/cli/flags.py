@@ -10,8 +10,8 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import LOG_LEVELS, Settings
 
 # The formats of output.py, which takes longer to import than --help may take.
-TABLE, JSON = "table", "json"
-FORMATS = (TABLE, JSON, "jsonl", "csv")
+TABLE, JSON, CSV = "table", "json", "csv"
+FORMATS = (TABLE, JSON, "jsonl", CSV)
 
 Operation = Callable[[argparse.Namespace, Settings], ExitStatus]
 
