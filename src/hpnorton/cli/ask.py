@@ -4,14 +4,14 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import CSV, Act, Parser
-from hpnorton.cli.show import show
+from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 
@@ -34,7 +34,8 @@ _QUESTIONS_ABOUT_ONE = (
         "the customers who rent a product",
     ),
 )
-# What a person has room for, of all that a note holds.
+# What a person has room for, of all that a rental or a note holds.
+_OVERDUE_COLUMNS = ("user_id", "name", "phone_number", "product_id", "due", "days_overdue")
 _HISTORY_COLUMNS = ("collection", "status", "read", "inserted", "updated", "rejected")
 
 
@@ -58,7 +59,7 @@ def add_flags(parser: Parser) -> None:
         "--overdue",
         nargs=0,
         action=Act,
-        operation=partial(_ask, question="overdue", key=None),
+        operation=partial(_ask, question="overdue", key=None, columns=_OVERDUE_COLUMNS),
         help="the rentals that should be back, the longest overdue first",
     )
     group.add_argument(
@@ -73,7 +74,12 @@ def add_flags(parser: Parser) -> None:
 
 
 def _ask(
-    arguments: argparse.Namespace, settings: Settings, *, question: str, key: str | None
+    arguments: argparse.Namespace,
+    settings: Settings,
+    *,
+    question: str,
+    key: str | None,
+    columns: Sequence[str] = (),
 ) -> ExitStatus:
     from hpnorton import inventory
     from hpnorton.stores import open_store
@@ -85,7 +91,13 @@ def _ask(
         if first is None and not arguments.quiet:
             print(f"There are none in the dataset {settings.dataset}.", file=sys.stderr)
         found = chain([] if first is None else [first], records)
-        show(_alike(found) if arguments.format == CSV else found, arguments.format, key=key)
+        short = ({name: record.get(name) for name in columns} for record in found)
+        show(
+            _alike(found) if arguments.format == CSV else found,
+            arguments.format,
+            key=key,
+            as_table=short if columns else None,
+        )
     return ExitStatus.OK
 
 
@@ -115,7 +127,7 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
         store.finish(store.unfinished())
         events = books.history(store, arguments.values.strip())
     shown = (
-        {"at": _minute(event["at"]), "kind": event["kind"]}
+        {"at": minute(event["at"]), "kind": event["kind"]}
         | {"record": event.get("record"), "user_id": event.get("user_id")}
         | {"delta": event.get("delta"), "stock": event.get("stock")}
         | {"what": books.describe_event(event)}
@@ -141,14 +153,8 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
     if not imports and not arguments.quiet:
         print(f"Nothing was imported into the dataset {settings.dataset}.", file=sys.stderr)
     shown = (
-        {"started": _minute(note["started"])}
-        | {column: note[column] for column in _HISTORY_COLUMNS}
+        {"started": minute(note["started"])} | {column: note[column] for column in _HISTORY_COLUMNS}
         for note in imports
     )
     show(imports, arguments.format, as_table=shown)
     return ExitStatus.OK
-
-
-def _minute(moment: str) -> str:
-    """A moment as a person reads it."""
-    return moment[:16].replace("T", " ")

@@ -9,10 +9,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser
-from hpnorton.cli.show import show
+from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
-from hpnorton.shop import RENTALS
+from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
 
 if TYPE_CHECKING:
     from hpnorton.counter import Counter
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _RENT, _ADJUST = "--rent", "--adjust-stock"
 _RENTAL = ("USER_ID", "PRODUCT_ID")
+# What a clerk has room for.
+_TABLE_COLUMNS = (USER_ID, "name", PRODUCT_ID, RENTED_AT, DUE, RETURNED_AT)
 
 
 def add_flags(parser: Parser) -> None:
@@ -105,7 +107,7 @@ def _rent(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     user_id, product_id = map(str.strip, arguments.values)
     with _open_counter(settings) as counter:
         rental = counter.rent(user_id, product_id, arguments.due)
-    show([rental], arguments.format)
+    _show_rental(rental, arguments.format)
     return ExitStatus.OK
 
 
@@ -113,8 +115,13 @@ def _give_back(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     user_id, product_id = map(str.strip, arguments.values)
     with _open_counter(settings) as counter:
         rental = counter.give_back(user_id, product_id)
-    show([rental], arguments.format)
+    _show_rental(rental, arguments.format)
     return ExitStatus.OK
+
+
+def _show_rental(rental: "Document", form: str | None) -> None:
+    names = [name for name in _TABLE_COLUMNS if name in rental]
+    show([rental], form, as_table=[{name: minute(rental[name]) for name in names}])
 
 
 def _adjust_stock(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:

@@ -29,3 +29,9 @@ def show(
     elif chosen == TABLE and as_table is not None:
         records = as_table
     write_records(records, chosen, sys.stdout, key=key)
+
+
+def minute(moment: Any) -> Any:
+    """A moment, ISO 8601, as a person reads it; anything else as it is."""
+    is_moment = isinstance(moment, str) and moment[10:11] == "T"
+    return moment[:16].replace("T", " ") if is_moment else moment
