@@ -30,7 +30,7 @@ FLOORS = (
     ("stores.protocol",),
     ("stores.compare", "stores.sql"),
     ("stores.sqlite_connection", "stores.mongo_connection"),
-    ("stores.sqlite_batches", "stores.mongo_batches"),
+    ("stores.sqlite_batches", "stores.sqlite_search", "stores.mongo_batches"),
     ("stores.mongo_counter",),
     ("stores.sqlite", "stores.mongo", "stores.dryrun"),
     ("stores",),

@@ -135,11 +135,8 @@ def select_joined(
     )
 
 
-def select_alike(
-    table: str, columns: Sequence[str], sort: Sequence[str], fields: Sequence[str]
-) -> str:
-    """Columns of the rows in which one of the fields is LIKE the parameter, sorted."""
-    condition = " OR ".join(f"{quote(name)} LIKE ?1 ESCAPE '\\'" for name in fields)
+def select_where(table: str, columns: Sequence[str], condition: str, sort: Sequence[str]) -> str:
+    """Columns of the rows that meet a condition, sorted."""
     # The plus keeps SQLite from reading all rows in the order of an index.
     order = ", ".join(f"+{quote(name)}" for name in sort)
     return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {order}"

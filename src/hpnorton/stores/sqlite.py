@@ -6,7 +6,6 @@ not by SQLite row by row.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, batch_of
 from hpnorton.stores.sqlite_batches import SqliteBatches
+from hpnorton.stores.sqlite_search import Search
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -131,18 +131,21 @@ class SqliteStore(SqliteBatches):
     def search(
         self, collection: str, sort: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, sorted.
-
-        LIKE knows only the cases of ASCII (https://www.sqlite.org/lang_expr.html#like), so what is
-        beyond it may be anything.
-        """
-        pattern = re.sub(r"[%_\\]", r"\\\g<0>", text)
-        pattern = "%" + re.sub(r"[^\x00-\x7f]+", "%", pattern) + "%"
+        """The records that may hold the text in one of the fields, whatever its case, sorted."""
         with self._errors():
             types = self._shown(collection)
-            if present := [name for name in fields if name in types]:
-                statement = sql.select_alike(collection, list(types), sort, present)
-                yield from self._documents(types, statement, [pattern])
+            present = [name for name in fields if name in types]
+            if not present:
+                return
+            search = Search(self._path, collection, present, text)
+            rowid = self._rowid_of(collection)
+            if rowid is None:
+                condition, parameter = search.condition, search.pattern
+            else:
+                condition = f"{rowid} IN (SELECT value FROM json_each(?))"
+                parameter = search.rows(rowid, self._last(collection, rowid))
+            statement = sql.select_where(collection, list(types), condition, sort)
+            yield from self._documents(types, statement, [parameter])
 
     def count(self, collection: str) -> int:
         """How many records the table has; 0 if there is none of that name."""
