@@ -1,6 +1,7 @@
 """A small rental store for the tests of the counter, in a database of any kind."""
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import CounterStore, Document
 
 PACKAGE = Path(__file__).parent.parent / "data" / "datapackage.json"
+DATASET = [PACKAGE.parent / "test" / f"{name}.csv" for name in (CUSTOMERS, PRODUCTS, RENTALS)]
 DAYS = 14
 HEADERS = {
     CUSTOMERS: "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit",
@@ -74,6 +76,33 @@ def write_customers(folder: Path, ids: Iterable[str], inactive: Iterable[str] = 
 def write_rentals(folder: Path, *pairs: tuple[str, str]) -> Path:
     """rental.csv, of customers and products."""
     return write_csv(folder, RENTALS, [(u, "Ann", "", "", "", p) for u, p in pairs])
+
+
+def import_shop(
+    uri: str,
+    folder: Path,
+    people: Iterable[str],
+    numbers: Mapping[str, int],
+    *rented: tuple[str, str],
+) -> None:
+    """Imports customers with these ids, so many of each product, and rentals."""
+    files = (
+        write_customers(folder, people),
+        write_products(folder, numbers),
+        write_rentals(folder, *rented),
+    )
+    import_files(uri, *files)
+
+
+def redescribe(folder: Path, name: str, *fields: Mapping[str, Any]) -> None:
+    """Describes fields of a collection anew, or further ones, in the folder's data package."""
+    path = folder / PACKAGE.name
+    source = path if path.exists() else PACKAGE
+    package = json.loads(source.read_text(encoding="utf-8"))
+    (schema,) = (each["schema"] for each in package["resources"] if each["name"] == name)
+    known = {field["name"]: field for field in (*schema["fields"], *fields)}
+    schema["fields"] = list(known.values())
+    path.write_text(json.dumps(package), encoding="utf-8")
 
 
 @contextmanager

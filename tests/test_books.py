@@ -9,15 +9,17 @@ from pathlib import Path
 import pymongo
 import pytest
 
-from hpnorton import books
+from hpnorton import books, journal
 from hpnorton.counter import Counter
 from hpnorton.errors import UnknownIdError
 from hpnorton.fields import Value
+from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY, Place
 from hpnorton.stores.protocol import Document, Mode, batch_of
 from tests.shop import (
     faults,
     import_files,
+    import_shop,
     lines,
     open_till,
     run,
@@ -32,12 +34,7 @@ from tests.shop import (
 @pytest.fixture(name="till")
 def open_the_shop(uri: str, tmp_path: Path) -> Iterator[Counter]:
     """A till of each kind; 5 of P1 and 3 of P2, of which one is rented by BEN."""
-    import_files(
-        uri,
-        write_customers(tmp_path, ["ANN", "BEN"]),
-        write_products(tmp_path, {"P1": 5, "P2": 3}),
-        write_rentals(tmp_path, ("BEN", "P2")),
-    )
+    import_shop(uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3}, ("BEN", "P2"))
     with open_till(uri) as till:
         yield till
 
@@ -99,6 +96,20 @@ def _all(key: dict[str, Value]) -> str:
 def reach_around_the_till(uri: str) -> Hand:
     """Somebody who changes the till's database by hand."""
     return Hand(uri)
+
+
+def put_line(till: Counter, record: str, **values: Value) -> None:
+    """Puts a first line into the history of a product, as it comes with another one's export."""
+    line: Document = {
+        **dict.fromkeys(HISTORY.columns),
+        "record": record,
+        "collection": "product",
+        "number": 1,
+        "at": journal.utc_now(),
+        "changed": "product",
+        **values,
+    }
+    till.store.write(batch_of(HISTORY, [line]), Mode.INSERT)
 
 
 def told(till: Counter, identity: str) -> list[str]:
@@ -279,6 +290,54 @@ def test_lost_lines_of_the_history_are_found(till: Counter, hand: Hand) -> None:
     assert faults(till.store) == ["stock P1"]
 
 
+def test_a_rental_whose_file_is_imported_again_is_found(
+    till: Counter, uri: str, tmp_path: Path
+) -> None:
+    """It was taken back, and is there again; to take it back again mends that."""
+    till.give_back("BEN", "P2")
+    import_files(uri, tmp_path / "rental.csv")
+    assert list(books.check(till.store)) == [
+        {
+            "fault": "rental",
+            "product_id": "P2",
+            "user_id": "BEN",
+            "message": "it was taken back, but is a rental; was its file imported again?",
+        }
+    ]
+    till.give_back("BEN", "P2")
+    assert faults(till.store) == []
+
+
+def test_stocks_that_are_no_numbers_are_not_checked(uri: str, tmp_path: Path) -> None:
+    """As when no data package describes them; rentals are checked all the same."""
+    path = tmp_path / "product.csv"
+    path.write_text("product_id,quantity_available\nP1,2\nP2,\n", encoding="utf-8")
+    import_files(uri, path)
+    with closing(open_store(uri)) as store:
+        assert faults(store) == []
+    import_files(uri, write_customers(tmp_path, ["ANN"]), write_rentals(tmp_path, ("ANN", "P1")))
+    with closing(open_store(uri)) as store:
+        assert faults(store) == []
+
+
+def test_what_others_have_noted_is_told_by_its_name(till: Counter) -> None:
+    """As a line of a history that a newer version has written."""
+    put_line(till, "P1", kind="gift", delta=5)
+    (found,) = books.check(till.store)
+    assert found["message"] == "5 in stock, but 10 should be: 5 at its import, +5 gift since"
+
+
+def test_an_id_in_small_letters_has_its_history(till: Counter) -> None:
+    """Unless a record has just that id."""
+    till.adjust_stock("P1", 1, "found")
+    assert books.history(till.store, "p1") == books.history(till.store, "P1")
+    product = next(till.store.find("product", ("product_id",)))
+    till.add(till.shop.products, product | {"product_id": "p1"})
+    assert [event["kind"] for event in books.history(till.store, "p1")] == ["add"]
+    with pytest.raises(UnknownIdError, match="^nothing is known of 'p0'; "):
+        books.history(till.store, "p0")
+
+
 @pytest.mark.parametrize("how", [{}, {"is_parallel": True, "workers": 2}])
 def test_imports_that_replace_stocks_are_in_the_books(
     till: Counter, uri: str, tmp_path: Path, how: dict[str, object]
@@ -323,21 +382,13 @@ def test_a_dry_run_changes_no_stock(till: Counter, uri: str, tmp_path: Path) -> 
     assert not lines(till.store)
 
 
+@pytest.mark.parametrize("when", ["before all imports", "between two imports"])
 def test_what_a_restored_product_went_through_before_does_not_count(
-    till: Counter, uri: str, tmp_path: Path
+    till: Counter, uri: str, tmp_path: Path, when: str
 ) -> None:
-    """The history of an earlier database comes along; its stock begins with the import."""
-    earlier: Document = {
-        **dict.fromkeys(HISTORY.columns),
-        "record": "P7",
-        "collection": "product",
-        "number": 1,
-        "at": "2020-01-01T00:00:00+00:00",
-        "kind": "adjust",
-        "delta": 5,
-        "changed": "product",
-    }
-    till.store.write(batch_of(HISTORY, [earlier]), Mode.INSERT)
+    """The history of an earlier database comes along; its stock begins with its own import."""
+    earlier = {"at": "2020-01-01T00:00:00+00:00"} if when == "before all imports" else {}
+    put_line(till, "P7", kind="adjust", delta=5, **earlier)
     import_files(uri, write_products(tmp_path / "restored", {"P7": 9}))
     assert faults(till.store) == []
     till.adjust_stock("P7", 1, "found")

@@ -3,6 +3,7 @@
 import json
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,15 @@ from hpnorton.errors import UsageError
 from hpnorton.schema import describe
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY
-from tests.shop import PACKAGE, import_files, write_customers, write_products, write_rentals
+from tests.shop import (
+    PACKAGE,
+    everything,
+    import_files,
+    redescribe,
+    write_customers,
+    write_products,
+    write_rentals,
+)
 
 
 def test_a_collection_is_what_it_was_when_it_was_imported(uri: str, tmp_path: Path) -> None:
@@ -103,3 +112,60 @@ def test_a_new_collection_is_made_when_it_is_used(uri: str, tmp_path: Path) -> N
         with pytest.raises(UsageError, match="no collection 'Product2'"):
             shop.get("Product2")
         assert journal.noted_collection(store, "customers") == shop.customers
+
+
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "required": (
+        {"name": "shelf", "constraints": {"required": True}},
+        "the counter does not know what to write into shelf, which rental requires; take "
+        "'required' out of its description, and import it again",
+    ),
+    "text": (
+        {"name": "due"},
+        "the field due of rental is a string; the counter writes a day or a time there: rename it "
+        "in the file and in datapackage.json",
+    ),
+    "a time": (
+        {"name": "due", "type": "datetime"},
+        "the field due of rental is a datetime; the counter writes a day or a time there: rename "
+        "it in the file and in datapackage.json",
+    ),
+    "a day": (
+        {"name": "rented_at", "type": "date"},
+        "the field rented_at of rental is a date; the counter writes a day or a time there: rename "
+        "it in the file and in datapackage.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_rentals_that_the_counter_cannot_write_are_refused(
+    sqlite_uri: str, tmp_path: Path, unfit: str
+) -> None:
+    """Before anything is changed: it can fill neither a field of others nor one of another type."""
+    field, message = UNFIT[unfit]
+    files = [write_customers(tmp_path, ["ANN"]), write_products(tmp_path, {"P1": 1})]
+    redescribe(tmp_path, "rental", field)
+    path = tmp_path / "rental.csv"
+    path.write_text(f"user_id,product_id,{field['name']}\n", encoding="utf-8")
+    import_files(sqlite_uri, *files, path)
+    with closing(open_store(sqlite_uri)) as store:
+        before = everything(store)
+        with pytest.raises(UsageError) as raised:
+            open_shop(Catalog(store))
+        assert str(raised.value) == message
+        assert everything(store) == before
+
+
+def test_days_of_ones_own_are_taken_for_the_counters(uri: str, tmp_path: Path) -> None:
+    """If they have the same type: what was due before the import is known."""
+    files = [write_customers(tmp_path, ["ANN"]), write_products(tmp_path, {"P1": 1})]
+    redescribe(tmp_path, "rental", {"name": "due", "type": "date"})
+    path = tmp_path / "rental.csv"
+    path.write_text("user_id,product_id,due\nANN,P1,2020-01-01\n", encoding="utf-8")
+    import_files(uri, *files, path)
+    with closing(open_store(uri)) as store:
+        shop = open_shop(Catalog(store))
+        assert shop.rentals.columns.count("due") == shop.rentals.columns.count("rented_at") == 1
+        (rental,) = store.find("rental", ("user_id",))
+        assert rental["due"] == "2020-01-01"

@@ -6,44 +6,39 @@ import json
 import re
 import shlex
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from hpnorton import cli
-from hpnorton.log import start_log
 from hpnorton.stores import mongo_counter, open_store
 from hpnorton.stores.mongo import MongoStore
-from tests.conftest import ROOT, CommandLine, Outcome
-from tests.shop import everything, faults, import_files, lines, open_till, rentals, stocks
+from hpnorton.stores.protocol import Mode
+from tests.conftest import CommandLine, Outcome, Run
+from tests.shop import (
+    DATASET,
+    everything,
+    faults,
+    import_files,
+    lines,
+    open_till,
+    redescribe,
+    rentals,
+    stocks,
+    write_customers,
+    write_products,
+)
 from tests.test_stores_counter import rent
 from tests.test_stores_mongo_counter import die_over
 
-Run = Callable[..., Outcome]
-FILES = [ROOT / "data" / "test" / f"{name}.csv" for name in ("customers", "product", "rental")]
 TODAY = datetime.now(UTC).date()
 DUE = TODAY + timedelta(30)
 
 
-@pytest.fixture(name="run")
-def run_in_this_process(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs a command as main() does, which is quicker than a process for each."""
-
-    def call(command: str, uri: str) -> Outcome:
-        status = cli.main([*shlex.split(command), "--disable-log", "--uri", uri], ROOT)
-        out, err = capsys.readouterr()
-        return Outcome(status, out, err)
-
-    yield call
-    start_log(None)
-
-
 def fill(uri: str) -> None:
     """The test dataset, with one that is rented by C000002 and one by C000003, the last."""
-    import_files(uri, *FILES)
+    import_files(uri, *DATASET)
     with open_till(uri) as till:
         till.rent("C000002", "P000001", DUE)
         till.rent("C000003", "P000007", DUE)
@@ -142,6 +137,13 @@ REFUSED = [
      "quantity_available: '-1' is below the minimum 0"),
     ("--add rental user_id=C000001 product_id=P000001", 2,
      "a rental takes something from stock: add it with --rent"),
+    ("--add Product product_id=P77", 2,
+     "there is no collection 'Product'; the database has: customers, history, product, rental\n"),
+    ("--add history record=P000001 collection=product number=9 at=2030-01-01T00:00:00 kind=rent "
+     "changed=product delta=5", 2,
+     "the history is what has happened; nothing is added to it, or edited\n"),
+    ("--edit history P000001,product,1 delta=5", 2,
+     "the history is what has happened; nothing is added to it, or edited\n"),
     ("--edit", 2, "argument --edit: expected at least one argument"),
     ("--edit customers", 2, "--edit needs COLLECTION KEY FIELD=VALUE"),
     ("--edit customers C000001", 2, "--edit needs COLLECTION KEY FIELD=VALUE"),
@@ -159,6 +161,8 @@ REFUSED = [
     ("--edit customers C000099 Name=A", 1, "customers has no user_id 'C000099'"),
     ("--edit rental C000001 name=A", 2,
      "the key of rental is user_id,product_id; 'C000001' is not that"),
+    ("--edit rental 'C000001\n,P000001' name=A", 2,
+     "the key of rental is user_id,product_id; 'C000001\\n,P000001' is not that\n"),
     ("--edit rental C000001,P000001 name=A", 1,
      "rental has no user_id, product_id 'C000001|P000001'; --all-rentals lists them"),
     ("--edit rental C000001,P000099 name=A", 1, "rental has no user_id, product_id"),
@@ -265,6 +269,25 @@ def test_a_day_at_the_counter(hpnorton: CommandLine, filled: str) -> None:
     )
 
 
+def test_ids_may_be_typed_in_small_letters(run: Run, filled: str) -> None:
+    """At the counter as in a search; the records have them as they are."""
+    (rental,) = run("--rent c000001 p000001", filled).data
+    assert (rental["user_id"], rental["product_id"]) == ("C000001", "P000001")
+    assert run("--rent c000001 P000001", filled).err == (
+        f"Error: C000001 has P000001 already since {TODAY}; when it is back: "
+        "--return C000001 P000001\n"
+    )
+    (product,) = run("--adjust-stock p000001 2 --reason found", filled).data
+    assert (product["product_id"], product["quantity_available"]) == ("P000001", 4)
+    assert run("--return c000001 p000001", filled).status == 0
+    history = run("--history p000001", filled)
+    assert {event["record"] for event in history.data} == {"P000001"}
+    assert history.data == run("--history P000001", filled).data
+    assert run("--rent c000099 p000001", filled).err == (
+        "Error: customers has no user_id 'c000099'; --all-customers lists them\n"
+    )
+
+
 def test_how_long_a_rental_is_stands_in_the_settings(hpnorton: CommandLine) -> None:
     """Unless the clerk says it."""
     settings = hpnorton.folder / "settings.ini"
@@ -354,7 +377,7 @@ def test_overdue_has_the_longest_first(run: Run, filled: str) -> None:
 
 def test_nothing_is_overdue_where_nothing_has_a_due_day(run: Run, uri: str) -> None:
     """As where the counter has not been used yet."""
-    import_files(uri, *FILES)
+    import_files(uri, *DATASET)
     none = run("--overdue", uri)
     assert (none.status, none.data) == (0, [])
     assert none.err == "There are none in the dataset test.\n"
@@ -395,11 +418,75 @@ def test_the_table_of_a_history_says_it_in_words(run: Run, filled: str) -> None:
     assert head.split() == ["at", "kind", "record", "user_id", "delta", "stock", "what"]
     told = [re.sub(r"^[-\d]{10} [:\d]{5} +", "", row) for row in rows]
     assert [" ".join(row.split()) for row in told] == [
-        f"import P000007 product from {FILES[1]}",
+        f"import P000007 product from {DATASET[1]}",
         f"rent P000007 C000003 -1 0 due {DUE}",
         "adjust P000007 2 2 found two",
         f"edit P000007 C000003 due: {DUE} -> empty",
     ]
+
+
+def test_rentals_have_the_same_columns(run: Run, filled: str) -> None:
+    """Those that were imported have no days; a CSV file has them all."""
+    answer = run("--all-rentals --format csv", filled)
+    assert (answer.status, answer.err) == (0, "")
+    rows = {(r["user_id"], r["product_id"]): r for r in csv.DictReader(io.StringIO(answer.out))}
+    rented, imported = rows["C000002", "P000001"], rows["C000001", "P000005"]
+    assert list(rented) == list(imported)
+    assert (rented["due"], rented["rented_at"][:10]) == (str(DUE), str(TODAY))
+    assert (imported["due"], imported["rented_at"]) == ("", "")
+
+
+def test_products_and_customers_are_one_csv_file(run: Run, shop: str) -> None:
+    """With the columns of both, of which each record fills its own."""
+    answer = run("--find th --format csv", shop)
+    assert (answer.status, answer.err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(answer.out)))
+    assert [(r["product_id"], r["user_id"]) for r in rows] == [
+        ("P000004", ""),
+        ("P000007", ""),
+        ("", "C000007"),
+        ("", "C000009"),
+    ]
+    assert rows[0].keys() == rows[-1].keys() >= {"collection", "description", "Status"}
+    assert run("--find zither --format csv", shop).out == ""
+
+
+def test_the_records_of_a_history_are_json_in_csv(run: Run, shop: str) -> None:
+    """The same as those of the answer in JSON."""
+    rows = list(csv.DictReader(io.StringIO(run("--history P000001 --format csv", shop).out)))
+    events = run("--history P000001", shop).data
+    assert [row["before"] for row in rows] == ["", ""]
+    assert [row["after"] and json.loads(row["after"]) for row in rows] == ["", events[1]["after"]]
+    assert events[1]["after"]["user_id"] == "C000002"
+
+
+def test_an_import_that_changes_a_stock_is_told_once(run: Run, filled: str, tmp_path: Path) -> None:
+    """With its file, and with what it has added to the stock."""
+    path = write_products(tmp_path / "newer", {"P000001": 10})
+    import_files(filled, path, mode=Mode.UPSERT)
+    first, rented, newer = run("--history P000001", filled).data
+    assert (first["kind"], first["file"], first["delta"]) == ("import", str(DATASET[1]), None)
+    assert (rented["kind"], rented["file"]) == ("rent", None)
+    assert (newer["kind"], newer["file"]) == ("import", str(path))
+    assert (newer["delta"], newer["stock"]) == (7, 10)
+    *_, last = run("--history P000001 --format table", filled).out.splitlines()
+    assert last.split()[2:] == ["import", "P000001", "7", "10", "product", "from", str(path)]
+
+
+def test_a_due_that_is_no_day_is_told(run: Run, uri: str, tmp_path: Path) -> None:
+    """Rentals may have had a field of that name before the counter did."""
+    files = [write_customers(tmp_path, ["C1"]), write_products(tmp_path, {"P1": 1})]
+    redescribe(tmp_path, "rental", {"name": "due", "type": "datetime"})
+    path = tmp_path / "rental.csv"
+    path.write_text("user_id,product_id,due\nC1,P1,2020-01-01T10:00:00\n", encoding="utf-8")
+    import_files(uri, *files, path)
+    told = "'2020-01-01T10:00:00', which is no day"
+    assert run("--overdue", uri) == Outcome(
+        2,
+        "",
+        f"Error: the field due of rental holds {told}: rename it in the file and in "
+        "datapackage.json\n",
+    )
 
 
 def test_faults_in_the_books_are_listed(run: Run, tmp_path: Path) -> None:
@@ -506,7 +593,7 @@ def test_the_next_command_finishes_what_a_dead_clerk_has_begun(
 ) -> None:
     """Whichever it is, and whatever it is about: afterwards the books balance."""
     monkeypatch.setattr(mongo_counter, "_PATIENCE_SECONDS", 0.0)
-    import_files(mongo_uri, *FILES)
+    import_files(mongo_uri, *DATASET)
     add = "quantity_available=2 description=x product_type=x"
     run(f"--add product product_id=P1 {add}", mongo_uri)
     for user_id in ("C1", "C2"):
@@ -520,3 +607,17 @@ def test_the_next_command_finishes_what_a_dead_clerk_has_begun(
         assert stocks(store)["P1"] == 2 - taken
         assert ("C1", "P1") in rentals(store)
         assert faults(store) == []
+
+
+def test_a_refused_command_finishes_it_as_well(
+    run: Run, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a dead clerk has begun does not depend on what the next one wants."""
+    monkeypatch.setattr(mongo_counter, "_PATIENCE_SECONDS", 0.0)
+    import_files(mongo_uri, *DATASET)
+    run("--add product product_id=P1 description=x product_type=x quantity_available=2", mongo_uri)
+    with closing(MongoStore(mongo_uri)) as store:
+        die_over(store, rent(2), 1)
+        assert run("--rent C000099 P000001", mongo_uri).status == 1
+        assert store.unfinished() == []
+        assert stocks(store)["P1"] == 1

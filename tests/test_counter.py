@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpnorton import journal, restock
+from hpnorton import books, journal, restock
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
@@ -29,6 +29,7 @@ from tests.shop import (
     lines,
     open_till,
     rentals,
+    redescribe,
     run,
     stocks,
     write_customers,
@@ -181,6 +182,18 @@ def test_an_edit_changes_what_it_names_and_tells_both_values(till: Counter) -> N
     assert json.loads(str(line["after"])) == {"Status": "Inactive", "Home_address": None}
 
 
+def test_an_edit_that_changes_nothing_is_not_told(till: Counter) -> None:
+    """The record is given as it is; of several values only those that differ are told."""
+    before = everything(till.store)
+    ann, rental = place(till, "customers", "ANN"), place(till, "rental", "BEN", "P3")
+    assert till.edit(ann, {"Name": "Ann", "Status": "Active"})["user_id"] == "ANN"
+    assert till.edit(rental, {"due": None})["user_id"] == "BEN"
+    assert everything(till.store) == before
+    till.edit(ann, {"Name": "Ann", "Last_name": "Oak"})
+    (line,) = lines(till.store)
+    assert (line["before"], line["after"]) == ('{"Last_name": "Lee"}', '{"Last_name": "Oak"}')
+
+
 def test_an_edited_rental_belongs_to_its_products_history(till: Counter) -> None:
     """And to its customer's; the stock stays."""
     till.edit(place(till, "rental", "BEN", "P3"), {"due": "2030-01-01"})
@@ -312,6 +325,55 @@ def test_products_without_a_number_cannot_be_rented(uri: str, tmp_path: Path) ->
         with pytest.raises(RefusedError, match="product P1 has no number as its quantity_availabl"):
             till.rent("ANN", "P1")
         assert not lines(till.store)
+
+
+def test_a_stock_is_no_larger_than_a_database_can_hold(till: Counter) -> None:
+    """64 bits, with a sign."""
+    most = 2**63 - 1
+    product: Document = {"product_id": "PX", "description": "x", "product_type": "x"}
+    till.add(till.shop.products, product | {"quantity_available": most - 1})
+    assert till.adjust_stock("PX", 1, "found")["quantity_available"] == most
+    with pytest.raises(RefusedError) as raised:
+        till.adjust_stock("PX", 1, "found")
+    assert str(raised.value) == f"PX cannot have more than {most} in stock"
+    assert len([line for line in lines(till.store) if line["kind"] == "adjust"]) == 1
+
+
+def test_an_id_in_small_letters_is_that_of_nobody_else(till: Counter) -> None:
+    """Who has just that id goes first."""
+    assert till.rent("ann", "p1")["user_id"] == "ANN"
+    customer = next(till.store.find("customers", ("user_id",)))
+    till.add(till.shop.customers, customer | {"user_id": "ann"})
+    assert till.rent("ann", "p1")["user_id"] == "ann"
+    assert rentals(till.store) == {("ANN", "P1"), ("ann", "P1"), ("BEN", "P3")}
+
+
+def test_ids_may_be_numbers(uri: str, tmp_path: Path) -> None:
+    """As the data package describes them: they are stored as such, and read from what is typed."""
+    files = {
+        "customers": "user_id,Name,Last_name,Status,Credit_limit\n1,A,B,Active,5\n",
+        "product": "product_id,description,product_type,quantity_available\n10,a,b,5\n",
+        "rental": "user_id,product_id\n",
+    }
+    for name, text in files.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        for key in ("user_id", "product_id"):
+            if key in text:
+                redescribe(tmp_path, name, {"name": key, "type": "integer"})
+    import_files(uri, *(tmp_path / f"{name}.csv" for name in files))
+    with open_till(uri) as till:
+        rental = till.rent("1", "10")
+        assert (rental["user_id"], rental["product_id"]) == (1, 10)
+        assert rentals(till.store) == {(1, 10)}
+        assert stocks(till.store) == {10: 4}
+        assert [event["kind"] for event in books.history(till.store, "10")] == ["import", "rent"]
+        assert faults(till.store) == []
+        with pytest.raises(RefusedError, match="^1 has 10 already since "):
+            till.rent("1", "10")
+        assert till.give_back("1", "10")["user_id"] == 1
+        assert stocks(till.store) == {10: 5}
+        with pytest.raises(UnknownIdError, match="^customers has no user_id 'one'; --all-customer"):
+            till.rent("one", "10")
 
 
 def test_the_counter_needs_rentals_by_customer_and_product(uri: str, tmp_path: Path) -> None:

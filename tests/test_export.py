@@ -367,3 +367,52 @@ def test_an_export_is_of_one_moment(
     restored = f"sqlite:///{tmp_path}/restored.db"
     restore(tmp_path / "out", restored)
     assert records_of(restored) == before
+
+
+def test_other_texts_for_null_come_along(uri: str, other: str, tmp_path: Path) -> None:
+    """Null stays null, and an empty text an empty text, whatever stands for null."""
+    fields = [
+        {"name": "id"},
+        {"name": "n", "type": "integer", "missingValues": ["NA", "-"]},
+        {"name": "text", "missingValues": ["NA"]},
+    ]
+    resource = {"name": "thing", "path": "thing.csv", "schema": {"fields": fields}}
+    (tmp_path / "datapackage.json").write_text(
+        json.dumps({"resources": [resource]}), encoding="utf-8"
+    )
+    (tmp_path / "thing.csv").write_text("id,n,text\na,-,NA\nb,4,\n", encoding="utf-8")
+    import_files(uri, tmp_path / "thing.csv")
+    before = records_of(uri, tmp_path)
+    assert before["thing"] == [
+        {"id": "a", "n": None, "text": None},
+        {"id": "b", "n": 4, "text": ""},
+    ]
+    written = export_from(uri, tmp_path / "out", tmp_path)[0]
+    assert written.file.read_text(encoding="utf-8") == "id,n,text\na,NA,NA\nb,4,\n"
+    restore(tmp_path / "out", other)
+    assert records_of(other, tmp_path) == before
+
+
+def test_a_history_of_ones_own_is_a_collection_like_others(
+    uri: str, tmp_path: Path, csv_file: Write
+) -> None:
+    """Where the counter was never used, that name is free."""
+    import_files(uri, csv_file("history.csv", "id,n", "a,1"))
+    written = export_from(uri, tmp_path / "out", tmp_path)[0]
+    assert written.file.read_text(encoding="utf-8") == "id,n\na,1\n"
+
+
+def test_references_to_what_is_not_there_are_left_out(uri: str, other: str, tmp_path: Path) -> None:
+    """What is exported can be imported again, though what it referred to is gone."""
+    work_in(uri, tmp_path / "shop")
+    with closing(open_store(uri)) as store:
+        store.drop_collection("customers")
+    before = records_of(uri)
+    export_from(uri, tmp_path / "out")
+    package = json.loads((tmp_path / "out" / "datapackage.json").read_text(encoding="utf-8"))
+    (rental,) = (each for each in package["resources"] if each["name"] == "rental")
+    references = [key["reference"]["resource"] for key in rental["schema"]["foreignKeys"]]
+    assert references == ["product"]
+    restore(tmp_path / "out", other)
+    assert records_of(other) == before
+    assert len(before["rental"]) == 3

@@ -160,6 +160,8 @@ def test_a_key_is_read(collection: Collection, text: str, key: tuple[object, ...
         (PAIR, "x", "the key of pair is left,n; 'x' is not that"),
         (PAIR, "x,1,2", "the key of pair is left,n; 'x,1,2' is not that"),
         (PAIR, "", "the key of pair is left,n; '' is not that"),
+        (PAIR, "x\n,1", "the key of pair is left,n; 'x\\n,1' is not that"),
+        (PAIR, "x,1\ny,2", "the key of pair is left,n; 'x,1\\ny,2' is not that"),
         (PAIR, "x,y", "the key 'x,y' is not a whole number"),
         (THING, "", "the key '' is empty, but has to be filled in"),
     ],

@@ -290,11 +290,14 @@ def test_chunks_make_no_difference(
     assert outcomes[0][0][0] == len(rows)
 
 
-class _AnyOrder(Executor):
-    """Does what it is given in an order of its own, one piece at a time, when somebody waits."""
+class AnyOrder(Executor):
+    """Does what it is given in any order, one piece at a time, when somebody waits.
 
-    def __init__(self, order: Random) -> None:
-        self._order = order
+    `choose` says, of so many that wait, which one is next.
+    """
+
+    def __init__(self, choose: Callable[[int], int]) -> None:
+        self._choose = choose
         self._waiting: list[Callable[[], None]] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -307,16 +310,15 @@ class _AnyOrder(Executor):
     def work(self, *arguments: Any) -> Any:
         """Does something that waits, and then what concurrent.futures.wait does."""
         if self._waiting:
-            self._waiting.pop(self._order.randrange(len(self._waiting)))()
+            self._waiting.pop(self._choose(len(self._waiting)))()
         return wait(*arguments)
 
 
 @contextmanager
-def _in_any_order(seed: int) -> Iterator[None]:
-    """Lets workers, of which there seem to be four, finish in any order."""
-    executor = _AnyOrder(Random(seed))
+def in_any_order(choose: Callable[[int], int]) -> Iterator[None]:
+    """Lets workers finish in any order: see AnyOrder."""
+    executor = AnyOrder(choose)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", seed % 3 + 1)
         patch.setattr(ingest, "open_workers", lambda count, level: executor)
         patch.setattr(ingest, "wait", executor.work)
         yield
@@ -370,7 +372,8 @@ def test_the_order_of_the_file_decides(
         if name == "straight":
             (report,) = run(uri, folder / "thing.csv", rows=100, **how)
         else:
-            with _in_any_order(seed):
+            with in_any_order(Random(seed).randrange), pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", seed % 3 + 1)
                 (report,) = run(
                     uri, folder / "thing.csv", rows=chunk_rows, is_parallel=True, workers=4, **how
                 )

@@ -383,6 +383,61 @@ def test_stored_gives_the_records_under_some_keys(store: Store) -> None:
     assert store.stored(batch, [2, 0, 2]) == {("C1",): ANNA, ("C2",): BEN}
 
 
+def test_a_record_is_got_by_its_key(store: Store) -> None:
+    """All of it; none if nobody has that key, or there is no such collection."""
+    assert store.get("customers", ("user_id",), ("C1",)) is None
+    put(store, CUSTOMERS, ANNA, BEN)
+    put(store, RENTALS, ("a|b", "one", "c"), ("a", "two", "b|c"))
+    put(store, EVERY_TYPE, (7, "x", 1, 0.5, True, "2026-12-01"))
+    assert store.get("customers", ("user_id",), ("C2",)) == dict(zip(CUSTOMERS.columns, BEN))
+    for nobody in ("C3", "c2", "", "C"):
+        assert store.get("customers", ("user_id",), (nobody,)) is None
+    found = [store.get("rental", RENTALS.key, key) for key in (("a", "b|c"), ("a|b", "c"))]
+    assert [record and record["note"] for record in found] == ["two", "one"]
+    assert store.get("rental", RENTALS.key, ("a", "c")) is None
+    record = store.get("every_type", ("id",), (7,))
+    assert record is not None and tuple(record.values()) == (7, "x", 1, 0.5, True, "2026-12-01")
+    assert store.get("every_type", ("id",), (8,)) is None
+
+
+TOUCHED = [
+    ("new ones", INSERT, [("C3", "Cleo", 0), ("C4", "Dan", 0)], [0, 1]),
+    ("the same", INSERT, [ANNA, BEN], []),
+    ("conflicts", INSERT, [ANNE, ("C3", "Cleo", 0), BEN], [1]),
+    ("doubles", INSERT, [("C3", "Cleo", 0), ("C3", "Cleo", 0), ("C3", "Clea", 0)], [0]),
+    ("replaced", UPSERT, [ANNE, BEN], [0]),
+    ("new and replaced", UPSERT, [BEN, ("C3", "Cleo", 0), ANNE], [1, 2]),
+    ("unchanged", UPSERT, [ANNA, BEN], []),
+    ("nothing", UPSERT, [], []),
+]
+
+
+@pytest.mark.parametrize(
+    ("records", "mode", "touched"),
+    [pytest.param(records, mode, touched, id=name) for name, mode, records, touched in TOUCHED],
+)
+def test_what_a_write_has_touched_is_known(
+    store: Store, records: list[Record], mode: Mode, touched: list[int]
+) -> None:
+    """The records that are in the database by it: not those that were there, or were kept out."""
+    put(store, CUSTOMERS, ANNA, BEN)
+    written = store.write(batch_of(CUSTOMERS, *records), mode)
+    assert list(written.touched(len(records))) == touched
+
+
+def test_a_batch_may_lose_a_column() -> None:
+    """The others stay in their order; the batch itself stays as it was."""
+    batch = batch_of(CUSTOMERS, ANNA, BEN)
+    shorter = batch.without("name")
+    assert (shorter.columns, list(shorter.values)) == (
+        ("user_id", "credit"),
+        [("C1", "C2"), (100, 50)],
+    )
+    assert (shorter.collection, shorter.keys, len(shorter)) == (CUSTOMERS, batch.keys, 2)
+    assert batch.columns == CUSTOMERS.columns
+    assert shorter.without("nothing") == shorter
+
+
 VALUES = pytest.mark.parametrize(
     "values",
     [

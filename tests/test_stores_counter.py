@@ -289,7 +289,7 @@ def test_nothing_is_left_unfinished(store: CounterStore) -> None:
     assert stocks(store)["P1"] == 1
 
 
-def _remove_what_newer_versions_note(uri: str) -> None:
+def forget_first_stocks(uri: str) -> None:
     """Makes the products those of a version that did not note the first stock."""
     if uri.startswith("sqlite"):
         with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
@@ -303,7 +303,7 @@ def _remove_what_newer_versions_note(uri: str) -> None:
 
 def test_products_of_an_older_version_are_counted_as_well(store: CounterStore, uri: str) -> None:
     """Their first stock is unknown, and stays so; those that come later have one."""
-    _remove_what_newer_versions_note(uri)
+    forget_first_stocks(uri)
 
     def found() -> list[tuple[Value, int | None, int | None]]:
         return list(store.stocks("product", "product_id", "quantity_available"))
