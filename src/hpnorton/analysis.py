@@ -62,7 +62,7 @@ class ColumnTally:
         texts = self.distinct.new(texts)
         if not texts:
             return
-        self.longest = max(self.longest, max(map(len, texts)))
+        self.longest = max(self.longest, *map(len, texts))
         self._bound(min(texts), max(texts))
         if self.guess.kind is not Kind.STRING:
             self.guess = self.guess.merge(guess(texts))
@@ -225,12 +225,14 @@ def find_column(file: CsvFile, text: str) -> int:
     if numbers:
         listed = ", ".join(map(str, numbers))
         raise UsageError(
-            f"{file.path} has {len(numbers)} columns {text!r}; say which one by its number: {listed}"
+            f"{file.path} has {len(numbers)} columns {text!r}; say which one by number: {listed}"
         )
     if text.isascii() and text.isdigit():
         if 1 <= int(text) <= len(file.header):
             return int(text) - 1
-        raise UsageError(f"{file.path} has no column {text}; its columns are 1 to {len(file.header)}")
+        raise UsageError(
+            f"{file.path} has no column {text}; its columns are 1 to {len(file.header)}"
+        )
     close = difflib.get_close_matches(text, file.header, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"it has: {', '.join(file.header)}"
     raise UsageError(f"{file.path} has no column {text!r}; {hint}")

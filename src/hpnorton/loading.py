@@ -23,8 +23,9 @@ class Job:
     """What a worker has to know to import any chunk of one file.
 
     `run` is the import's id. `scratch` is the path of a database to write to in place of `uri`'s,
-    which is only read: a dry run. `is_alone` says that no other process of the import writes to
-    it. `wants_hashes` asks for the hashes of all keys (see hash_keys), `notes_begin` for a note of
+    which is only read: a dry run. `is_noted` says that the journal keeps a note of each chunk, so
+    that the import can be resumed, `is_alone` that no other process of the import writes to it.
+    `wants_hashes` asks for the hashes of all keys (see hash_keys), `notes_begin` for a note of
     the keys that are taken before anything is written.
     """
 
@@ -33,6 +34,7 @@ class Job:
     mode: Mode = Mode.INSERT
     run: str = ""
     scratch: str | None = None
+    is_noted: bool = True
     is_alone: bool = False
     wants_hashes: bool = False
     notes_begin: bool = False
@@ -81,7 +83,7 @@ def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
         checked = [*ready]
     with store.transaction():
         outcomes = [_write(job, chunk, blocks, store) for chunk, blocks in zip(chunks, checked)]
-        if job.scratch is None:
+        if job.is_noted and job.scratch is None:
             journal.note_chunks(store, [outcome.note for outcome in outcomes])
     return outcomes
 

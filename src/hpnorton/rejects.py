@@ -128,9 +128,9 @@ def write_rejects(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with parts[0].open("wb") as csv, parts[1].open("wb") as jsonl:
-            csv.write(_ended(header))
+            csv.write(ended(header))
             for refused in rejects:
-                csv.write(_ended(refused.raw))
+                csv.write(ended(refused.raw))
                 _write_reasons(jsonl, refused, file)
         for part, path in zip(parts, (rows, reasons)):
             part.replace(path)
@@ -149,6 +149,6 @@ def _write_reasons(jsonl: IO[bytes], refused: Refused, file: str) -> None:
         jsonl.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
 
 
-def _ended(record: bytes) -> bytes:
+def ended(record: bytes) -> bytes:
     """A record with a line end, which the last one of a file may lack."""
     return record if record.endswith((b"\n", b"\r")) else record + b"\n"

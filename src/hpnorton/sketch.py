@@ -50,6 +50,7 @@ class Distinct:
 
     def merge(self, other: "Distinct") -> None:
         """Adds what was added to another one."""
+        # pylint: disable=protected-access # another one of the same class
         if other.limit is not None:
             limit = min(self.limit or _PRIME, other.limit)
             self._lower(limit)

@@ -11,8 +11,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpnorton.cli import ask, database, imports
-from hpnorton.cli.flags import Operation, Parser, add_settings
+from hpnorton.cli import analyze, ask, database, imports, stream
+from hpnorton.cli.flags import Operation, Parser, add_settings, check_company
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, read_settings
 
@@ -82,6 +82,7 @@ def parse(argv: Sequence[str]) -> Namespace:
         ):
             made.error(f"unrecognized arguments: {' '.join(rest)}")
         arguments.values += rest
+    check_company(arguments, imports.GOES_WITH | analyze.GOES_WITH | stream.GOES_WITH)
     imports.check(arguments)
     return arguments
 
@@ -100,6 +101,8 @@ def parser() -> Parser:
     made.set_defaults(flag=None, values=None, operation=_nothing)
     imports.add_flags(made)
     ask.add_flags(made)
+    analyze.add_flags(made)
+    stream.add_flags(made)
     database.add_flags(made)
     add_settings(made)
     return made
@@ -111,11 +114,11 @@ def _nothing(_arguments: object, _settings: Settings) -> ExitStatus:
 
 def _use_utf8() -> None:
     """Data is UTF-8 wherever it goes; a terminal shows what it can."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a TextIOWrapper
+    for output in (sys.stdout, sys.stderr):
+        if output.isatty():
+            output.reconfigure(errors="replace")  # type: ignore[union-attr] # a TextIOWrapper
         else:
-            stream.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
+            output.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
                 encoding="utf-8", errors="backslashreplace"
             )
 

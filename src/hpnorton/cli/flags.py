@@ -1,7 +1,8 @@
 """What all groups of flags share: the parser, flags that are actions, and the settings."""
 
 import argparse
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from hpnorton import __version__
@@ -11,6 +12,9 @@ from hpnorton.settings import LOG_LEVELS, Settings
 # The formats of output.py, which takes longer to import than --help may take.
 TABLE, JSON = "table", "json"
 FORMATS = (TABLE, JSON, "jsonl", "csv")
+
+# Actions that flags of other groups go with too.
+ANALYZE, STREAM = "--analyze", "--stream"
 
 Operation = Callable[[argparse.Namespace, Settings], ExitStatus]
 
@@ -41,6 +45,42 @@ class Act(argparse.Action):
         namespace.flag = option_string
         namespace.operation = self._operation
         namespace.values = values
+
+
+def check_company(arguments: argparse.Namespace, goes_with: Mapping[str, Sequence[str]]) -> None:
+    """Raises UsageError for a flag that has no meaning for the action.
+
+    `goes_with` has the actions that a flag goes with, by its name in the namespace.
+    """
+    for name, actions in goes_with.items():
+        if getattr(arguments, name) is not None and arguments.flag not in actions:
+            but = f", not with {arguments.flag}" if arguments.flag else ""
+            raise UsageError(f"{flag_of(name)} goes with {' or '.join(actions)}{but}")
+
+
+def flag_of(name: str) -> str:
+    """The flag whose value has a name in the namespace."""
+    return f"--{name.replace('_', '-')}"
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of a flag's value: a whole number."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} to 9999999"
+            )
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """The type of a flag's value: some seconds."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return float(text)
 
 
 def add_settings(parser: Parser) -> None:

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.flags import ANALYZE, STREAM, Act, Parser, flag_of, seconds, whole
 from hpnorton.cli.show import show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
@@ -27,18 +27,18 @@ RESUME = "--resume"
 REJECTS = "rejects"
 RETRY_SECONDS = 60.0
 
-# What has no meaning without an import: the names in the namespace.
-_HOW = (
-    "workers",
-    "chunk_rows",
-    "mode",
-    "dry_run",
-    "max_errors",
-    "rejects",
-    "resume",
-    "retry_timeout",
-    "scheduler",
-)
+# The actions that a flag goes with, by its name in the namespace.
+GOES_WITH: dict[str, tuple[str, ...]] = {
+    "workers": (PARALLEL, ANALYZE),
+    "chunk_rows": FLAGS,
+    "mode": (*FLAGS, STREAM),
+    "dry_run": FLAGS,
+    "max_errors": FLAGS,
+    "rejects": (*FLAGS, STREAM),
+    "resume": FLAGS,
+    "retry_timeout": (*FLAGS, STREAM),
+    "scheduler": (PARALLEL,),
+}
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
@@ -62,10 +62,11 @@ def add_flags(parser: Parser) -> None:
     add(
         "--workers",
         metavar="N",
-        type=_whole(0),
-        help="with --parallel: N processes share the chunks of all files (0: one for each core)",
+        type=whole(0),
+        help="with --parallel: N processes share the chunks of all files (0: one for each core); "
+        "with --analyze: the ranges of the file",
     )
-    add("--chunk-rows", metavar="N", type=_whole(1), help="rows in a chunk (default: 10000)")
+    add("--chunk-rows", metavar="N", type=whole(1), help="rows in a chunk (default: 10000)")
     add(
         "--mode",
         choices=("insert", "upsert"),
@@ -99,7 +100,7 @@ def add_flags(parser: Parser) -> None:
     add(
         "--retry-timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         help=f"how long to try again when a server is lost (default: {RETRY_SECONDS:g})",
     )
     add("--scheduler", metavar="ADDRESS", help="run the chunks on a Dask cluster (MongoDB only)")
@@ -107,19 +108,11 @@ def add_flags(parser: Parser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Raises UsageError for flags that do not go together."""
-    given = [name for name in _HOW if getattr(arguments, name) is not None]
-    if given and arguments.flag not in FLAGS:
-        raise UsageError(f"{_flag(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
-    for name in ("workers", "scheduler"):
-        if name in given and arguments.flag != PARALLEL:
-            raise UsageError(f"{_flag(name)} goes with {PARALLEL}, not with {LINEAR}")
     for one, other in (("workers", "scheduler"), ("dry_run", "resume"), ("dry_run", "scheduler")):
-        if one in given and other in given:
-            raise UsageError(f"{_flag(one)} and {_flag(other)} do not go together; leave one out")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+        if getattr(arguments, one) is not None and getattr(arguments, other) is not None:
+            raise UsageError(
+                f"{flag_of(one)} and {flag_of(other)} do not go together; leave one out"
+            )
 
 
 def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: bool) -> ExitStatus:
@@ -138,40 +131,43 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
         reports = run_import(
             settings.uri,
             sources,
-            _options(arguments, settings, is_parallel),
+            import_options(arguments, settings, is_parallel=is_parallel),
             folders=[settings.data],
             on_progress=on_progress,
         )
-    _show_reports(reports, arguments.format)
+    show_reports(reports, arguments.format)
     for report in reports:
         _tell_faults(report)
+        tell_end(report)
     if any(report.can_resume for report in reports):
         print(f"To go on where it stopped:\n  {_resume_command(arguments)}", file=sys.stderr)
     return exit_status(reports)
 
 
-def _options(arguments: argparse.Namespace, settings: Settings, is_parallel: bool) -> "Options":
+def import_options(arguments: argparse.Namespace, settings: Settings, **more: Any) -> "Options":
+    """The options of an import that the flags ask for, and more."""
     from hpnorton.plan import Options
     from hpnorton.stores.protocol import Mode
 
     rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
     patience = RETRY_SECONDS if arguments.retry_timeout is None else arguments.retry_timeout
-    return Options(
-        mode=Mode(arguments.mode or Mode.INSERT),
-        chunk_rows=arguments.chunk_rows or settings.chunk_rows,
-        is_parallel=is_parallel,
-        workers=arguments.workers,
-        scheduler=arguments.scheduler,
-        max_errors=arguments.max_errors,
-        is_dry_run=bool(arguments.dry_run),
-        rejects=rejects,
-        is_resuming=bool(arguments.resume),
-        retry_seconds=patience,
-        log_level=arguments.log_level,
-    )
+    chosen: dict[str, Any] = {
+        "mode": Mode(arguments.mode or Mode.INSERT),
+        "chunk_rows": arguments.chunk_rows or settings.chunk_rows,
+        "workers": arguments.workers,
+        "scheduler": arguments.scheduler,
+        "max_errors": arguments.max_errors,
+        "is_dry_run": bool(arguments.dry_run),
+        "rejects": rejects,
+        "is_resuming": bool(arguments.resume),
+        "retry_seconds": patience,
+        "log_level": arguments.log_level,
+    }
+    return Options(**chosen | more)
 
 
-def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
+def show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
+    """Shows what became of some files."""
     documents = [(report.collection, report.as_document()) for report in reports]
     show(
         ({"collection": name, **document} for name, document in documents),
@@ -189,14 +185,18 @@ def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
 
 
 def _tell_faults(report: "FileReport") -> None:
-    """The first faults of a file, how many more there are, and what stopped it if something did."""
-    counts = report.counts
+    """The first faults of a file, and how many more there are."""
     for fault in report.faults:
         print(fault, file=sys.stderr)
     more = report.codes.total() - len(report.faults)
     if more > 0:
         by_code = ", ".join(f"{count:,} {code}" for code, count in report.codes.most_common())
         print(f"{report.file}: and {more:,} more; in all: {by_code}", file=sys.stderr)
+
+
+def tell_end(report: "FileReport") -> None:
+    """Where the refused rows of a file are, and what stopped it if something did."""
+    counts = report.counts
     if report.rejects_file:
         rows = "1 row was" if counts.refused == 1 else f"{counts.refused:,} rows were"
         print(
@@ -247,25 +247,9 @@ def _program() -> list[str]:
     return [shlex.quote(sys.executable), shlex.quote(path)]
 
 
-def _whole(least: int) -> "partial[int]":
-    return partial(_parse_whole, least=least)
-
-
-def _parse_whole(text: str, least: int) -> int:
-    if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to 9999999")
-    return int(text)
-
-
 def _limit(text: str) -> "Limit":
     from hpnorton.plan import Limit
 
     if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows nor one with %")
     return Limit(float(text.rstrip("%")), text.endswith("%"))
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return float(text)
