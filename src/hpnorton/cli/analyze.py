@@ -129,7 +129,7 @@ def _years(tally: "Tally", names: list[str]) -> "Document | None":
     found = tally.years
     return {
         "column": names[at],
-        "rows": {str(year): rows for year, rows in sorted(found.items()) if year is not None},
+        "rows": {str(year): found[year] for year in sorted(year for year in found if year)},
         "no_date": found[None],
         "empty": tally.rows - tally.columns[at].filled,
     }
