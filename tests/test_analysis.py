@@ -106,20 +106,13 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows=ROWS,
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     is_ended=st.booleans(),
-    chunk=st.integers(1, 5),
-    parsed=st.integers(1, 30),
-    share=st.integers(1, 60),
+    sizes=st.tuples(st.integers(1, 5), st.integers(1, 30), st.integers(1, 60)),
 )
 def test_the_answers_are_those_of_a_plain_loop(
-    folder: Path,
-    rows: list[list[str]],
-    end: str,
-    is_ended: bool,
-    chunk: int,
-    parsed: int,
-    share: int,
+    folder: Path, rows: list[list[str]], end: str, is_ended: bool, sizes: tuple[int, int, int]
 ) -> None:
     """Whatever the rows, the chunks and the ranges are, a loop over csv.reader finds the same."""
+    chunk, parsed, share = sizes
     out = io.StringIO()
     csv.writer(out, lineterminator=end).writerows([["id", "day", "note"], *rows])
     data = out.getvalue() if is_ended else out.getvalue().removesuffix(end)

@@ -25,6 +25,14 @@ from hpnorton.reports import Ending, FileReport
 from hpnorton.sources import Source
 from hpnorton.work import Task
 
+_FATES = {
+    "inserted": "inserted",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "conflicts": "in conflict",
+    "rejected": "rejected",
+}
+
 T = TypeVar("T")
 Hold = Callable[[], AbstractContextManager[None]]
 
@@ -60,16 +68,16 @@ def stream_into_file(
     copied = Copied()
     started = time.perf_counter()
     with closing(CsvFile(path, "", reading)) as file, _open_target(target, path) as out:
-        if out.tell() == 0:
-            out.write(ended(file.raw_header))
 
         def put(chunk: Chunk, hold: Hold) -> None:
             with hold():
-                out.write(ended(chunk.data or b""))
+                _append(out, chunk.data or b"")
                 copied.rows += 1
                 log.info("{}, row {}: written", path, chunk.first_row)
 
         try:
+            if out.tell() == 0:
+                _append(out, file.raw_header)
             copied.ending = _replay(file.chunks(1), every, put)
         except OSError as error:
             raise FileError(f"{target} cannot be written: {error.strerror}") from error
@@ -145,16 +153,15 @@ def _load(
                 return outcomes
         except StoreLostError as error:
             if not outage.begin():
-                raise
+                reason = f"{error}; it was tried again for {patience:g} s"
+                raise StoreLostError(reason) from error
             log.warning("{}; trying again", error)
         time.sleep(outage.left or 0)
 
 
 def _fate(outcome: Outcome) -> str:
     """What became of a row."""
-    note = outcome.note
-    fates = ("inserted", "updated", "unchanged", "conflicts", "rejected")
-    return next(fate for fate in fates if getattr(note, fate))
+    return next(told for name, told in _FATES.items() if getattr(outcome.note, name))
 
 
 def _replay(items: Iterable[T], every: Every, put: Callable[[T, Hold], None]) -> Ending:
@@ -218,6 +225,13 @@ def _open_target(target: Path, source: str) -> IO[bytes]:
     except OSError as error:
         raise FileError(f"{target} cannot be written: {error.strerror}") from error
     return out
+
+
+def _append(out: IO[bytes], record: bytes) -> None:
+    """Writes a line, whole in one go unless the system takes only a part of it."""
+    rest = ended(record)
+    while rest:
+        rest = rest[out.write(rest) :]
 
 
 def _ends_a_line(path: Path) -> bool:
