@@ -82,7 +82,7 @@ def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
     assert columns.splitlines()[0].split() == (
         "number column type filled distinct min max longest".split()
     )
-    assert max(map(len, columns.splitlines())) < 100 and "long long long long lon…" in columns
+    assert max(map(len, columns.splitlines())) < 100 and "long long long lon…" in columns
     assert [line.split() for line in years.splitlines()[2:]] == [
         ["2019", "1"],
         ["2020", "1"],

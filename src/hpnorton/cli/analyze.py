@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Document = dict[str, Any]
 
-_WIDEST = 24
+_WIDEST = 19  # as a date and time
 GOES_WITH: dict[str, tuple[str, ...]] = {"year_of": (ANALYZE,), "count": (ANALYZE,)}
 
 

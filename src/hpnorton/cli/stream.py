@@ -42,9 +42,9 @@ def add_flags(parser: Parser) -> None:
     )
     group.add_argument(
         "--to",
-        metavar="TEXTFILE",
+        metavar="FILE",
         type=Path,
-        help="append the rows, as they stand, to a text file instead",
+        help="append the rows, as they stand, to this text file instead",
     )
     group.add_argument(
         "--follow",
