@@ -61,8 +61,8 @@ def answer_with_duckdb(file: str) -> Answers:
         asked.append(f"approx_count_distinct(c{at})")
     names = [f"c{at}" for at in range(COLUMNS)]
     source = f"read_csv(?, header = true, all_varchar = true, names = {names})"
-    row = duckdb.execute(f"SELECT {', '.join(asked)} FROM {source}", [file]).fetchone()
-    rows, held, years, *rest = row or ()
+    found = duckdb.execute(f"SELECT {', '.join(asked)} FROM {source}", [file]).fetchall()
+    rows, held, years, *rest = found[0]
     parts = [rest[at : at + 5] for at in range(0, len(rest), 5)]
     columns = [(filled, low, high, longest) for filled, low, high, longest, _ in parts]
     return answers(rows, held, years, columns, [part[4] for part in parts])

@@ -86,8 +86,9 @@ class Tally:
     """What is in some rows of a file: the answers to `questions`.
 
     `uneven` rows have more or fewer cells than the header: what they lack is empty, what they have
-    too much is not looked at. `counts` are those asked for. `limits` are what is known already of
-    the columns' different texts (see sketch.Distinct).
+    too much is not looked at. `years` counts the rows of each year, and under None those whose cell
+    is filled, but with no date; all are in when it is settled. `counts` are those asked for. It may
+    begin with the `limits` of other rows' columns (see sketch.Distinct).
     """
 
     def __init__(self, questions: Questions, limits: Sequence[int | None] = ()) -> None:
@@ -96,22 +97,13 @@ class Tally:
         self.uneven = 0
         self.columns = [ColumnTally(limit) for limit in limits or [None] * questions.width]
         self.counts = [0] * len(questions.counts)
-        self._years: Counter[int | None] = Counter()
+        self.years: Counter[int | None] = Counter()
         self._dates: Counter[str] = Counter()
 
     @property
     def limits(self) -> list[int | None]:
         """What the tally of other rows of the same file can start from."""
         return [column.distinct.limit for column in self.columns]
-
-    @property
-    def years(self) -> Counter[int | None]:
-        """The rows of each year; None are those whose cell is filled, but with no date."""
-        for text, rows in self._dates.items():
-            if text:
-                self._years[year_of(text)] += rows
-        self._dates.clear()
-        return self._years
 
     def add(self, rows: Sequence[Row]) -> None:
         """Adds some rows, column by column: that is several times faster than row by row."""
@@ -126,12 +118,19 @@ class Tally:
         if self.questions.year_of is not None:
             self._dates.update(columns[self.questions.year_of])
             if len(self._dates) > _MOST_DATES:
-                _ = self.years
+                self.settle()
         for at, (column, text) in enumerate(self.questions.counts):
             self.counts[at] += len([None for cell in columns[column] if text in cell])
 
+    def settle(self) -> None:
+        """Counts the years of the dates that were added, each different text once."""
+        for text, rows in self._dates.items():
+            if text:
+                self.years[year_of(text)] += rows
+        self._dates.clear()
+
     def merge(self, other: "Tally") -> None:
-        """Adds the rows of another part of the file."""
+        """Adds the rows of another part of the file, which are settled."""
         self.rows += other.rows
         self.uneven += other.uneven
         for mine, others in zip(self.columns, other.columns):
@@ -149,6 +148,7 @@ def tally_chunks(
     for chunk in chunks:
         for rows, _ in read_blocks(chunk):
             tally.add(rows)
+    tally.settle()
     return tally
 
 
