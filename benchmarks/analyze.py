@@ -1,4 +1,4 @@
-"""The time to look at a CSV file: HPNorton with 1 and 2 workers, DuckDB, and a loop over csv.reader.
+"""The time to look at a CSV file: HPNorton with 1 and 2 workers, DuckDB, a loop over csv.reader.
 
 All answer the same: the rows per year, the rows whose sentence holds a text, and for every column
 the filled cells, the distinct values, the lowest, the highest and the longest. HPNorton and DuckDB
