@@ -4,16 +4,20 @@ The map, from the ground up; a module imports only from those before it:
 `errors` (what can go wrong, and its exit status), `shop` (a rental store's words), `settings`
 (settings.ini, environment, flags), `log` (loguru), `fields` (a cell becomes a value), `descriptors`
 and `schema` (what a collection is, from datapackage.json), `checks` (rows become records, or
-faults), `files` (paths and URLs), `csvfile` (a file becomes chunks, a chunk becomes rows),
-`workers` (executors: this process, others, or a cluster), `stores` (SQLite and MongoDB behind one
-protocol, and the history of changes), `reports` (counts that add up), `rejects` (refused rows, to
-be mended), `journal` (what the database remembers of imports), `restock` (imports that change a
-stock), `loading` (what is done with a chunk), `secondlook` (keys that a file holds more than once),
-`sources` (the files), `work` (a file as tasks), `lanes` (a file on its way), `plan` (files become
-lanes, new or resumed), `ingest` (the import), `inventory` (the questions), `catalog` (what a
-database's collections are), `forms` (records typed in by hand), `counter` (rent, take back, edit),
-`books` (history and proof), `progress` and `output` (what a person sees), `export` (the database as
-files), `cli` (flags).
+faults), `files` (paths and URLs), `inputs` (the bytes of a file, also of one that grows), `csvfile`
+(a file becomes chunks, a chunk becomes rows), `workers` (executors: this process, others, or a
+cluster), `stores` (SQLite and MongoDB behind one protocol, and the history of changes), `reports`
+(counts that add up), `rejects` (refused rows, to be mended), `journal` (what the database remembers
+of imports), `restock` (imports that change a stock), `loading` (what is done with a chunk),
+`secondlook` (keys that a file holds more than once), `sources` (the files), `work` (a file as
+tasks), `lanes` (a file on its way), `plan` (files become lanes, new or resumed), `ingest` (the
+import), `stream` (a file as a live feed), `inventory` (the questions), `catalog` (what a database's
+collections are), `forms` (records typed in by hand), `counter` (rent, take back, edit), `books`
+(history and proof), `progress` and `output` (what a person sees), `export` (the database as files),
+`cli` (flags).
+
+What tells about a CSV file before it is imported stands on `csvfile` and `workers` alone: `sketch`
+and `guess` (how many different texts, and what they seem to be), `analysis` (all columns).
 
 What compares linear with parallel stands beside that: `stopwatch` and `children` (commands,
 measured), `figures`, `machine`, `advice` (what to use, and why), `scratch` (databases of our own),

@@ -14,7 +14,7 @@ from typing import Any
 
 Value = str | int | float | bool | None
 
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
 
 
 class CellError(ValueError):
@@ -156,7 +156,7 @@ def _numeral(field: Field, cell: str) -> str:
 
 def _integer(field: Field, cell: str) -> int:
     value = int(_numeral(field, cell))
-    if value not in _INT64:
+    if value not in INT64:
         raise ValueError(cell)
     return value
 
@@ -208,15 +208,15 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
     """When a date and time is, for comparing; without an offset it is taken for UTC."""
     value = datetime.fromisoformat(text)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 _ORDERS: Mapping[str, Callable[[Any], Any]] = {
-    "datetime": _instant,
-    "time": lambda text: _instant(f"2000-01-01T{text}"),
+    "datetime": instant,
+    "time": lambda text: instant(f"2000-01-01T{text}"),
 }
 TYPES: Mapping[str, Callable[[Field, str], Value]] = {
     "string": _text,
