@@ -6,6 +6,7 @@
     ├── SchemaError             1  a datapackage.json, or names that a database cannot take
     ├── FileError               1  a CSV file as a whole
     ├── UnknownIdError          1  a question about an id that nobody has
+    ├── UnknownCollectionError  1  a look at a collection that is not there, or not described
     ├── ClusterError            1  the Dask cluster
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
@@ -56,6 +57,10 @@ class FileError(HPNortonError):
 
 class UnknownIdError(HPNortonError):
     """A question names an id that no record has."""
+
+
+class UnknownCollectionError(HPNortonError):
+    """A look at a collection that is not there, or that no data package describes."""
 
 
 class ClusterError(HPNortonError):

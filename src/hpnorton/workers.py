@@ -3,6 +3,7 @@
 Everything above calls `submit` and waits for futures; it does not know which kind it has.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -92,6 +93,21 @@ def open_workers(processes: int, log_level: str | None) -> Executor:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return executor
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Keeps the collector from tracing a chunk's hundred thousand cells, over and over.
+
+    They are in no cycles; looking for some took 18% of an import's time (measured).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpnorton.cli import ask, database, imports
+from hpnorton.cli import ask, database, imports, look
 from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, read_settings
@@ -73,16 +73,17 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
 
 
 def parse(argv: Sequence[str]) -> Namespace:
-    """The arguments, of which FILEs may also stand behind other flags. Raises UsageError."""
+    """The arguments; FILEs and COLLECTIONs may stand behind other flags too. Raises UsageError."""
     made = parser()
     arguments, rest = made.parse_known_args(argv)
     if rest:
-        if arguments.flag not in imports.FLAGS or any(
+        if arguments.flag not in (*imports.FLAGS, *look.FLAGS) or any(
             text.startswith("-") and text != "-" for text in rest
         ):
             made.error(f"unrecognized arguments: {' '.join(rest)}")
         arguments.values += rest
     imports.check(arguments)
+    look.check(arguments)
     return arguments
 
 
@@ -94,12 +95,14 @@ def parser() -> Parser:
         description="A rental store's inventory: imports customers, products and rentals from CSV "
         "files into SQLite or MongoDB, and answers questions about them.",
         epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but rows were rejected or "
-        "conflict with what is in the database; 4 stopped by --max-errors; 130 interrupted.",
+        "conflict with what is in the database, or a score is below --min-score; 4 stopped by "
+        "--max-errors; 130 interrupted.",
         allow_abbrev=False,
     )
     made.set_defaults(flag=None, values=None, operation=_nothing)
     imports.add_flags(made)
     ask.add_flags(made)
+    look.add_flags(made)
     database.add_flags(made)
     add_settings(made)
     return made

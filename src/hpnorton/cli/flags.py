@@ -1,6 +1,7 @@
 """What all groups of flags share: the parser, flags that are actions, and the settings."""
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -9,8 +10,7 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import LOG_LEVELS, Settings
 
 # The formats of output.py, which takes longer to import than --help may take.
-TABLE, JSON = "table", "json"
-FORMATS = (TABLE, JSON, "jsonl", "csv")
+FORMATS = TABLE, JSON, JSONL, CSV = ("table", "json", "jsonl", "csv")
 
 Operation = Callable[[argparse.Namespace, Settings], ExitStatus]
 
@@ -41,6 +41,19 @@ class Act(argparse.Action):
         namespace.flag = option_string
         namespace.operation = self._operation
         namespace.values = values
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """The type of a flag's value that is a whole number from `least` on."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} to 9999999"
+            )
+        return int(text)
+
+    return parse
 
 
 def add_settings(parser: Parser) -> None:

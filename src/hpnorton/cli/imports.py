@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli import look
+from hpnorton.cli.flags import Act, Parser, whole
 from hpnorton.cli.show import show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
@@ -27,7 +28,7 @@ RESUME = "--resume"
 REJECTS = "rejects"
 RETRY_SECONDS = 60.0
 
-# What has no meaning without an import: the names in the namespace.
+# What has no meaning without an import: the names in the namespace. Some go with other actions too.
 _HOW = (
     "workers",
     "chunk_rows",
@@ -39,6 +40,7 @@ _HOW = (
     "retry_timeout",
     "scheduler",
 )
+_ALSO_WITH = {"workers": look.FLAGS, "chunk_rows": (look.QUALITY,)}
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
@@ -62,10 +64,11 @@ def add_flags(parser: Parser) -> None:
     add(
         "--workers",
         metavar="N",
-        type=_whole(0),
-        help="with --parallel: N processes share the chunks of all files (0: one for each core)",
+        type=whole(0),
+        help="with --parallel, --fields and --quality: N processes share the chunks of all files "
+        "or collections (0: one for each core)",
     )
-    add("--chunk-rows", metavar="N", type=_whole(1), help="rows in a chunk (default: 10000)")
+    add("--chunk-rows", metavar="N", type=whole(1), help="rows in a chunk (default: 10000)")
     add(
         "--mode",
         choices=("insert", "upsert"),
@@ -107,7 +110,11 @@ def add_flags(parser: Parser) -> None:
 
 def check(arguments: argparse.Namespace) -> None:
     """Raises UsageError for flags that do not go together."""
-    given = [name for name in _HOW if getattr(arguments, name) is not None]
+    given = [
+        name
+        for name in _HOW
+        if getattr(arguments, name) is not None and arguments.flag not in _ALSO_WITH.get(name, ())
+    ]
     if given and arguments.flag not in FLAGS:
         raise UsageError(f"{_flag(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
     for name in ("workers", "scheduler"):
@@ -245,16 +252,6 @@ def _program() -> list[str]:
     if os.access(path, os.X_OK):
         return [shlex.quote(path if os.sep in path else os.path.join(os.curdir, path))]
     return [shlex.quote(sys.executable), shlex.quote(path)]
-
-
-def _whole(least: int) -> "partial[int]":
-    return partial(_parse_whole, least=least)
-
-
-def _parse_whole(text: str, least: int) -> int:
-    if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to 9999999")
-    return int(text)
 
 
 def _limit(text: str) -> "Limit":

@@ -9,9 +9,10 @@ from threading import Lock
 from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores.protocol import Store
+from hpnorton.stores.ranges import Database
 
 
-def open_store(uri: str, *, create: bool = False) -> Store:
+def open_store(uri: str, *, create: bool = False) -> Database:
     """The store at a URI as settings.absolute_uri gives it.
 
     Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised

@@ -24,6 +24,7 @@ from hpnorton.fields import Field, Value
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.settings import redact
 from hpnorton.stores.compare import compare
+from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, Written
 
 _DEFAULT_DATABASE = "hpnorton"
@@ -198,6 +199,10 @@ class MongoStore:
         with self._errors():
             names = self._database.list_collection_names()
         return sorted(name for name in names if not name.lower().startswith(_HIDDEN))
+
+    def scan(self, collection: str) -> MongoScan:
+        """A look at all documents of a collection."""
+        return MongoScan(self._of(collection), self._errors, self.absent)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a collection and its documents."""

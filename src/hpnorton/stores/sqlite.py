@@ -20,6 +20,7 @@ from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores import sql
 from hpnorton.stores.compare import compare
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, Written
+from hpnorton.stores.sqlite_scan import SqliteScan
 
 _BUSY_SECONDS = 60.0
 _BUSY_PAUSES = (0.0005, 0.02)  # seconds, the first and the longest
@@ -210,6 +211,10 @@ class SqliteStore:
         with self._errors():
             rows = self._run("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
             return [name for (name,) in rows if not name.lower().startswith(_HIDDEN)]
+
+    def scan(self, collection: str) -> SqliteScan:
+        """A look at all rows of a table that is there."""
+        return SqliteScan(collection, self._run, self._errors, self.absent)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a table and its rows."""
