@@ -3,7 +3,7 @@
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -116,18 +116,16 @@ def test_progress_is_told(filled: str) -> None:
         assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
 
 
-def ids(kind: str, source: random.Random) -> Any:
-    """An `_id` of some type."""
-    return {
-        "text": lambda: f"k{source.randrange(10**9)}{source.choice(['', 'é', 'A', '😀'])}",
-        "int": lambda: source.randrange(-(10**6), 10**6),
-        "long": lambda: Int64(source.randrange(2**60)),
-        "double": lambda: source.uniform(-1e6, 1e6),
-        "objectId": ObjectId,
-        "date": lambda: datetime(2000, 1, 1) + timedelta(seconds=source.randrange(10**9)),
-        "uuid": lambda: Binary(source.randbytes(16), 4),
-        "object": lambda: {"a": source.randrange(10**6)},
-    }[kind]()
+IDS: dict[str, Callable[[random.Random], Any]] = {
+    "text": lambda source: f"k{source.randrange(10**9)}{source.choice(['', 'é', 'A', '😀'])}",
+    "int": lambda source: source.randrange(-(10**6), 10**6),
+    "long": lambda source: Int64(source.randrange(2**60)),
+    "double": lambda source: source.uniform(-1e6, 1e6),
+    "objectId": lambda source: ObjectId(source.randbytes(12)),
+    "date": lambda source: datetime(2000, 1, 1) + timedelta(seconds=source.randrange(10**9)),
+    "uuid": lambda source: Binary(source.randbytes(16), 4),
+    "object": lambda source: {"a": source.randrange(10**6)},
+}
 
 
 @pytest.mark.parametrize(
@@ -149,7 +147,7 @@ def ids(kind: str, source: random.Random) -> Any:
 def test_ranges_hold_each_document_once(mongo_uri: str, kinds: Sequence[str]) -> None:
     """Whatever the types of `_id` are, in ranges of any size."""
     source = random.Random(1)
-    made = {repr(one): one for _ in range(120) for one in (ids(kind, source) for kind in kinds)}
+    made = {repr(one): one for _ in range(120) for one in (IDS[kind](source) for kind in kinds)}
     with pymongo.MongoClient[dict[str, Any]](mongo_uri) as client:
         collection = client.get_default_database()["things"]
         collection.insert_many({"_id": one, "n": n} for n, one in enumerate(made.values()))
@@ -199,7 +197,9 @@ def test_columns_of_any_table_are_found(tmp_path: Path, definition: str, workers
         names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_info('t')")]
         expected = {
             name: dict(
-                connection.execute(f'SELECT typeof("{name}"), count(*) FROM t GROUP BY 1').fetchall()
+                connection.execute(
+                    f'SELECT typeof("{name}"), count(*) FROM t GROUP BY 1'
+                ).fetchall()
             )
             for name in names
         }

@@ -45,7 +45,7 @@ class Crawled:
                 "types": dict(seen.types.most_common()),
                 "count": seen.count,
                 "documents": seen.records,
-                "percentage": round(100 * seen.records / self.tally.records, 4),
+                "percentage": round(100 * seen.records / (self.tally.records or 1), 4),
                 "example": None if seen.example is None else seen.example.value,
             }
             for path, seen in self.tally.in_order()

@@ -4,7 +4,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import CSV, JSONL, TABLE, Act, Parser, whole
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 FIELDS, QUALITY = FLAGS = ("--fields", "--quality")
 _EVERY_FIELD = "(all)"
-# What a person has room for: the heads of a table, for the names in JSON.
+# A person has 80 characters of room: the heads of a table, for the names in JSON.
 _HEADS = {
+    "missing": "empty",
     "type_errors": "type",
     "constraint_errors": "rule",
     "duplicates": "twice",
     "orphans": "orphan",
     "untrimmed": "blank",
-    "control": "control",
+    "control": "ctrl",
     "outliers": "far",
 }
 
@@ -90,7 +91,9 @@ def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
             }
             for each in found
         ),
-        as_table=_field_records(found, TABLE),
+        as_table=_for_table(
+            _field_records(found, TABLE), len(found), "looked_at", "of", "documents"
+        ),
     )
     return ExitStatus.OK
 
@@ -101,11 +104,8 @@ def _field_records(found: Sequence["Crawled"], form: str | None) -> Iterator[dic
         for field in each.fields():
             if form in (TABLE, CSV):
                 field["types"] = ", ".join(f"{kind} {n:,}" for kind, n in field["types"].items())
-            if form == TABLE:
-                yield {"collection": each.collection, **field}
-            else:
-                scope = {"looked_at": each.tally.records, "of": each.total}
-                yield {"collection": each.collection, **scope, **field}
+            scope = {"looked_at": each.tally.records, "of": each.total}
+            yield {"collection": each.collection, **scope, **field}
 
 
 def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
@@ -132,14 +132,17 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
             on_part=on_part,
             on_progress=on_progress,
         )
-    told = [(each.collection, f"{each.records:,} records, score {each.score}") for each in found]
-    _tell(arguments, settings, told)
+    _tell(arguments, settings, [(each.collection, _judged(each)) for each in found])
     if form != JSONL:
         show(
             (line for each in found for line in _quality_records(each)),
             form,
             as_json=(each.as_document() for each in found),
-            as_table=(_short(line) for each in found for line in _quality_records(each)),
+            as_table=_for_table(
+                (line for each in found for line in _quality_records(each)),
+                len(found),
+                "completeness",
+            ),
         )
     least = arguments.min_score
     is_below = least is not None and any(q.score is not None and q.score < least for q in found)
@@ -151,7 +154,7 @@ def _quality_records(quality: "Quality") -> Iterator[dict[str, Any]]:
     document = quality.as_document()
     for field in document["fields"]:
         yield {"collection": quality.collection, **field}
-    sums = {name: sum(field[name] for field in document["fields"]) for name in ("missing", *_HEADS)}
+    sums = {name: sum(field[name] for field in document["fields"]) for name in _HEADS}
     yield {
         "collection": quality.collection,
         "field": _EVERY_FIELD,
@@ -161,9 +164,18 @@ def _quality_records(quality: "Quality") -> Iterator[dict[str, Any]]:
     }
 
 
-def _short(record: dict[str, Any]) -> dict[str, Any]:
-    """The same for a table on a terminal."""
-    return {_HEADS.get(name, name): v for name, v in record.items() if name != "completeness"}
+def _judged(quality: "Quality") -> str:
+    score = "no score" if quality.score is None else f"score {quality.score}"
+    return f"{quality.records:,} records, {score}"
+
+
+def _for_table(
+    records: Iterable[dict[str, Any]], collections: int, *left_out: str
+) -> Iterator[dict[str, Any]]:
+    """The same with less: of one collection each line need not say its name."""
+    hidden = {*left_out, *(("collection",) if collections == 1 else ())}
+    for record in records:
+        yield {_HEADS.get(name, name): v for name, v in record.items() if name not in hidden}
 
 
 def _tell(

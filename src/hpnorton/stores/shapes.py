@@ -212,6 +212,7 @@ class _Tree:
     def match(self, batch: bytes, at: int) -> int | None:
         """Counts the document at a position, and says where it ends; None if it is unknown."""
         nodes = self._roots
+        end: int = at + _LENGTH.unpack_from(batch, at)[0]
         at += _LENGTH.size
         while True:
             for node in nodes:
@@ -224,6 +225,8 @@ class _Tree:
             at = found.end()
             nodes = node.children
             if not nodes:
+                if at != end:  # misled by a text that holds a NUL
+                    return None
                 node.documents += 1
                 return at
 
