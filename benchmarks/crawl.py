@@ -126,7 +126,7 @@ def table_rows(
     server: str, runs: Mapping[str, Sequence[Run]], documents: int
 ) -> Iterator[Sequence[str]]:
     """A row of figures a crawl; ratios are those within a round."""
-    first = next(iter(runs.values()))
+    first, *_ = runs.values()
     for name, mine in runs.items():
         yield (
             server,

@@ -72,7 +72,9 @@ class Canned:
     def _bounds(self, condition: Document) -> tuple[int, int]:
         """The first batch of a range, and the one that it ends before."""
         outside = condition.get("$nor")
-        limits = {"$lt": outside[0]["_id"]["$gte"]} if outside else condition.get("_id", {})
+        limits: Document = condition.get("_id", {})
+        if outside:
+            limits = {"$lt": outside[0]["_id"]["$gte"]}
         low, high = limits.get("$gte", 0), limits.get("$lt", self._count)
         return low // BATCH, high // BATCH
 

@@ -106,14 +106,14 @@ def test_a_missing_file_is_told(sqlite_uri: str) -> None:
         crawl(sqlite_uri, [])
 
 
-def test_progress_is_told(filled: str) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_is_told(filled: str, workers: int) -> None:
     """Documents so far, and at the end all of them, whoever does the work."""
-    for workers in (1, 2):
-        told: list[tuple[str, int, int]] = []
-        crawl(filled, ["mixed"], workers=workers, on_progress=lambda *step: told.append(step))
-        assert told[0] == ("mixed", 0, 1000)
-        assert told[-1] == ("mixed", 1000, 1000)
-        assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    told: list[tuple[str, int, int]] = []
+    crawl(filled, ["mixed"], workers=workers, on_progress=lambda *step: told.append(step))
+    assert told[0] == ("mixed", 0, 1000)
+    assert told[-1] == ("mixed", 1000, 1000)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
 
 
 IDS: dict[str, Callable[[random.Random], Any]] = {

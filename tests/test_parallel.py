@@ -20,12 +20,12 @@ from tests.test_stores import ANNA, BEN, CUSTOMERS, put
 
 def total(store: Database, part: Range) -> tuple[int, int]:
     """The process that did it, and the sum of the credits in a range."""
-    credits = [
+    found = [
         value
         for (column,) in store.scan(part.collection).columns(part, ["credit"])
         for value in column
     ]
-    return os.getpid(), sum(credits)
+    return os.getpid(), sum(found)
 
 
 def fail(_store: Database, part: int) -> int:

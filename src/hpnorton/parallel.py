@@ -2,8 +2,8 @@
 
 import atexit
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import closing
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import closing, contextmanager
 from functools import cache
 from itertools import islice
 from typing import TypeVar
@@ -33,35 +33,53 @@ def parallel_map(
     What the function raises is raised here, and ends the work; so does StoreMissingError if there
     is no database, and HPNortonError if a process dies.
     """
+    with open_pool(uri, workers) as pool:
+        yield from pool.map(function, ranges)
+
+
+class Pool:
+    """Workers of a database, for several things one after the other; see open_pool."""
+
+    def __init__(self, uri: str, store: Database, executor: Executor | None, most: int) -> None:
+        self._uri = uri
+        self._store = store
+        self._executor = executor
+        self._most = most
+
+    def map(self, function: Callable[[Database, R], T], ranges: Iterable[R]) -> Iterator[T]:
+        """What the function makes of each range, as it comes: see parallel_map."""
+        if self._executor is None:
+            yield from (function(self._store, part) for part in ranges)
+            return
+        left = iter(ranges)
+        working: set[Future[T]] = set()
+        try:
+            while True:
+                for part in islice(left, self._most - len(working)):
+                    working.add(self._executor.submit(_call, self._uri, function, part))
+                if not working:
+                    return
+                done, working = wait(working, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenExecutor as error:
+            raise HPNortonError(
+                "a process that did a part of the work died (killed, or out of memory?); try "
+                "again with fewer --workers"
+            ) from error
+
+
+@contextmanager
+def open_pool(uri: str, workers: int) -> Iterator[Pool]:
+    """So many workers, as in parallel_map, which end with the block, with or without results."""
     count = workers or cores()
     with closing(open_store(uri)) as store:
-        if count == 1:
-            yield from (function(store, part) for part in ranges)
-            return
-    yield from _shared(uri, function, iter(ranges), count)
-
-
-def _shared(
-    uri: str, function: Callable[[Database, R], T], ranges: Iterator[R], workers: int
-) -> Iterator[T]:
-    executor = open_workers(workers, None)
-    working: set[Future[T]] = set()
-    try:
-        while True:
-            for part in islice(ranges, workers * _IN_HAND - len(working)):
-                working.add(executor.submit(_call, uri, function, part))
-            if not working:
-                return
-            done, working = wait(working, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    except BrokenExecutor as error:
-        raise HPNortonError(
-            "a process that did a part of the work died (killed, or out of memory?); try again "
-            "with fewer --workers"
-        ) from error
-    finally:
-        executor.shutdown(cancel_futures=True)
+        executor = open_workers(count, None) if count > 1 else None
+        try:
+            yield Pool(uri, store, executor, count * _IN_HAND)
+        finally:
+            if executor is not None:
+                executor.shutdown(cancel_futures=True)
 
 
 def _call(uri: str, function: Callable[[Database, R], T], part: R) -> T:

@@ -19,7 +19,7 @@ from hpnorton.columns import Counts, check_column, numbers
 from hpnorton.crawl import OnProgress, choose, choose_workers
 from hpnorton.errors import UnknownCollectionError
 from hpnorton.moments import Moments
-from hpnorton.parallel import parallel_map
+from hpnorton.parallel import Pool, open_pool
 from hpnorton.schema import Collection, describe
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Key
@@ -119,17 +119,18 @@ def assess(
         totals = {name: store.scan(name).count() for name in schemas}
         ranges = [part for name in schemas for part in store.scan(name).ranges(chunk_rows)]
         facts = Facts(repeated={name: _repeated(store, each) for name, each in schemas.items()})
-    processes = choose_workers(workers, sum(totals.values()))
     found = {name: Quality.of_nothing(schema) for name, schema in schemas.items()}
     for name, total in totals.items():
         on_progress(name, 0, total)
-    facts.limits = _limits(uri, schemas, ranges, processes)
     # By a file, since facts can be large, and each process needs them once.
-    with tempfile.NamedTemporaryFile(prefix="hpnorton-", suffix=".facts") as file:
+    with (
+        open_pool(uri, choose_workers(workers, sum(totals.values()))) as pool,
+        tempfile.NamedTemporaryFile(prefix="hpnorton-", suffix=".facts") as file,
+    ):
+        facts.limits = _limits(pool, schemas, ranges)
         pickle.dump((schemas, facts), file)
         file.flush()
-        check = partial(_check, path=file.name)
-        for part in parallel_map(uri, check, ranges, processes):
+        for part in pool.map(partial(_check, path=file.name), ranges):
             name = part.collection
             found[name].merge(part)
             on_part(part)
@@ -167,7 +168,7 @@ def _repeated(store: Database, collection: Collection) -> dict[tuple[str, ...], 
 
 
 def _limits(
-    uri: str, schemas: dict[str, Collection], ranges: Sequence[Range], processes: int
+    pool: Pool, schemas: dict[str, Collection], ranges: Sequence[Range]
 ) -> dict[str, dict[str, tuple[float, float]]]:
     """Beyond what the numbers of each field are far from the others: the first pass."""
     numeric = {
@@ -176,7 +177,7 @@ def _limits(
     }
     moments = {name: {column: Moments() for column in numeric[name]} for name in schemas}
     parts = [part for part in ranges if numeric[part.collection]]
-    for name, found in parallel_map(uri, partial(_add_up, numeric=numeric), parts, processes):
+    for name, found in pool.map(partial(_add_up, numeric=numeric), parts):
         for column, more in found.items():
             moments[name][column].merge(more)
     return {

@@ -29,13 +29,12 @@ _DOCUMENTS_A_BATCH = 10_000  # but for servers that end a batch at 16 MB before
 _KEYS_A_QUERY = 1000
 _LENGTH_BYTES = 4
 _DATE = 5
-_NAN = math.nan  # is neither below nor above anything
 # The types of `_id`s that can be boundaries: numbers of all types are compared with each other.
 # https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
 _PLACES: Sequence[tuple[int, type, Callable[[Any], Any]]] = (
     (1, int, lambda value: value),
-    (1, float, lambda value: _NAN if math.isnan(value) else value),
-    (1, Decimal128, lambda value: d if (d := value.to_decimal()).is_finite() else _NAN),
+    (1, float, lambda value: None if math.isnan(value) else value),
+    (1, Decimal128, lambda value: d if (d := value.to_decimal()).is_finite() else None),
     (2, str, lambda value: value),
     (3, bytes, lambda value: (len(value), getattr(value, "subtype", 0), bytes(value))),
     (4, ObjectId, lambda value: value.binary),
@@ -242,7 +241,7 @@ def _order(value: Any) -> _Sorted | None:
     for kind, of_type, place_of in _PLACES:
         if isinstance(value, of_type) and not isinstance(value, bool):
             place = place_of(value)
-            return None if place is _NAN else _Sorted((kind, place, value))
+            return None if place is None else _Sorted((kind, place, value))
     return None
 
 
