@@ -63,7 +63,7 @@ class Canned:
         if name == "getMore":
             return self._batch("nextBatch", namespace, *divmod(target, _ENDS))
         if name in ("aggregate", "listCollections"):
-            found = [{"name": COLLECTION, "type": "collection", "options": {}}]
+            found: list[Document] = [{"name": COLLECTION, "type": "collection", "options": {}}]
             if name == "aggregate":
                 found = [{"_id": start} for start in range(0, self._count, BATCH)]
             return {"cursor": {"id": 0, "ns": namespace, "firstBatch": found}, "ok": 1}
