@@ -139,7 +139,7 @@ def test_csv_and_json_lines(hpnorton: CommandLine) -> None:
         (2, ["--count", "Status="], "--count Status=: say COLUMN=TEXT"),
         (2, ["--count", "Status=A", "--format", "csv"], "room for the columns only"),
         (2, ["--workers", "x"], "'x' is not a whole number"),
-        (2, ["--chunk-rows", "5"], "--chunk-rows goes with --linear, --parallel or --compare, not"),
+        (2, ["--chunk-rows", "5"], "--chunk-rows goes with --linear, --parallel, --compare or"),
         (2, ["--every", "0", "0"], "--every goes with --stream, not with --analyze"),
     ],
 )

@@ -289,7 +289,7 @@ def test_two_files_of_one_collection(hpnorton: CommandLine, csv_file: Write, uri
     [
         (
             ["--linear", "--workers", "2"],
-            "--workers goes with --parallel, --compare or --analyze, not with",
+            "--workers goes with --parallel, --compare, --analyze, ",
         ),
         (["--linear", "--scheduler", "x"], "--scheduler goes with --parallel"),
         (["--parallel", "--workers", "-1"], "'-1'"),

@@ -317,7 +317,7 @@ def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server
         (["--rejects", "x", "--to", "x"], "--rejects goes with the database"),
         (
             ["--workers", "2"],
-            "--workers goes with --parallel, --compare or --analyze, not with --stream",
+            "--fields or --quality, not with --stream",
         ),
         (["--resume"], "--resume goes with --linear or --parallel, not with --stream"),
         (["--year-of", "x"], "--year-of goes with --analyze"),

@@ -16,13 +16,34 @@ collections are), `forms` (records typed in by hand), `counter` (rent, take back
 (history and proof), `progress` and `output` (what a person sees), `export` (the database as files),
 `cli` (flags).
 
-What tells about a CSV file before it is imported stands on `csvfile` and `workers` alone: `sketch`
-and `guess` (how many different texts, and what they seem to be), `analysis` (all columns).
+What looks at all of a file or a database stands beside that. Before an import: `sketch` and `guess`
+(how many different texts, and what they seem to be), `analysis` (what is in a CSV file). After it:
+`parallel` (the same work on parts of a database), `crawl` (which fields there are), `moments`,
+`columns` and `quality` (how good they are).
 
-What compares linear with parallel stands beside that: `stopwatch` and `children` (commands,
-measured), `figures`, `machine`, `advice` (what to use, and why), `scratch` (databases of our own),
-`shorten` (files cut to fewer rows), `phases` (where the time of an import goes), `trials` and
-`timing` (the runs), `looks`, `plots` and `page` (what came out, drawn).
+What compares linear with parallel, too: `stopwatch` and `children` (commands, measured), `figures`,
+`machine`, `advice` (what to use, and why), `scratch` (databases of our own), `shorten` (files cut
+to fewer rows), `phases` (where the time of an import goes), `trials` and `timing` (the runs),
+`looks`, `plots` and `page` (what came out, drawn).
+
+`parallel_map` is for programs of your own; the README has an example.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpnorton.parallel import parallel_map
+
+__all__ = ["__version__", "parallel_map"]
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """parallel_map, when it is used: to read the version imports nothing else."""
+    if name == "parallel_map":
+        # pylint: disable-next=import-outside-toplevel # the docstring says why
+        from hpnorton.parallel import parallel_map as found
+
+        return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,12 +2,11 @@
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import JSON, TABLE, Act, Parser
-from hpnorton.cli.show import show
+from hpnorton.cli.flags import CSV, JSON, JSONL, TABLE, Act, Parser
+from hpnorton.cli.show import chosen_format, show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
 
@@ -51,7 +50,7 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
     from hpnorton.csvfile import CsvFile
 
     asks = arguments.year_of is not None or arguments.count
-    if arguments.format == "csv" and asks:
+    if arguments.format == CSV and asks:
         raise UsageError("--format csv has room for the columns only; use json, jsonl or table")
     with closing(CsvFile(arguments.values, "")) as file:
         questions = questions_for(file, arguments.year_of, arguments.count or ())
@@ -78,11 +77,11 @@ def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> Non
     document |= {"columns": columns}
     document |= {"years": years} if years else {}
     document |= {"counts": counts} if counts else {}
-    if form in (JSON, "jsonl") or not (form or sys.stdout.isatty()):
+    if chosen_format(form) in (JSON, JSONL):
         show([document], form)
         return
     show(columns, form, as_table=map(_short, columns))
-    if form == "csv":
+    if form == CSV:
         return
     for table in (_year_rows(years), counts):
         if table:

@@ -8,16 +8,17 @@ from hpnorton.cli.counter import ADJUST_STOCK, RENT
 from hpnorton.cli.flags import flag_of
 from hpnorton.cli.imports import FLAGS as IMPORTS
 from hpnorton.cli.imports import PARALLEL
+from hpnorton.cli.look import FIELDS, QUALITY
 from hpnorton.cli.stream import STREAM
 from hpnorton.errors import UsageError
 
 # Actions whose values may stand behind other flags too.
-TAKE_MORE = (*IMPORTS, COMPARE)
+TAKE_MORE = (*IMPORTS, COMPARE, FIELDS, QUALITY)
 
 # The actions that a flag goes with, by its name in the namespace. All other flags go with any.
 _GOES_WITH: dict[str, tuple[str, ...]] = {
-    "workers": (PARALLEL, COMPARE, ANALYZE),
-    "chunk_rows": (*IMPORTS, COMPARE),
+    "workers": (PARALLEL, COMPARE, ANALYZE, FIELDS, QUALITY),
+    "chunk_rows": (*IMPORTS, COMPARE, QUALITY),
     "mode": (*IMPORTS, STREAM),
     "dry_run": IMPORTS,
     "max_errors": IMPORTS,
@@ -34,6 +35,8 @@ _GOES_WITH: dict[str, tuple[str, ...]] = {
     "every": (STREAM,),
     "to": (STREAM,),
     "follow": (STREAM,),
+    "sample": (FIELDS,),
+    "min_score": (QUALITY,),
 }
 _NOT_TOGETHER = (("workers", "scheduler"), ("dry_run", "resume"), ("dry_run", "scheduler"))
 _SEVERAL = ("workers", "chunk_rows")  # numbers, with --compare only

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import JSON, TABLE, Act, Parser, whole
-from hpnorton.cli.show import show
+from hpnorton.cli.show import chosen_format, show
 from hpnorton.errors import ComparisonError, ExitStatus
 from hpnorton.settings import Settings
 
@@ -100,7 +100,7 @@ def _grid(arguments: argparse.Namespace, settings: Settings) -> "Grid":
 
 
 def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
-    form = arguments.format or (TABLE if sys.stdout.isatty() else JSON)
+    form = chosen_format(arguments.format)
     rows = [{"rows": made.rows, **timed.as_document(made.linear)} for timed in made.grid]
     show(rows, form, as_json=[made.as_document()], as_table=_table(made))
     sentence = f"\n{made.advice.sentence}"

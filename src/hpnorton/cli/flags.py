@@ -10,8 +10,7 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import LOG_LEVELS, Settings
 
 # The formats of output.py, which takes longer to import than --help may take.
-TABLE, JSON = "table", "json"
-FORMATS = (TABLE, JSON, "jsonl", "csv")
+FORMATS = TABLE, JSON, JSONL, CSV = ("table", "json", "jsonl", "csv")
 
 Operation = Callable[[argparse.Namespace, Settings], ExitStatus]
 

@@ -52,8 +52,8 @@ def add_flags(parser: Parser) -> None:
         metavar="N",
         action=Numbers,
         least=0,
-        help="how many processes share the work of --parallel (the chunks of all files) or "
-        "--analyze (0: one for each core); several N are for --compare",
+        help="N processes share the work of --parallel, --analyze, --fields or --quality (0: one "
+        "for each core); several N are for --compare",
     )
     add(
         "--chunk-rows",

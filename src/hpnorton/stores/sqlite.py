@@ -17,6 +17,7 @@ from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, batch_of
 from hpnorton.stores.sqlite_batches import SqliteBatches
+from hpnorton.stores.sqlite_scan import SqliteScan
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -164,6 +165,10 @@ class SqliteStore(SqliteBatches):
         with self._errors():
             rows = self._run("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
             return [name for (name,) in rows if not name.lower().startswith(_HIDDEN)]
+
+    def scan(self, collection: str) -> SqliteScan:
+        """A look at all rows of a table that is there."""
+        return SqliteScan(collection, self._run, self._errors, self.absent)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a table and its rows."""
