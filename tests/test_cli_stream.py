@@ -95,6 +95,22 @@ def test_refused_rows_are_told_and_kept(hpnorton: CommandLine, csv_file: Write, 
     assert upsert.data[0]["customers"]["updated"] == 2
 
 
+def test_a_stream_is_in_the_books(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
+    """It is an import of each record's history; a stock that it changes is a line of its own."""
+    header, row = "product_id,description,product_type,quantity_available", "P1,Lamp,Light"
+    for stock in (3, 5):
+        path = csv_file("product.csv", header, f"{row},{stock}", "P2,Mat,Party,1")
+        done = hpnorton("--stream", path, *AT_ONCE, "--mode", "upsert", "--quiet", uri=uri)
+        assert done.status == 0, done.err
+    events = hpnorton("--history", "P1", uri=uri).data
+    assert [(event["kind"], event["delta"]) for event in events] == [
+        ("import", None),
+        ("import", 2),
+    ]
+    assert [event["kind"] for event in hpnorton("--history", "P2", uri=uri).data] == ["import"]
+    assert hpnorton("--check", uri=uri).status == 0
+
+
 def test_ctrl_c_ends_a_wait_at_once(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
     """Exit 130 and a summary, long before the next row is due; what was reported is written."""
     path = csv_file("customers.csv", HEADER, *map(customer, range(5)))
