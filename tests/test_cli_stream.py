@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import ROOT, CommandLine, NxServer, Outcome, free_port
+from tests.conftest import ROOT, CommandLine, NxServer, Outcome
 
 Write = Callable[..., Path]
 DATA = ROOT / "data" / "test"
@@ -275,19 +275,6 @@ def test_stdin_is_a_feed(hpnorton: CommandLine, sqlite_uri: str) -> None:
     piped = hpnorton("--stream", "-", *AT_ONCE, "--to", "copy.txt", stdin=b"id\n1\n2\n")
     assert (piped.status, piped.data[0]["rows"]) == (0, 2)
     assert (hpnorton.folder / "copy.txt").read_bytes() == b"id\n1\n2\n"
-
-
-@pytest.fixture(name="server")
-def start_a_server(tmp_path: Path) -> Iterator[NxServer]:
-    """A server that the test may kill."""
-    folder = tmp_path / "nx"
-    folder.mkdir()
-    server = NxServer(folder, free_port())
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 def test_a_server_that_comes_back(hpnorton: CommandLine, csv_file: Write, server: NxServer) -> None:

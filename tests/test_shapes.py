@@ -1,5 +1,6 @@
 """Counting the fields of BSON documents by their shapes."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -112,6 +113,13 @@ def test_tallies_merge_in_any_order(
     left.merge(right)
     assert merged[0] == merged[1] == merged[2] == left
     assert fields_of(left) == plain(first + second + third)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_an_example_fits_into_json(number: float) -> None:
+    """What is a number, but none that JSON has, is shown as text."""
+    example = tally_of([{"a": number}]).fields["a"].example
+    assert example is not None and example.value == str(number)
 
 
 def test_merging_leaves_the_other_as_it_was() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any
 
 _LONGEST = 60
@@ -17,10 +18,10 @@ class Example:
 
     @classmethod
     def of(cls, range_number: int, value: Any) -> "Example":
-        """The example that a value makes: long texts are cut, and other things become text."""
+        """The example that a value makes: long texts are cut, and what JSON lacks becomes text."""
         if isinstance(value, bytes):
             value = value.hex()
-        if isinstance(value, bool | int | float):
+        if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
             return cls(range_number, value)
         text = str(value)
         return cls(range_number, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
