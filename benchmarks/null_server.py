@@ -11,7 +11,7 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -45,6 +45,10 @@ SAME_TO_ALL = {"hello": HELLO, "ismaster": HELLO, "buildinfo": VERSION}
 WRITES = ("insert", "update", "delete")
 FIRST = "firstBatch"
 QUERIES = {"find": FIRST, "aggregate": FIRST, "listCollections": FIRST, "getMore": "nextBatch"}
+
+
+# What is said to a command that came with so many documents.
+Answer = Callable[[Document, int], Document]
 
 
 class Answers:
@@ -85,7 +89,7 @@ class Answers:
                     del self._inserted[name]
 
 
-def serve(connection: socket.socket, answers: Answers) -> None:
+def serve(connection: socket.socket, answers: Answer) -> None:
     """Answers one client until it goes. Its messages all come into the same buffer."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     buffer = bytearray(2**16)
@@ -146,9 +150,8 @@ def _count(buffer: bytearray, at: int, end: int) -> int:
     return count
 
 
-def listen(port: int) -> None:
+def listen(port: int, answers: Answer) -> None:
     """Says where it listens, and serves every client in a thread of its own, until interrupted."""
-    answers = Answers()
     with socket.create_server((HOST, port)) as server:
         print(f"mongodb://{HOST}:{server.getsockname()[1]}", flush=True)
         while True:
@@ -161,7 +164,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     options = parser.parse_args()
-    return exit_status(lambda: listen(options.port))
+    return exit_status(lambda: listen(options.port, Answers()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Generates data sets of any size whose records belong together: a rental store, a social network.
+"""Generates data sets of any size: a rental store and a social network, whose records belong
+together, and card payments, to look at.
 
 Every row follows from the seed and from its own number, and from nothing else. So a row can be
 made again wherever it is needed: a rental repeats its customer's address, and shuffled rows need
@@ -11,12 +12,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from hashlib import blake2b
 from itertools import repeat
 from math import gcd
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypeVar
+from uuid import UUID
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -107,10 +110,13 @@ class Table:
 
 
 class Shape(NamedTuple):
-    """A kind of data set: one more is a template, a function and a line in SHAPES."""
+    """A kind of data set: one more is a template, a function and a line in SHAPES.
+
+    Without a template nothing describes the files.
+    """
 
     amount: str  # what there are N of
-    template: Path
+    template: Path | None
     tables: Callable[[Request], dict[str, Table]]
 
 
@@ -383,6 +389,64 @@ def status_text(draws: Draws) -> str:
     return text
 
 
+# Card payments: one file, to look at before anybody has described it.
+
+# As exports have it: three columns share a name, so that no data package could describe them.
+PAYMENT_HEADER = ("seq", "guid", "seq", "seq", "ccnumber", "date", "sentence")
+# After a 9 a card's number goes on with a country (ISO/IEC 7812), and 999 is none.
+CARD_PREFIX = 9999 * 10**12
+FIRST_DAY = date(2010, 1, 1)
+DAYS = (date(2020, 1, 1) - FIRST_DAY).days
+WORDS = listed(
+    "accordion, afternoon, again, album, always, anchor, another, autumn, balcony, baobab, "
+    "basket, because, bicycle, blanket, borrowed, breakfast, bridge, brought, cacao, candle, "
+    "carousel, castle, cellar, chestnut, clockwork, compass, corner, cushion, dancing, daylight, "
+    "distant, drawer, dusty, eleven, evening, everybody, faithful, feather, ferry, finally, "
+    "forgotten, fountain, garden, gentle, glacier, golden, grandmother, half, hammock, harbour, "
+    "harvest, hidden, hollow, horizon, icicle, instead, island, jacket, journey, jumble, kettle, "
+    "kitchen, ladder, lantern, laughing, lemon, letter, library, lighthouse, little, magnet, "
+    "marble, market, meadow, midnight, mirror, morning, mountain, narrow, neighbour, nothing, "
+    "ocean, often, orchard, oyster, painted, parcel, pebble, perhaps, picnic, pillow, platform, "
+    "pocket, postcard, quarrel, quiet, railway, rain, remember, ribbon, river, rooftop, sailor, "
+    "seldom, shadow, shelter, silver, simple, slowly, snowfall, somewhere, station, stranger, "
+    "summer, teapot, thimble, thunder, together, tomorrow, towards, umbrella, upstairs, velvet, "
+    "village, waiting, whisper, window, yesterday"
+)
+FEWEST_WORDS = 9
+
+
+def payment_tables(request: Request) -> dict[str, Table]:
+    """The only file by its name."""
+    rows = (payment(request, number) for number in request.numbers(request.rows))
+    return {"payments.csv": Table(PAYMENT_HEADER, rows)}
+
+
+def payment(request: Request, number: int) -> Row:
+    """Payment `number`, counted from 1: a row of payments.csv."""
+    draws = Draws(request.seed, "payment", number)
+    guid = UUID(int=Draws(request.seed, "payment guid", number).below(2**128), version=4)
+    card = CARD_PREFIX + draws.below(10**12)
+    day = american(draws.below(DAYS))
+    words = Draws(request.seed, "payment sentence", number)
+    return number, str(guid), number, number, card, day, sentence(words)
+
+
+@cache
+def american(day: int) -> str:
+    """A day, counted from the first, as MM/DD/YYYY."""
+    return date.fromordinal(FIRST_DAY.toordinal() + day).strftime("%m/%d/%Y")
+
+
+def sentence(draws: Draws) -> str:
+    """Some words; one sentence in five has a comma, and so needs quotes, one in twenty has some."""
+    words = [draws.pick(WORDS) for _ in range(FEWEST_WORDS + draws.below(5))]
+    if draws.percent(20):
+        words[3] += ","
+    if draws.percent(5):
+        words[-1] = f'"{words[-1]}"'
+    return f"{' '.join(words).capitalize()}."
+
+
 SHAPES = {
     "store": Shape("rows for each file", HOME / "data" / PACKAGE_NAME, store_tables),
     "social": Shape(
@@ -390,6 +454,7 @@ SHAPES = {
         HOME / "examples" / "social" / PACKAGE_NAME,
         social_tables,
     ),
+    "payments": Shape("card payments", None, payment_tables),
 }
 
 
@@ -418,7 +483,8 @@ def write_package(path: Path, template: Path) -> None:
 def generate(shape: Shape, request: Request, out: Path) -> None:
     """Writes all the files into the folder `out`, which is made if need be."""
     out.mkdir(parents=True, exist_ok=True)
-    write_package(out / PACKAGE_NAME, shape.template)
+    if shape.template is not None:
+        write_package(out / PACKAGE_NAME, shape.template)
     for name, table in shape.tables(request).items():
         write_table(out / name, table)
 
@@ -445,7 +511,8 @@ def command_line() -> Parser:
     """What the script can be asked for."""
     parser = Parser(
         description="Generates CSV files whose records belong together, and the datapackage.json "
-        "that describes them. The same arguments give the same bytes on every machine.",
+        "that describes them; payments have none. The same arguments give the same bytes on every "
+        "machine.",
         epilog="Example: python scripts/generate.py --rows 1000000 --out /tmp/million",
     )
     parser.add_argument(

@@ -73,6 +73,19 @@ def free_port() -> int:
         return port
 
 
+@pytest.fixture(name="server")
+def start_a_server(tmp_path: Path) -> Iterator[NxServer]:
+    """A server that the test may kill."""
+    folder = tmp_path / "nx"
+    folder.mkdir()
+    server = NxServer(folder, free_port())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture(scope="session")
 def nx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of an nx-27017 server of our own."""

@@ -118,8 +118,11 @@ def test_what_is_on_nx_is_not_touched(hpnorton: CommandLine, nx_server: str) -> 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--compare", "--mode", "upsert"], "--mode does not go with --compare"),
-        (["--compare", "--resume"], "--resume does not go with --compare"),
+        (
+            ["--compare", "--mode", "upsert"],
+            "--mode goes with --linear, --parallel or --stream, not with",
+        ),
+        (["--compare", "--resume"], "--resume goes with --linear or --parallel, not with"),
         (["--linear", "--repeat", "2"], "--repeat goes with --compare"),
         (["--all-products", "--report", "x"], "--report goes with --compare"),
         (["--parallel", "--workers", "1", "2"], "--workers takes one number with --parallel"),

@@ -287,7 +287,10 @@ def test_two_files_of_one_collection(hpnorton: CommandLine, csv_file: Write, uri
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--linear", "--workers", "2"], "--workers goes with --parallel, not with --linear"),
+        (
+            ["--linear", "--workers", "2"],
+            "--workers goes with --parallel, --compare, --analyze, ",
+        ),
         (["--linear", "--scheduler", "x"], "--scheduler goes with --parallel"),
         (["--parallel", "--workers", "-1"], "'-1'"),
         (["--parallel", "--workers", "two"], "'two' is not a whole number from 0 to 9999999"),
@@ -296,7 +299,7 @@ def test_two_files_of_one_collection(hpnorton: CommandLine, csv_file: Write, uri
         (["--linear", "--mode", "replace"], "invalid choice: 'replace'"),
         (["--linear", "--retry-timeout", "soon"], "'soon' is not a number of seconds"),
         (["--linear", "--dry-run", "--resume"], "--dry-run and --resume do not go together"),
-        (["--all-products", "--resume"], "--resume says how to import; add --linear or --parallel"),
+        (["--all-products", "--resume"], "--resume goes with --linear or --parallel, not with"),
         (["--parallel", "--workers", "2", "--scheduler", "x"], "do not go together; leave one out"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_copy_refuses_what_breaks_a_limit(
             {"type": "year", "constraints": {"minimum": 800, "enum": ["0800", "2026"]}},
             {"type": "boolean", "constraints": {"enum": [True]}},
             {"constraints": {"minLength": 1, "maxLength": 3, "pattern": "[a-z]+"}},
-            {"constraints": {"enum": ["a", "b"], "required": True}},
+            {"constraints": {"enum": ["a", "b"], "required": True, "unique": True}},
             {"type": "any", "missingValues": []},
         ]
     )

@@ -184,7 +184,10 @@ def test_descriptors_that_make_no_sense(descriptor: Descriptor) -> None:
 @pytest.mark.parametrize(
     ("descriptor", "message"),
     [
-        (limits("string", unique=True), "the constraint 'unique' is not checked"),
+        (
+            limits("string", unique=True),
+            "the constraint 'unique' is checked by --quality, but not by imports",
+        ),
         ({"format": "email"}, "the format 'email' is not checked"),
         ({"type": "date", "format": "any"}, "the format 'any' is not checked"),
     ],

@@ -4,9 +4,12 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
+import uuid
 from collections import Counter
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -23,6 +26,7 @@ DATA = PROJECT / "data"
 CSV_NAMES = ["customers.csv", "product.csv", "rental.csv"]
 FILE_NAMES = [*CSV_NAMES, "datapackage.json"]
 SOCIAL = ["--shape", "social"]
+PAYMENTS = ["--shape", "payments"]
 ORDERS = [[], ["--shuffled"], ["--seed", "-3", "--shuffled"]]
 
 
@@ -287,14 +291,61 @@ def test_a_social_network_is_imported_without_code(
     assert 'row 3, USER_ID: "U9" is not in accounts' in done.err
 
 
-@pytest.mark.parametrize("folder", ["thousand", "social"])
+@pytest.fixture(name="payments", scope="module")
+def fixture_payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a thousand card payments."""
+    return run_main(tmp_path_factory.mktemp("payments"), 1000, *PAYMENTS)
+
+
+def rows_of_payments(folder: Path) -> list[list[str]]:
+    """The rows of payments.csv, whose columns share names."""
+    with (folder / "payments.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file, strict=True))
+
+
+def test_payments_are_one_file_that_nothing_describes(payments: Path) -> None:
+    """Three of the seven columns are called seq, and hold the row's number."""
+    assert [path.name for path in payments.iterdir()] == ["payments.csv"]
+    header, *rows = rows_of_payments(payments)
+    assert header == ["seq", "guid", "seq", "seq", "ccnumber", "date", "sentence"]
+    assert [row[0] for row in rows] == [str(number) for number in range(1, 1001)]
+    assert all(row[0] == row[2] == row[3] and len(row) == 7 for row in rows)
+
+
+def test_payments_have_what_there_is_to_look_for(payments: Path) -> None:
+    """GUIDs are unique, cards are nobody's, dates are American, some sentences hold "ao"."""
+    _, *rows = rows_of_payments(payments)
+    guids = [uuid.UUID(row[1]) for row in rows]
+    assert len(set(guids)) == 1000 and {guid.version for guid in guids} == {4}
+    assert all(re.fullmatch("9999[0-9]{12}", row[4]) for row in rows)
+    years = Counter(datetime.strptime(row[5], "%m/%d/%Y").year for row in rows)
+    assert sorted(years) == list(range(2010, 2020)) and min(years.values()) > 50
+    assert {len(row[5]) for row in rows} == {10}
+    sentences = [row[6] for row in rows]
+    assert all(40 < len(text) < 160 and text.endswith(".") for text in sentences)
+    assert 100 < sum("ao" in text for text in sentences) < 250
+    assert 130 < sum("," in text for text in sentences) < 280
+    assert 20 < sum('"' in text for text in sentences) < 90
+
+
+def test_shuffled_and_seeded_payments(payments: Path, tmp_path: Path) -> None:
+    """--shuffled changes the order alone, --seed everything but the numbers."""
+    rows = rows_of_payments(payments)
+    shuffled = rows_of_payments(run_main(tmp_path / "a", 1000, *PAYMENTS, "--shuffled"))
+    assert shuffled != rows and sorted(shuffled) == sorted(rows)
+    seeded = rows_of_payments(run_main(tmp_path / "b", 1000, *PAYMENTS, "--seed", "2"))
+    assert [row[0] for row in seeded] == [row[0] for row in rows]
+    assert all(one[1] != other[1] for one, other in zip(rows[1:], seeded[1:]))
+
+
+@pytest.mark.parametrize("folder", ["thousand", "social", "payments"])
 def test_lines_end_with_newlines(request: pytest.FixtureRequest, folder: str) -> None:
     """Generated files have \\n at the end of each line, and no \\r at all."""
     for content in contents(request.getfixturevalue(folder)).values():
         assert content.endswith(b"\n") and b"\r" not in content
 
 
-@pytest.mark.parametrize("shape", generate.SHAPES.values(), ids=generate.SHAPES)
+@pytest.mark.parametrize("shape", [generate.SHAPES[name] for name in ("store", "social")])
 def test_headers_are_the_fields_of_the_data_package(shape: Any) -> None:
     """The columns of each file are the fields that the shape's data package gives it."""
     package = json.loads(shape.template.read_text(encoding="utf-8"))
@@ -327,7 +378,11 @@ def test_out_is_made_and_its_files_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "made"),
-    [([], "rows for each file"), (SOCIAL, "status updates and an account per hundred")],
+    [
+        ([], "rows for each file"),
+        (SOCIAL, "status updates and an account per hundred"),
+        (PAYMENTS, "card payments"),
+    ],
 )
 def test_a_run_says_what_it_made(tmp_path: Path, options: list[str], made: str) -> None:
     """The script ends with status 0 and one line on stdout."""
@@ -340,7 +395,13 @@ def test_help_names_every_option() -> None:
     """--help explains each option and ends with status 0."""
     run = run_script("--help")
     assert run.returncode == 0
-    for option in ["--shape {store,social}", "--rows N", "--out DIR", "--seed S", "--shuffled"]:
+    for option in [
+        "--shape {store,social,payments}",
+        "--rows N",
+        "--out DIR",
+        "--seed S",
+        "--shuffled",
+    ]:
         assert option in run.stdout
 
 

@@ -172,7 +172,7 @@ def test_a_file_that_changes_under_way_is_told(csv_file: Write, sqlite_uri: str)
 
     sources = [Source(str(path), "thing")]
     (report,) = run_import(sqlite_uri, sources, Options(chunk_rows=20_000), on_progress=cut)
-    assert report.failure is not None and "while it was read; import it again" in report.failure
+    assert report.failure is not None and "while it was read; start again" in report.failure
     assert 0 < report.counts.read < 100_000
     assert report.counts.inserted == report.total_records == report.counts.read
 

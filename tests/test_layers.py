@@ -24,16 +24,22 @@ FLOORS = (
     ("schema",),
     ("checks",),
     ("files",),
+    ("inputs",),
     ("csvfile",),
     ("workers",),
+    ("sketch", "guess"),
+    ("analysis",),
     ("stores.changes",),
     ("stores.protocol",),
-    ("stores.compare", "stores.sql"),
+    ("stores.compare", "stores.sql", "stores.tallies"),
+    ("stores.ranges", "stores.shapes"),
+    ("stores.sqlite_scan", "stores.mongo_scan"),
     ("stores.sqlite_connection", "stores.mongo_connection"),
     ("stores.sqlite_batches", "stores.sqlite_search", "stores.mongo_batches"),
     ("stores.mongo_counter",),
     ("stores.sqlite", "stores.mongo", "stores.dryrun"),
     ("stores",),
+    ("parallel",),
     ("reports",),
     ("rejects", "journal", "restock"),
     ("loading",),
@@ -43,15 +49,19 @@ FLOORS = (
     ("lanes", "phases", "trials"),
     ("plan", "timing", "looks"),
     ("ingest", "plots"),
-    ("inventory", "catalog", "forms", "page"),
+    ("stream", "inventory", "catalog", "forms", "page"),
     ("counter", "books"),
+    ("moments", "columns"),
+    ("crawl",),
+    ("quality",),
     ("progress",),
     ("output",),
     ("export",),
     ("cli.flags",),
     ("cli.show",),
-    ("cli.imports", "cli.ask", "cli.counter", "cli.books", "cli.database"),
-    ("cli.compare",),
+    ("cli.imports", "cli.ask", "cli.counter", "cli.books", "cli.database", "cli.analyze"),
+    ("cli.compare", "cli.stream", "cli.look"),
+    ("cli.company",),
     ("cli",),
 )
 FLOOR_OF = {
@@ -59,6 +69,8 @@ FLOOR_OF = {
     for floor, names in enumerate(FLOORS)
     for name in names
 }
+# What the package itself offers to programs; it is imported when it is used.
+OFFERED = {"hpnorton.parallel"}
 HEAVY = ("matplotlib", "pymongo", "rich", "loguru", "multiprocessing", "sqlite3")
 
 
@@ -100,7 +112,23 @@ def test_imports_point_downward(name: str) -> None:
     """A module imports only modules of lower floors."""
     source = MODULES[name].read_text(encoding="utf-8")
     upward = {other for other in imported(source) if FLOOR_OF[other] >= FLOOR_OF[name]}
-    assert upward == set()
+    assert upward == (OFFERED if name == PACKAGE else set())
+
+
+def test_the_package_imports_nothing_of_its_own() -> None:
+    """To import the package imports none of its modules; what it offers comes when it is used."""
+    code = (
+        "import sys, hpnorton; print(*(n for n in sys.modules if n.startswith('hpnorton.')));"
+        "from hpnorton import parallel_map; print(parallel_map.__module__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "\nhpnorton.parallel\n"
 
 
 @pytest.mark.parametrize(

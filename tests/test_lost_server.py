@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,19 +18,6 @@ from tests.conftest import CommandLine, NxServer, free_port
 Write = Callable[..., Path]
 ROWS = 12_000
 DEADLINE = 60.0
-
-
-@pytest.fixture(name="server")
-def start_a_server(tmp_path: Path) -> Iterator[NxServer]:
-    """A server that the test may kill."""
-    folder = tmp_path / "nx"
-    folder.mkdir()
-    server = NxServer(folder, free_port())
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(name="path")

@@ -9,25 +9,22 @@ end outside them ends a record.
 """
 
 import csv
-import gzip
 import io
 import re
-import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO, cast
 
 from hpnorton import log
 from hpnorton.checks import Row
 from hpnorton.errors import FileError
-from hpnorton.files import open_binary, size_of
+from hpnorton.files import open_binary
+from hpnorton.inputs import Input, Reading
 
-STDIN = "-"
 MAX_RECORD_BYTES = 16 * 2**20  # what one MongoDB document can hold
 _NO_LIMIT = 2**31 - 1  # of the csv module's: that of a record comes first
 _BLOCK_BYTES = 2**20
+_LIVE_BYTES = 2**12  # a few rows: the buffer is searched for each chunk
 _PARSED_BYTES = 2 * 10**5
 _PARSED_ROWS = 2000
 _BOM = b"\xef\xbb\xbf"
@@ -88,21 +85,19 @@ class _Cut:
 class CsvFile:
     """An open CSV file: its `header`, and its chunks in order.
 
-    `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `size` is the number
-    of bytes of a plain file, None where nobody knows it beforehand; `offset` is where the next
-    chunk begins, `raw_header` the header as it stands there. `is_repeatable` says that the file
-    can be opened again and read from its beginning. Raises FileError for a file that cannot be
-    read or has no header.
+    `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `offset` is where the
+    next chunk begins, `raw_header` the header as it stands there.
+
+    `reading` says how. A chunk of a file that is not read in bulk comes as soon as it is there, and
+    holds its bytes; the chunks of one that is followed have no end. Raises FileError for a file
+    that cannot be read or has no header, and for one that does not only grow while it is followed.
     """
 
-    def __init__(self, path: str, collection: str) -> None:
-        self.path = "stdin" if path == STDIN else path
+    def __init__(self, path: str, collection: str, reading: Reading = Reading.BULK) -> None:
+        self._input = Input(path, reading)
+        self.path = self._input.path
         self.collection = collection
-        self.size: int | None = None
-        self.is_repeatable = False
-        self._is_ours = path != STDIN
-        self._file: IO[bytes]
-        self._stream = self._open()
+        self._is_live = reading is not Reading.BULK
         self._buffer = b""
         self._at_end = False
         self._bytes_a_row = 0.0
@@ -118,9 +113,17 @@ class CsvFile:
 
     def close(self) -> None:
         """Closes the file; stdin stays open."""
-        if self._is_ours:
-            self._stream.close()
-            self._file.close()
+        self._input.close()
+
+    @property
+    def size(self) -> int | None:
+        """The number of bytes of a plain file, None where nobody knows it beforehand."""
+        return self._input.size
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the file can be opened again and read from its beginning."""
+        return self._input.is_repeatable
 
     def chunks(self, rows: int, done: Iterable[Span] = ()) -> Iterator[Chunk]:
         """The rest of the file as chunks of `rows` rows, fewer where they are very long.
@@ -158,39 +161,15 @@ class CsvFile:
     def _skip(self, span: Span) -> None:
         ahead = span.offset + span.length - self.offset
         if ahead > len(self._buffer):
-            try:
-                self._stream.seek(span.offset + span.length)
-            except (OSError, EOFError, zlib.error) as error:
-                raise FileError(f"{self.path} cannot be read: {error}") from error
+            self._input.seek(span.offset + span.length)
             self._at_end = False
         self._buffer = self._buffer[ahead:]
         self._row += span.rows
         self._line += span.lines
         self.offset += ahead
 
-    def _open(self) -> IO[bytes]:
-        if not self._is_ours:
-            if sys.stdin is None:
-                raise FileError("stdin is closed; pipe a CSV file into it")
-            return sys.stdin.buffer
-        try:
-            self._file = open_binary(self.path)
-        except FileNotFoundError:
-            raise FileError(f"there is no file {self.path}; check its name") from None
-        except IsADirectoryError:
-            raise FileError(f"{self.path} is a folder; name the CSV files in it") from None
-        except OSError as error:
-            reason = error.strerror or error
-            raise FileError(f"{self.path} cannot be opened: {reason}") from error
-        size = size_of(self._file)
-        self.is_repeatable = size is not None
-        if self.path.lower().endswith(".gz"):
-            return cast(IO[bytes], gzip.open(self._file))
-        self.size = size
-        return self._file
-
     def _read_header(self) -> list[str]:
-        self._fill(_BLOCK_BYTES)
+        self._fill(_LIVE_BYTES if self._is_live else _BLOCK_BYTES)
         if self._buffer.startswith(_BOM):
             self._buffer = self._buffer[len(_BOM) :]
             self.offset = len(_BOM)
@@ -217,7 +196,7 @@ class CsvFile:
         while True:
             # Scan the buffer when it probably holds enough, and so but once.
             likely = min(int(rows * self._bytes_a_row * 1.02), MAX_RECORD_BYTES)
-            if not self._at_end and len(self._buffer) < likely:
+            if not self._is_live and not self._at_end and len(self._buffer) < likely:
                 self._fill(likely - len(self._buffer))
             cut = _cut(self._buffer, rows, self._at_end)
             if cut.rows == rows or self._at_end:
@@ -229,7 +208,8 @@ class CsvFile:
                     f"{self.path}: row {self._row} (line {self._line}) does not end within "
                     f"{MAX_RECORD_BYTES >> 20} MiB; is a closing quote missing?"
                 )
-            self._fill(max(_BLOCK_BYTES, len(self._buffer) // 4))
+            least = _LIVE_BYTES if self._is_live else _BLOCK_BYTES
+            self._fill(max(least, len(self._buffer) // 4))
         self._buffer = self._buffer[cut.length :]
         self._bytes_a_row = cut.length / max(cut.rows, 1)
         return cut
@@ -240,10 +220,7 @@ class CsvFile:
         self.offset += cut.length
 
     def _fill(self, size: int) -> None:
-        try:
-            block = self._stream.read(size)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FileError(f"{self.path} cannot be read: {error}") from error
+        block = self._input.read(size)
         self._at_end = not block
         self._buffer += block
 
@@ -268,7 +245,7 @@ def read_blocks(chunk: Chunk) -> Iterator[tuple[list[Row], bool]]:
             count += len(rows)
             yield rows, is_suspicious
     if count != chunk.rows:
-        raise FileError(f"{chunk.file} has changed while it was read; import it again")
+        raise FileError(f"{chunk.file} has changed while it was read; start again")
 
 
 def raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
@@ -296,7 +273,7 @@ def _read_bytes(chunk: Chunk) -> bytes:
         reason = error.strerror or error
         raise FileError(f"{chunk.file} cannot be read any more: {reason}") from error
     if len(data) != chunk.length:
-        raise FileError(f"{chunk.file} has become shorter while it was read; import it again")
+        raise FileError(f"{chunk.file} has become shorter while it was read; start again")
     return data
 
 

@@ -10,7 +10,10 @@ from hpnorton import log
 from hpnorton.errors import SchemaError
 from hpnorton.fields import NOUNS, TYPES, Field, Value
 
-_UNCHECKED_CONSTRAINTS = ("unique", "jsonSchema")
+_UNCHECKED_CONSTRAINTS = {
+    "unique": "is checked by --quality, but not by imports",
+    "jsonSchema": "is not checked",
+}
 _TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
 _ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
@@ -35,13 +38,15 @@ def field_from_descriptor(
         form = "default"
     try:
         constraints = dict(descriptor.get("constraints", {}))
-        for unchecked in _UNCHECKED_CONSTRAINTS:
+        is_unique = bool(constraints.get("unique", False))
+        for unchecked, told in _UNCHECKED_CONSTRAINTS.items():
             if constraints.pop(unchecked, None):
-                log.warning("{}: the constraint {!r} is not checked", where, unchecked)
+                log.warning("{}: the constraint {!r} {}", where, unchecked, told)
         plain = Field(
             name=name,
             type=kind,
             format=form,
+            unique=is_unique,
             missing_values=_missing_values(descriptor.get("missingValues", missing_values)),
             true_values=tuple(descriptor.get("trueValues", Field.true_values)),
             false_values=tuple(descriptor.get("falseValues", Field.false_values)),
@@ -59,7 +64,8 @@ def descriptor_of(field: Field) -> dict[str, Any]:
 
     That is with ISO 8601 dates, a decimal point, true and false, whatever they came as.
     """
-    constraints: dict[str, Any] = {"required": True} if field.required else {}
+    flags = {"required": field.required, "unique": field.unique}
+    constraints: dict[str, Any] = {name: True for name, is_set in flags.items() if is_set}
     if field.enum:
         constraints["enum"] = list(field.enum)
     values = (field.minimum, field.maximum, field.exclusive_minimum, field.exclusive_maximum)

@@ -7,6 +7,7 @@
     ├── FileError               1  a CSV file as a whole
     ├── UnknownIdError          1  an id that nobody has
     ├── RefusedError            1  the counter cannot do that now
+    ├── UnknownCollectionError  1  a look at a collection that is not there, or not described
     ├── ClusterError            1  the Dask cluster
     ├── ComparisonError         1  timing runs that fail, or that do not lead to the same
     └── StoreError              1  the database
@@ -62,6 +63,10 @@ class UnknownIdError(HPNortonError):
 
 class RefusedError(HPNortonError):
     """What a clerk asks for is not possible as things are."""
+
+
+class UnknownCollectionError(HPNortonError):
+    """A look at a collection that is not there, or that no data package describes."""
 
 
 class ClusterError(HPNortonError):

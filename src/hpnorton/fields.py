@@ -14,7 +14,7 @@ from typing import Any
 
 Value = str | int | float | bool | None
 
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
 
 
 class CellError(ValueError):
@@ -31,13 +31,15 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     """A column of a collection, as its entry in the data package describes it.
 
     `minimum`, `maximum` and the exclusive bounds are values of the field's type; `min_length` and
-    `max_length` count characters; `pattern` has to match the whole text.
+    `max_length` count characters; `pattern` has to match the whole text. Whether values are
+    `unique` a single cell cannot tell: see quality.py.
     """
 
     name: str
     type: str = "string"
     format: str = "default"
     required: bool = False
+    unique: bool = False
     missing_values: tuple[str, ...] = ("",)
     enum: tuple[Value, ...] = ()
     minimum: Value = None
@@ -113,6 +115,15 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
             return column, {}
         return column, {at: errors[cell] for at, cell in enumerate(cells) if cell in errors}
 
+    def stored_fault(self, value: Any) -> str | None:
+        """The code of what is wrong with a value that a database holds, or None.
+
+        It need not have come through `parse`, and is not missing.
+        """
+        if not _STORED[self.type](value):
+            return "type-error"
+        return "constraint-error" if self._violation(value) else None
+
     # pylint: disable-next=too-many-return-statements # one for each constraint of the standard
     def _violation(self, value: Any) -> str | None:
         """What is wrong with a value of the right type, or None."""
@@ -156,7 +167,7 @@ def _numeral(field: Field, cell: str) -> str:
 
 def _integer(field: Field, cell: str) -> int:
     value = int(_numeral(field, cell))
-    if value not in _INT64:
+    if value not in INT64:
         raise ValueError(cell)
     return value
 
@@ -208,15 +219,15 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
     """When a date and time is, for comparing; without an offset it is taken for UTC."""
     value = datetime.fromisoformat(text)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 _ORDERS: Mapping[str, Callable[[Any], Any]] = {
-    "datetime": _instant,
-    "time": lambda text: _instant(f"2000-01-01T{text}"),
+    "datetime": instant,
+    "time": lambda text: instant(f"2000-01-01T{text}"),
 }
 TYPES: Mapping[str, Callable[[Field, str], Value]] = {
     "string": _text,
@@ -228,6 +239,45 @@ TYPES: Mapping[str, Callable[[Field, str], Value]] = {
     "date": _date,
     "time": _time,
     "datetime": _datetime,
+}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in INT64
+
+
+def _is_number(value: Any) -> bool:
+    """A whole one too: a database may store 1.0 as 1."""
+    return (isinstance(value, float) and math.isfinite(value)) or _is_integer(value)
+
+
+def _is_iso(kind: str) -> Callable[[Any], bool]:
+    """Whether a value is the text of a date or time as ISO 8601 has it, as it is stored."""
+    field = Field(kind, kind)
+
+    def is_iso(value: Any) -> bool:
+        try:
+            return isinstance(value, str) and bool(field.convert(value))
+        except ValueError:
+            return False
+
+    return is_iso
+
+
+_STORED: Mapping[str, Callable[[Any], bool]] = {
+    "string": _is_text,
+    "any": _is_text,
+    "integer": _is_integer,
+    "number": _is_number,
+    "boolean": lambda value: isinstance(value, int) and value in (0, 1),
+    "year": lambda value: _is_integer(value) and 0 <= value <= 9999,
+    "date": _is_iso("date"),
+    "time": _is_iso("time"),
+    "datetime": _is_iso("datetime"),
 }
 NOUNS = {
     "string": "text",

@@ -82,6 +82,20 @@ def size_of(stream: IO[bytes]) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
+def check_growth(path: str, stream: IO[bytes]) -> None:
+    """Raises FileError unless a file has only grown since it was opened and read so far."""
+    again = "start again with what is there now"
+    try:
+        named = os.stat(path)
+    except FileNotFoundError:
+        raise FileError(f"{path} was removed while it was followed") from None
+    ours = os.fstat(stream.fileno())
+    if not os.path.samestat(named, ours):
+        raise FileError(f"{path} was replaced while it was followed; {again}")
+    if ours.st_size < stream.tell():
+        raise FileError(f"{path} has become shorter while it was followed; {again}")
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """What tells one content of a file from another.

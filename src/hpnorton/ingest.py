@@ -6,9 +6,9 @@ waits for, and which executor its chunks go to.
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from hpnorton import journal, log
@@ -43,8 +43,22 @@ def run_import(
     Raises HPNortonError before anything is written if a file cannot be imported at all, or the
     database not be used; what goes wrong later is told in the reports.
     """
+    with planned_lanes(uri, sources, options, folders) as lanes:
+        _work(_in_order(lanes, options), options, on_progress)
+    return [lane.report for lane in lanes]
+
+
+@contextmanager
+def planned_lanes(
+    uri: str, sources: Sequence[Source], options: Options, folders: Sequence[Path]
+) -> Iterator[list[Lane]]:
+    """The lanes of files, ready to begin, which are finished and closed afterwards.
+
+    Raises HPNortonError before anything is written.
+    """
     with ExitStack() as stack:
-        opened = open_sources(sources, folders, _origins(uri, sources), stack)
+        origins = _origins(uri, sources)
+        opened = open_sources(sources, folders, origins, stack, options.reading)
         scratch = None
         if options.is_dry_run:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpnorton-"))
@@ -60,15 +74,14 @@ def run_import(
         for each in planned:
             stack.callback(each.lane.work.close)
         lanes = [each.lane for each in planned]
-        ordered = _in_order(lanes, options)
+        _in_order(lanes, options)  # or there is none
         if not options.is_dry_run:
             journal.prepare(store)
         for each in planned:
             each.begin(store)
-        _work(ordered, options, on_progress)
+        yield lanes
         for each in planned:
             each.finish(store)
-        return [lane.report for lane in lanes]
 
 
 def _origins(uri: str, sources: Sequence[Source]) -> dict[str, Path]:
@@ -136,7 +149,7 @@ def _in_order(lanes: Sequence[Lane], options: Options) -> list[Lane]:
     return ordered
 
 
-class _Outage:
+class Outage:
     """A server that does not answer: pauses that grow, and an end to patience."""
 
     def __init__(self, patience: float) -> None:
@@ -167,7 +180,7 @@ class _Outage:
 
 def _work(lanes: Sequence[Lane], options: Options, on_progress: OnProgress) -> None:
     """Imports all lanes, until Ctrl+C or too many refused rows end it."""
-    outage = _Outage(options.retry_seconds)
+    outage = Outage(options.retry_seconds)
     for lane in lanes:
         on_progress(lane.report, lane.work.bytes_done, lane.work.file.size)
     with stop_requests() as is_stopped:
@@ -208,7 +221,7 @@ def _startable(working: Sequence[Lane]) -> list[Lane]:
 
 
 def _wait_or_give_up(
-    lanes: Sequence[Lane], outage: _Outage, error: StoreLostError, options: Options
+    lanes: Sequence[Lane], outage: Outage, error: StoreLostError, options: Options
 ) -> None:
     if outage.begin():
         log.warning("{}; trying again", error)

@@ -1,10 +1,8 @@
 """Chunks, read, checked and written: what an import does in whichever process it runs."""
 
-import gc
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
 from hpnorton import journal, restock
@@ -16,6 +14,7 @@ from hpnorton.rejects import Flaw, Refused, pack
 from hpnorton.shop import NAMED
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
+from hpnorton.workers import no_garbage_collection
 
 _SAMPLE_STEP = 50
 
@@ -25,10 +24,12 @@ class Job:
     """What a worker has to know to import any chunk of one file.
 
     `run` is the import's id. `scratch` is the path of a database to write to in place of `uri`'s,
-    which is only read: a dry run. `is_alone` says that no other process of the import writes to
-    it. `wants_hashes` asks for the hashes of all keys (see hash_keys), `notes_begin` for a note of
-    the keys that are taken before anything is written. `indexes_late` says that only the key has
-    an index until all chunks are loaded (see build_indexes).
+    which is only read: a dry run. `is_noted` says that the journal keeps a note of each chunk, so
+    that the import can be resumed (else only of those in the history of a customer or product),
+    `is_alone` that no other process of the import writes to it. `wants_hashes` asks for the hashes
+    of all keys (see hash_keys), `notes_begin` for a note of the keys that are taken before anything
+    is written. `indexes_late` says that only the key has an index until all chunks are loaded (see
+    build_indexes).
     """
 
     uri: str
@@ -36,6 +37,7 @@ class Job:
     mode: Mode = Mode.INSERT
     run: str = ""
     scratch: str | None = None
+    is_noted: bool = True
     is_alone: bool = False
     wants_hashes: bool = False
     notes_begin: bool = False
@@ -84,22 +86,7 @@ class FoundRow:
     record: Record
 
 
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Keeps the collector from tracing a chunk's hundred thousand cells, over and over.
-
-    They are in no cycles; looking for some took 18% of an import's time (measured).
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@_no_garbage_collection()
+@no_garbage_collection()
 def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
     """Loads chunks of a file in one transaction, and says what became of each.
 
@@ -116,7 +103,8 @@ def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
     with store.transaction():
         outcomes = [_write(job, chunk, blocks, store) for chunk, blocks in zip(chunks, checked)]
         if job.scratch is None:
-            journal.note_chunks(store, [outcome.note for outcome in outcomes])
+            notes = [outcome.note for outcome in outcomes]
+            journal.note_chunks(store, [note for note in notes if job.is_noted or note.touched])
     return outcomes
 
 
@@ -129,7 +117,7 @@ def build_indexes(job: Job) -> None:
     job.open_store().ensure(job.layout.collection)
 
 
-@_no_garbage_collection()
+@no_garbage_collection()
 def hash_keys(job: Job, chunk: Chunk) -> bytes:
     """The hashes of the keys of a chunk's good rows, sorted: 32 bits each.
 
@@ -140,7 +128,7 @@ def hash_keys(job: Job, chunk: Chunk) -> bytes:
     return array("I", sorted(hashes)).tobytes()
 
 
-@_no_garbage_collection()
+@no_garbage_collection()
 def find_rows(job: Job, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
     """The good rows of a chunk whose keys have one of the hashes."""
     found: list[tuple[int, Key, Record]] = []

@@ -11,6 +11,7 @@ from hpnorton.checks import Layout
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError
 from hpnorton.files import Fingerprint, fingerprint, is_url
+from hpnorton.inputs import Reading
 from hpnorton.journal import ImportNote
 from hpnorton.lanes import Desk, Lane
 from hpnorton.loading import Job
@@ -51,6 +52,9 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
     of all (0: one for each core); or those of the Dask cluster at the address `scheduler` do. The
     refused rows go to the folder `rejects` (None: nowhere). A server that is lost is tried again
     for `retry_seconds`.
+
+    A file whose `reading` is not in bulk is a feed: each chunk is written as soon as it is there,
+    lets other processes write, and is not noted, since nobody resumes a feed.
     """
 
     mode: Mode = Mode.INSERT
@@ -63,7 +67,13 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
     rejects: Path | None = None
     is_resuming: bool = False
     retry_seconds: float = 60.0
+    reading: Reading = Reading.BULK
     log_level: str | None = None
+
+    @property
+    def is_feed(self) -> bool:
+        """Whether chunks are written as soon as they are there."""
+        return self.reading is not Reading.BULK
 
 
 @dataclass
@@ -138,12 +148,12 @@ def plan(
     is to be resumed but has changed since.
     """
     is_sqlite = uri.startswith(SQLITE_PREFIX)
-    cut = Cut(options.chunk_rows, can_group=is_sqlite)
+    cut = Cut(options.chunk_rows, can_group=is_sqlite and not options.is_feed)
     planned: list[Planned] = []
     seen: set[str] = set()
     for (file, layout), desk in zip(opened, desks):
         store.check_fit(layout.collection)
-        made = fingerprint(file.path) if file.is_repeatable else None
+        made = fingerprint(file.path) if file.is_repeatable and not options.is_feed else None
         before = _earlier(store, file, made, options)
         note = before or _new_note(file, made, options, desk)
         if before is None:
@@ -155,13 +165,14 @@ def plan(
             options.mode,
             note.id,
             scratch,
-            is_alone=not options.is_parallel,
+            is_alone=not (options.is_parallel or options.is_feed),
+            is_noted=not options.is_feed,
             # SQLite writes rows and note in one transaction; of an empty collection all is clear.
             notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
             and not (note.was_empty or options.is_dry_run),
             indexes_late=note.was_empty
             and bool(layout.collection.indexes)
-            and not options.is_dry_run,
+            and not (options.is_dry_run or options.is_feed),
         )
         is_ordered = desk.is_ordered
         work = Work(job, file, cut, is_ordered=is_ordered, was_empty=note.was_empty)

@@ -1,19 +1,52 @@
-"""A progress bar a file, on stderr while an import runs, when a person is looking."""
+"""A progress bar a file or a collection, on stderr, when a person is looking."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from time import perf_counter
 
+from hpnorton import crawl
 from hpnorton.ingest import OnProgress
 from hpnorton.reports import FileReport
+
+# Which bar, its name, how much of it is done, of how much (None if nobody knows), how many things
+# that is, and in how many seconds.
+_Draw = Callable[[Hashable, str, int, int | None, int, float], None]
 
 
 @contextmanager
 def show_progress(is_wanted: bool) -> Iterator[OnProgress]:
     """Gives what run_import reports its progress to; draws only if wanted and on a terminal."""
-    if not (is_wanted and sys.stderr.isatty()):
-        yield lambda report, done, size: None
-        return
+    with _bars(is_wanted, "rows") as draw:
+
+        def on_progress(report: FileReport, done: int, size: int | None) -> None:
+            rows, seconds = report.counts.read, report.elapsed
+            draw(id(report), report.collection, done, size, rows, seconds)
+
+        yield on_progress
+
+
+@contextmanager
+def show_look(is_wanted: bool) -> Iterator[crawl.OnProgress]:
+    """Gives what a look at collections reports its progress to; draws as for an import."""
+    started: dict[str, float] = {}
+    with _bars(is_wanted, "documents") as draw:
+
+        def on_progress(collection: str, done: int, total: int) -> None:
+            seconds = perf_counter() - started.setdefault(collection, perf_counter())
+            draw(collection, collection, done, total, done, seconds)
+
+        yield on_progress
+
+
+def _bars(is_wanted: bool, unit: str) -> AbstractContextManager[_Draw]:
+    if is_wanted and sys.stderr.isatty():
+        return _rich_bars(unit)
+    return nullcontext(lambda key, name, done, total, count, seconds: None)
+
+
+@contextmanager
+def _rich_bars(unit: str) -> Iterator[_Draw]:
     # Only here: rich takes longer to import than a question takes to answer.
     # pylint: disable-next=import-outside-toplevel
     from rich.console import Console
@@ -25,20 +58,18 @@ def show_progress(is_wanted: bool) -> Iterator[OnProgress]:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:>12,} rows  {task.fields[speed]:>9,} rows/s"),
+        TextColumn(f"{{task.fields[count]:>12,}} {unit}  {{task.fields[speed]:>9,}} {unit}/s"),
     )
-    tasks: dict[int, TaskID] = {}
+    tasks: dict[Hashable, TaskID] = {}
     with Progress(*columns, console=Console(stderr=True)) as progress:
 
-        def on_progress(report: FileReport, done: int, size: int | None) -> None:
-            rows = report.counts.read
-            speed = round(rows / report.elapsed) if report.elapsed else 0
-            task = tasks.get(id(report))
-            if task is None:
-                tasks[id(report)] = progress.add_task(
-                    report.collection, total=size, rows=0, speed=0
-                )
+        def draw(
+            key: Hashable, name: str, done: int, total: int | None, count: int, seconds: float
+        ) -> None:
+            speed = round(count / seconds) if seconds else 0
+            if key not in tasks:
+                tasks[key] = progress.add_task(name, total=total, count=0, speed=0)
             else:
-                progress.update(task, completed=done, rows=rows, speed=speed)
+                progress.update(tasks[key], completed=done, count=count, speed=speed)
 
-        yield on_progress
+        yield draw

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from hpnorton import log
 from hpnorton.checks import Layout, check_delimiter, lay_out
-from hpnorton.csvfile import STDIN, CsvFile
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
 from hpnorton.files import is_url
+from hpnorton.inputs import STDIN, Reading
 from hpnorton.schema import check_collection_name, describe, undescribed
 
 
@@ -68,6 +69,7 @@ def open_sources(
     folders: Sequence[Path],
     origins: Mapping[str, Path],
     stack: ExitStack,
+    reading: Reading = Reading.BULK,
 ) -> list[tuple[CsvFile, Layout]]:
     """Opens the files, each with its layout, and leaves closing them to `stack`.
 
@@ -81,7 +83,7 @@ def open_sources(
     for source in sources:
         try:
             check_collection_name(source.collection)
-            file = CsvFile(source.path, source.collection)
+            file = CsvFile(source.path, source.collection, reading)
             stack.callback(file.close)
             opened.append((file, _layout(file, [*_own_folders(source, origins), *folders])))
         except HPNortonError as error:

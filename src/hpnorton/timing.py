@@ -15,8 +15,8 @@ from hpnorton import log
 from hpnorton.advice import Evidence, Line, advise, fit
 from hpnorton.checks import Layout
 from hpnorton.children import Children, Ended, open_children
-from hpnorton.csvfile import STDIN
 from hpnorton.errors import ComparisonError, ExitStatus, UsageError
+from hpnorton.inputs import STDIN
 from hpnorton.machine import describe_machine
 from hpnorton.phases import PHASES, read_clocks
 from hpnorton.schema import Collection

@@ -190,7 +190,8 @@ class Work:
         self.report.counts.add(note.counts)
         self.report.rows += note.rows
         self.bytes_done += note.length
-        self._taken.add(note.first_row, note.taken)
+        if not self.is_ordered:  # else nothing is put in order afterwards
+            self._taken.add(note.first_row, note.taken)
         if note.refused:
             self.rejects.add(note.first_row, note.refused)
 

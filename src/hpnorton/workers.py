@@ -3,6 +3,7 @@
 Everything above calls `submit` and waits for futures; it does not know which kind it has.
 """
 
+import gc
 import os
 import signal
 import threading
@@ -43,6 +44,21 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(presses)
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Keeps the collector from tracing a chunk's hundred thousand cells, over and over.
+
+    They are in no cycles; looking for some took 18% of an import's time (measured).
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def cores() -> int:

@@ -11,7 +11,18 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from hpnorton.cli import ask, books, compare, counter, database, imports
+from hpnorton.cli import (
+    analyze,
+    ask,
+    books,
+    company,
+    compare,
+    counter,
+    database,
+    imports,
+    look,
+    stream,
+)
 from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, read_settings
@@ -73,20 +84,17 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
 
 
 def parse(argv: Sequence[str]) -> Namespace:
-    """The arguments, of which FILEs may also stand behind other flags. Raises UsageError."""
+    """The arguments; FILEs and COLLECTIONs may stand behind other flags too. Raises UsageError."""
     made = parser()
     arguments, rest = made.parse_known_args(argv)
     behind = [*arguments.behind, *rest]
     if behind:
-        if arguments.flag not in (*imports.FLAGS, compare.COMPARE) or any(
+        if arguments.flag not in company.TAKE_MORE or any(
             text.startswith("-") and text != "-" for text in behind
         ):
             made.error(f"unrecognized arguments: {' '.join(behind)}")
         arguments.values += behind
-    compare.check(arguments)
-    if arguments.flag != compare.COMPARE:
-        imports.check(arguments)
-    counter.check(arguments)
+    company.settle(arguments)
     return arguments
 
 
@@ -98,15 +106,19 @@ def parser() -> Parser:
         description="A rental store's inventory: imports customers, products and rentals from CSV "
         "files into SQLite or MongoDB, and answers questions about them.",
         epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but rows were rejected or "
-        "conflict with what is in the database; 4 stopped by --max-errors; 130 interrupted.",
+        "conflict with what is in the database, or a score is below --min-score; 4 stopped by "
+        "--max-errors; 130 interrupted.",
         allow_abbrev=False,
     )
     made.set_defaults(flag=None, values=None, behind=[], operation=_nothing)
     imports.add_flags(made)
     ask.add_flags(made)
+    look.add_flags(made)
     counter.add_flags(made)
     books.add_flags(made)
     compare.add_flags(made)
+    analyze.add_flags(made)
+    stream.add_flags(made)
     database.add_flags(made)
     add_settings(made)
     return made
@@ -118,11 +130,11 @@ def _nothing(_arguments: object, _settings: Settings) -> ExitStatus:
 
 def _use_utf8() -> None:
     """Data is UTF-8 wherever it goes; a terminal shows what it can."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a TextIOWrapper
+    for output in (sys.stdout, sys.stderr):
+        if output.isatty():
+            output.reconfigure(errors="replace")  # type: ignore[union-attr] # a TextIOWrapper
         else:
-            stream.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
+            output.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
                 encoding="utf-8", errors="backslashreplace"
             )
 

@@ -8,17 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import JSON, TABLE, Act, Parser, whole_number
-from hpnorton.cli.imports import HOW, SPANS, flag_of
-from hpnorton.cli.show import show
-from hpnorton.errors import ComparisonError, ExitStatus, UsageError
+from hpnorton.cli.flags import JSON, TABLE, Act, Parser, whole
+from hpnorton.cli.show import chosen_format, show
+from hpnorton.errors import ComparisonError, ExitStatus
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
     from hpnorton.trials import Comparison, Grid
 
 COMPARE = "--compare"
-_OWN = ("repeat", "report")
 _REPEAT = 3
 _CHUNK_ROWS = (1000, 10_000)
 
@@ -43,7 +41,7 @@ def add_flags(parser: Parser) -> None:
     add(
         "--repeat",
         metavar="N",
-        type=whole_number,
+        type=whole(1),
         help=f"how often each is measured (default: {_REPEAT})",
     )
     add(
@@ -52,16 +50,6 @@ def add_flags(parser: Parser) -> None:
         type=Path,
         help="draw it too: index.html, and plots as SVG (needs hpnorton[report])",
     )
-
-
-def check(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for flags that do not go together."""
-    given = [name for name in (*HOW, *_OWN) if getattr(arguments, name) is not None]
-    if arguments.flag == COMPARE:
-        if others := [name for name in given if name not in (*SPANS, *_OWN)]:
-            raise UsageError(f"{flag_of(others[0])} does not go with {COMPARE}; leave it out")
-    elif own := [name for name in given if name in _OWN]:
-        raise UsageError(f"{flag_of(own[0])} goes with {COMPARE}, not with others")
 
 
 def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
@@ -112,7 +100,7 @@ def _grid(arguments: argparse.Namespace, settings: Settings) -> "Grid":
 
 
 def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
-    form = arguments.format or (TABLE if sys.stdout.isatty() else JSON)
+    form = chosen_format(arguments.format)
     rows = [{"rows": made.rows, **timed.as_document(made.linear)} for timed in made.grid]
     show(rows, form, as_json=[made.as_document()], as_table=_table(made))
     sentence = f"\n{made.advice.sentence}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hpnorton.schema import Collection
     from hpnorton.stores.protocol import Document
 
-_RENT, _ADJUST = "--rent", "--adjust-stock"
+RENT, ADJUST_STOCK = "--rent", "--adjust-stock"
 _RENTAL = ("USER_ID", "PRODUCT_ID")
 # What a clerk has room for.
 _TABLE_COLUMNS = (USER_ID, "name", PRODUCT_ID, RENTED_AT, DUE, RETURNED_AT)
@@ -29,7 +29,7 @@ def add_flags(parser: Parser) -> None:
     """Adds the flags of this group."""
     group = parser.add_argument_group("counter", "Many clerks may do these at once.")
     group.add_argument(
-        _RENT,
+        RENT,
         nargs=2,
         metavar=_RENTAL,
         action=Act,
@@ -40,7 +40,7 @@ def add_flags(parser: Parser) -> None:
         "--due",
         type=_day,
         metavar="YYYY-MM-DD",
-        help=f"with {_RENT}: until when (default: in rental_days days, see settings.ini)",
+        help=f"with {RENT}: until when (default: in rental_days days, see settings.ini)",
     )
     group.add_argument(
         "--return",
@@ -51,14 +51,14 @@ def add_flags(parser: Parser) -> None:
         help="take a product back from a customer",
     )
     group.add_argument(
-        _ADJUST,
+        ADJUST_STOCK,
         nargs=2,
         metavar=("PRODUCT_ID", "DELTA"),
         action=Act,
         operation=_adjust_stock,
         help="add DELTA, such as 3 or -1, to the stock of a product",
     )
-    group.add_argument("--reason", metavar="TEXT", help=f"with {_ADJUST}: why")
+    group.add_argument("--reason", metavar="TEXT", help=f"with {ADJUST_STOCK}: why")
     group.add_argument(
         "--add",
         nargs="+",
@@ -75,16 +75,6 @@ def add_flags(parser: Parser) -> None:
         operation=_edit,
         help="change fields of a record; a KEY of several fields is written with commas",
     )
-
-
-def check(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for flags that do not go together, or lack others."""
-    if arguments.due is not None and arguments.flag != _RENT:
-        raise UsageError(f"--due goes with {_RENT}")
-    if arguments.reason is not None and arguments.flag != _ADJUST:
-        raise UsageError(f"--reason goes with {_ADJUST}")
-    if arguments.flag == _ADJUST and not (arguments.reason or "").strip():
-        raise UsageError(f"{_ADJUST} needs a reason, for the history: --reason TEXT")
 
 
 @contextmanager
@@ -140,7 +130,7 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     name, *texts = arguments.values
     _check_writable(name)
     if name == RENTALS:
-        raise UsageError(f"a rental takes something from stock: add it with {_RENT}")
+        raise UsageError(f"a rental takes something from stock: add it with {RENT}")
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
         record = forms.complete(collection, forms.read_values(collection, texts))
@@ -185,7 +175,7 @@ def _check_editable(collection: "Collection", values: "Document") -> None:
             )
         if name == collection.stock:
             raise UsageError(
-                f"the stock is counted, not edited: {_ADJUST} PRODUCT_ID DELTA --reason TEXT"
+                f"the stock is counted, not edited: {ADJUST_STOCK} PRODUCT_ID DELTA --reason TEXT"
             )
 
 

@@ -10,8 +10,7 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import LOG_LEVELS, Settings
 
 # The formats of output.py, which takes longer to import than --help may take.
-TABLE, JSON, CSV = "table", "json", "csv"
-FORMATS = (TABLE, JSON, "jsonl", CSV)
+FORMATS = TABLE, JSON, JSONL, CSV = ("table", "json", "jsonl", "csv")
 
 Operation = Callable[[argparse.Namespace, Settings], ExitStatus]
 
@@ -47,12 +46,12 @@ class Act(argparse.Action):
 class Numbers(argparse.Action):
     """A flag with one or several whole numbers from `least` on, kept as a list.
 
-    FILEs may stand behind the last one: what is no number is added to `behind` in the namespace.
+    Other arguments may stand behind the last one: they are added to `behind` in the namespace.
     """
 
     def __init__(self, option_strings: Sequence[str], dest: str, least: int, **kwargs: Any) -> None:
         super().__init__(option_strings, dest, nargs="+", **kwargs)
-        self._least = least
+        self._number = whole(least)
 
     def __call__(
         self,
@@ -62,31 +61,39 @@ class Numbers(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         texts = list(values or ())
-        end = next((at for at, text in enumerate(texts) if not self._is_one(text)), len(texts))
-        if end == 0:
-            raise argparse.ArgumentError(self, not_a_whole_number(texts[0], self._least))
-        setattr(namespace, self.dest, [int(text) for text in texts[:end]])
-        namespace.behind = [*namespace.behind, *texts[end:]]
-
-    def _is_one(self, text: str) -> bool:
-        return is_whole_number(text, self._least)
-
-
-def whole_number(text: str) -> int:
-    """The value of a flag that takes a whole number from 1 on."""
-    if not is_whole_number(text, 1):
-        raise argparse.ArgumentTypeError(not_a_whole_number(text, 1))
-    return int(text)
+        numbers: list[int] = []
+        try:
+            numbers += map(self._number, texts)
+        except argparse.ArgumentTypeError as error:
+            if not numbers:
+                raise argparse.ArgumentError(self, str(error)) from error
+        setattr(namespace, self.dest, numbers)
+        namespace.behind = [*namespace.behind, *texts[len(numbers) :]]
 
 
-def is_whole_number(text: str, least: int) -> bool:
-    """Whether a text is one that flags take."""
-    return re.fullmatch("[0-9]{1,7}", text) is not None and int(text) >= least
+def flag_of(name: str) -> str:
+    """The flag whose value has a name in the namespace."""
+    return f"--{name.replace('_', '-')}"
 
 
-def not_a_whole_number(text: str, least: int) -> str:
-    """Why it is not."""
-    return f"{text!r} is not a whole number from {least} to 9999999"
+def whole(least: int) -> Callable[[str], int]:
+    """The type of a flag's value: a whole number from `least` on."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,7}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least} to 9999999"
+            )
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """The type of a flag's value: some seconds."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return float(text)
 
 
 def add_settings(parser: Parser) -> None:

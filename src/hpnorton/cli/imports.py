@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import Act, Numbers, Parser
+from hpnorton.cli.flags import Act, Numbers, Parser, seconds
 from hpnorton.cli.show import show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
@@ -27,19 +27,6 @@ RESUME = "--resume"
 REJECTS = "rejects"
 RETRY_SECONDS = 60.0
 
-# What has no meaning without an import: the names in the namespace.
-HOW = (
-    "workers",
-    "chunk_rows",
-    "mode",
-    "dry_run",
-    "max_errors",
-    "rejects",
-    "resume",
-    "retry_timeout",
-    "scheduler",
-)
-SPANS = ("workers", "chunk_rows")  # --compare takes several of them
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
@@ -65,8 +52,8 @@ def add_flags(parser: Parser) -> None:
         metavar="N",
         action=Numbers,
         least=0,
-        help="with --parallel: N processes share the chunks of all files (0: one for each core); "
-        "several N are for --compare",
+        help="N processes share the work of --parallel, --analyze, --fields or --quality (0: one "
+        "for each core); several N are for --compare",
     )
     add(
         "--chunk-rows",
@@ -108,35 +95,10 @@ def add_flags(parser: Parser) -> None:
     add(
         "--retry-timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         help=f"how long to try again when a server is lost (default: {RETRY_SECONDS:g})",
     )
     add("--scheduler", metavar="ADDRESS", help="run the chunks on a Dask cluster (MongoDB only)")
-
-
-def check(arguments: argparse.Namespace) -> None:
-    """Raises UsageError for flags that do not go together."""
-    given = [name for name in HOW if getattr(arguments, name) is not None]
-    if given and arguments.flag not in FLAGS:
-        raise UsageError(f"{flag_of(given[0])} says how to import; add {LINEAR} or {PARALLEL}")
-    for name in ("workers", "scheduler"):
-        if name in given and arguments.flag != PARALLEL:
-            raise UsageError(f"{flag_of(name)} goes with {PARALLEL}, not with {LINEAR}")
-    for name in SPANS:
-        if name in given and len(getattr(arguments, name)) > 1:
-            raise UsageError(
-                f"{flag_of(name)} takes one number with {arguments.flag}; several are for --compare"
-            )
-    for one, other in (("workers", "scheduler"), ("dry_run", "resume"), ("dry_run", "scheduler")):
-        if one in given and other in given:
-            raise UsageError(
-                f"{flag_of(one)} and {flag_of(other)} do not go together; leave one out"
-            )
-
-
-def flag_of(name: str) -> str:
-    """A flag by its name in the namespace."""
-    return f"--{name.replace('_', '-')}"
 
 
 def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: bool) -> ExitStatus:
@@ -155,40 +117,43 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
         reports = run_import(
             settings.uri,
             sources,
-            _options(arguments, settings, is_parallel),
+            import_options(arguments, settings, is_parallel=is_parallel),
             folders=[settings.data],
             on_progress=on_progress,
         )
-    _show_reports(reports, arguments.format)
+    show_reports(reports, arguments.format)
     for report in reports:
         _tell_faults(report)
+        tell_end(report)
     if any(report.can_resume for report in reports):
         print(f"To go on where it stopped:\n  {_resume_command(arguments)}", file=sys.stderr)
     return exit_status(reports)
 
 
-def _options(arguments: argparse.Namespace, settings: Settings, is_parallel: bool) -> "Options":
+def import_options(arguments: argparse.Namespace, settings: Settings, **more: Any) -> "Options":
+    """The options of an import that the flags ask for, and more."""
     from hpnorton.plan import Options
     from hpnorton.stores.protocol import Mode
 
     rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
     patience = RETRY_SECONDS if arguments.retry_timeout is None else arguments.retry_timeout
-    return Options(
-        mode=Mode(arguments.mode or Mode.INSERT),
-        chunk_rows=arguments.chunk_rows[0] if arguments.chunk_rows else settings.chunk_rows,
-        is_parallel=is_parallel,
-        workers=arguments.workers[0] if arguments.workers else None,
-        scheduler=arguments.scheduler,
-        max_errors=arguments.max_errors,
-        is_dry_run=bool(arguments.dry_run),
-        rejects=rejects,
-        is_resuming=bool(arguments.resume),
-        retry_seconds=patience,
-        log_level=arguments.log_level,
-    )
+    chosen: dict[str, Any] = {
+        "mode": Mode(arguments.mode or Mode.INSERT),
+        "chunk_rows": arguments.chunk_rows or settings.chunk_rows,
+        "workers": arguments.workers,
+        "scheduler": arguments.scheduler,
+        "max_errors": arguments.max_errors,
+        "is_dry_run": bool(arguments.dry_run),
+        "rejects": rejects,
+        "is_resuming": bool(arguments.resume),
+        "retry_seconds": patience,
+        "log_level": arguments.log_level,
+    }
+    return Options(**chosen | more)
 
 
-def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
+def show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
+    """Shows what became of some files."""
     documents = [(report.collection, report.as_document()) for report in reports]
     show(
         ({"collection": name, **document} for name, document in documents),
@@ -206,14 +171,18 @@ def _show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
 
 
 def _tell_faults(report: "FileReport") -> None:
-    """The first faults of a file, how many more there are, and what stopped it if something did."""
-    counts = report.counts
+    """The first faults of a file, and how many more there are."""
     for fault in report.faults:
         print(fault, file=sys.stderr)
     more = report.codes.total() - len(report.faults)
     if more > 0:
         by_code = ", ".join(f"{count:,} {code}" for code, count in report.codes.most_common())
         print(f"{report.file}: and {more:,} more; in all: {by_code}", file=sys.stderr)
+
+
+def tell_end(report: "FileReport") -> None:
+    """Where the refused rows of a file are, and what stopped it if something did."""
+    counts = report.counts
     if report.rejects_file:
         rows = "1 row was" if counts.refused == 1 else f"{counts.refused:,} rows were"
         print(
@@ -270,9 +239,3 @@ def _limit(text: str) -> "Limit":
     if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows nor one with %")
     return Limit(float(text.rstrip("%")), text.endswith("%"))
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return float(text)

@@ -8,6 +8,11 @@ from typing import Any
 from hpnorton.cli.flags import JSON, TABLE
 
 
+def chosen_format(form: str | None) -> str:
+    """The format asked for; a table on a terminal, and JSON elsewhere, if none is."""
+    return form or (TABLE if sys.stdout.isatty() else JSON)
+
+
 def show(
     records: Iterable[Mapping[str, Any]],
     form: str | None,
@@ -23,7 +28,7 @@ def show(
     """
     from hpnorton.output import write_records
 
-    chosen = form or (TABLE if sys.stdout.isatty() else JSON)
+    chosen = chosen_format(form)
     if chosen == JSON and as_json is not None:
         records = as_json
     elif chosen == TABLE and as_table is not None:

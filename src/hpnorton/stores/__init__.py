@@ -9,10 +9,11 @@ from typing import overload
 
 from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX
-from hpnorton.stores.protocol import CounterStore, Store
+from hpnorton.stores.protocol import Store
+from hpnorton.stores.ranges import Database
 
 
-def open_store(uri: str, *, create: bool = False) -> CounterStore:
+def open_store(uri: str, *, create: bool = False) -> Database:
     """The store at a URI as settings.absolute_uri gives it.
 
     Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised
@@ -34,7 +35,7 @@ _LOCK = Lock()
 
 
 @overload
-def process_store(uri: str) -> CounterStore: ...
+def process_store(uri: str) -> Database: ...
 
 
 @overload

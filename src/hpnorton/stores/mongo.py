@@ -19,6 +19,7 @@ from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.mongo_batches import FIRST_STOCK, ids_of_columns
 from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
 from hpnorton.stores.mongo_connection import RawDocument
+from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
 
 _NAMESPACE_EXISTS = 48
@@ -150,6 +151,10 @@ class MongoStore(MongoCounter):
         with self._errors():
             names = self._database.list_collection_names()
         return sorted(name for name in names if not name.lower().startswith(_HIDDEN))
+
+    def scan(self, collection: str) -> MongoScan:
+        """A look at all documents of a collection."""
+        return MongoScan(self._of(collection), self._errors, self.absent)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a collection and its documents."""

@@ -16,6 +16,7 @@ from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, batch_of
 from hpnorton.stores.sqlite_batches import SqliteBatches
+from hpnorton.stores.sqlite_scan import SqliteScan
 from hpnorton.stores.sqlite_search import Search
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
@@ -167,6 +168,10 @@ class SqliteStore(SqliteBatches):
         with self._errors():
             rows = self._run("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
             return [name for (name,) in rows if not name.lower().startswith(_HIDDEN)]
+
+    def scan(self, collection: str) -> SqliteScan:
+        """A look at all rows of a table that is there."""
+        return SqliteScan(collection, self._run, self._errors, self.absent)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a table and its rows."""

@@ -1,0 +1,181 @@
+"""The field crawl: workers against a server of canned replies, and beside pymongo-schema."""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import bson
+from crawl_server import BATCH, COLLECTION, RARE, document
+from measure import (
+    HOME,
+    BenchmarkError,
+    Contender,
+    Run,
+    alternate,
+    exit_status,
+    hpnorton,
+    machine,
+    markdown_table,
+    spread,
+    tool,
+)
+from mongo import NX, connected, nx_server, running
+from shell import positive
+
+CANNED = "canned replies"
+DATABASE = "hpnorton_benchmark"
+PYMONGO_SCHEMA = "pymongo-schema"
+HEADER = ("server", "crawl", "rounds", "docs/s (min - max)", "times the first", "client CPU s")
+# What pymongo-schema calls the types.
+NAMES = {
+    "int": "integer",
+    "double": "float",
+    "bool": "boolean",
+    "object": "OBJECT",
+    "array": "ARRAY",
+}
+
+
+@contextmanager
+def canned_server(documents: int) -> Iterator[str]:
+    """The URI of a server of canned replies."""
+    script = str(Path(__file__).resolve().parent / "crawl_server.py")
+    with running(subprocess.PIPE, sys.executable, script, "--documents", str(documents)) as process:
+        assert process.stdout is not None
+        uri = process.stdout.readline().strip()
+        if not uri:
+            raise BenchmarkError(f"{script} does not start")
+        yield f"{uri}/{DATABASE}"
+
+
+def crawls(uri: str, rounds: int, *workers: int) -> list[Contender]:
+    """HPNorton with so many workers."""
+    return [
+        Contender(
+            f"HPNorton --workers {count}",
+            hpnorton("--quiet", "--uri", uri, "--fields", COLLECTION, "--workers", str(count)),
+            rounds,
+        )
+        for count in workers
+    ]
+
+
+def found_by_hpnorton(command: Sequence[str]) -> dict[str, Mapping[str, int]]:
+    """The types of each field, with counts."""
+    done = subprocess.run(command, check=True, capture_output=True)
+    return {field["field"]: field["types"] for field in json.loads(done.stdout)[0]["fields"]}
+
+
+def found_by_pymongo_schema(path: Path) -> dict[str, Mapping[str, int]]:
+    """The same of its result, in our names; the null that it gives an empty array left out."""
+    found: dict[str, Mapping[str, int]] = {}
+
+    def add(fields: Mapping[str, Any], prefix: str) -> None:
+        for name, field in fields.items():
+            found[prefix + name] = field["types_count"]
+            inner = prefix + name
+            if "array_types_count" in field:
+                inner += "[]"
+                found[inner] = field["array_types_count"]
+            add(field.get("object", {}), f"{inner}.")
+
+    add(json.loads(path.read_text("utf-8"))[DATABASE][COLLECTION]["object"], "")
+    return found
+
+
+def compare(command: Sequence[str], path: Path) -> str:
+    """Says that both have found the same. Raises BenchmarkError otherwise."""
+    mine = {
+        field: {NAMES.get(kind, kind): count for kind, count in types.items()}
+        for field, types in found_by_hpnorton(command).items()
+    }
+    theirs = found_by_pymongo_schema(path)
+    if mine != theirs:
+        raise BenchmarkError(f"HPNorton found {mine}, {PYMONGO_SCHEMA} {theirs}")
+    return f"Both found the same {len(mine)} fields, with the same types and counts."
+
+
+def decoding_speed(documents: int) -> str:
+    """How many documents a process counts in a second, of CPU time, with no server at all."""
+    sys.path.insert(0, str(HOME / "src"))
+    # pylint: disable-next=import-outside-toplevel # found only now
+    from hpnorton.stores.shapes import Shapes
+
+    batches = [
+        b"".join(bson.encode(document(n, documents)) for n in range(start, start + BATCH))
+        for start in range(0, documents, BATCH)
+    ]
+    start = process_time()
+    shapes = Shapes()
+    for batch in batches:
+        shapes.add(batch)
+    seconds = process_time() - start
+    if shapes.tally().fields["rare"].records != RARE:
+        raise BenchmarkError("the rare field was not found")
+    return f"Decoding alone: {documents / seconds:,.0f} documents/s of CPU time."
+
+
+def table_rows(
+    server: str, runs: Mapping[str, Sequence[Run]], documents: int
+) -> Iterator[Sequence[str]]:
+    """A row of figures a crawl; ratios are those within a round."""
+    first, *_ = runs.values()
+    for name, mine in runs.items():
+        yield (
+            server,
+            name,
+            str(len(mine)),
+            spread(documents / run.wall for run in mine).show(),
+            spread(one.wall / run.wall for run, one in zip(mine, first)).show(".2f"),
+            f"{spread(run.cpu for run in mine).median:.2f}",
+        )
+
+
+def benchmark(documents: int, few: int, rounds: int) -> None:
+    """Measures, and prints what came out."""
+    about = machine()
+    table: list[Sequence[str]] = []
+    with canned_server(documents) as uri:
+        table += table_rows(CANNED, alternate(crawls(uri, rounds, 1, 2), rounds), documents)
+        rare = found_by_hpnorton(crawls(uri, 1, 2)[0].command)["rare"]
+        if rare != {"bool": RARE}:
+            raise BenchmarkError(f"{rare} was found of the rare field")
+    with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
+        path = Path(name) / "schema.json"
+        program = tool(PYMONGO_SCHEMA, "for example: pip install pymongo-schema")
+        with nx_server(Path(name)) as server:
+            uri = f"{server}/{DATABASE}"
+            with connected(uri) as client:
+                orders = client[DATABASE][COLLECTION]
+                for start in range(0, few, 1000):
+                    orders.insert_many([document(n, few) for n in range(start, start + 1000)])
+            host, _, port = server.removeprefix("mongodb://").partition(":")
+            theirs = [program, "extract", "--host", host, "--port", port, "-d", DATABASE]
+            theirs += ["-c", COLLECTION, "-o", str(path)]
+            mine = crawls(uri, rounds, 1, 2)
+            runs = alternate([Contender(PYMONGO_SCHEMA, theirs, rounds), *mine], rounds)
+            table += table_rows(NX, runs, few)
+            same = compare(mine[0].command, path)
+    print(f"{documents:,} documents in canned replies, {few:,} in {NX}\n")
+    print(markdown_table(HEADER, table), same, decoding_speed(few), about, sep="\n\n")
+
+
+def main() -> int:
+    """Does what the command line asks for, and returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=positive, default=1_000_000, metavar="N")
+    parser.add_argument("--slow-documents", type=positive, default=100_000, metavar="N")
+    parser.add_argument("--rounds", type=positive, default=3, metavar="R")
+    given = parser.parse_args()
+    return exit_status(lambda: benchmark(given.documents, given.slow_documents, given.rounds))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

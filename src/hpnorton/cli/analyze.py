@@ -1,0 +1,143 @@
+"""--analyze: what is in a CSV file, before anybody imports it."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import argparse
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from hpnorton.cli.flags import CSV, JSON, JSONL, TABLE, Act, Parser
+from hpnorton.cli.show import chosen_format, show
+from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.settings import Settings
+
+if TYPE_CHECKING:
+    from hpnorton.analysis import ColumnTally, Tally
+
+    Document = dict[str, Any]
+
+ANALYZE = "--analyze"
+_WIDEST = 19  # as a date and time
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags of this group."""
+    group = parser.add_argument_group(
+        "analyze", "COLUMN is a column's name, or its number from 1 on."
+    )
+    group.add_argument(
+        ANALYZE,
+        metavar="FILE",
+        action=Act,
+        operation=_analyze,
+        help="what is in the columns of a CSV file, .csv.gz, or - for stdin: filled cells, "
+        "distinct values, lowest, highest, longest, and the type they seem to have",
+    )
+    group.add_argument(
+        "--year-of",
+        metavar="COLUMN",
+        help="and the rows of each year of a column of dates, MM/DD/YYYY or ISO 8601",
+    )
+    group.add_argument(
+        "--count",
+        metavar="COLUMN=TEXT",
+        action="append",
+        help="and the rows whose column holds a text somewhere; may be given several times",
+    )
+
+
+def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
+    from hpnorton.analysis import analyze, questions_for
+    from hpnorton.csvfile import CsvFile
+
+    asks = arguments.year_of is not None or arguments.count
+    if arguments.format == CSV and asks:
+        raise UsageError("--format csv has room for the columns only; use json, jsonl or table")
+    with closing(CsvFile(arguments.values, "")) as file:
+        questions = questions_for(file, arguments.year_of, arguments.count or ())
+        workers = 1 if arguments.workers is None else arguments.workers
+        tally = analyze(file, questions, workers, arguments.log_level)
+    _show(tally, file.path, file.header, arguments.format)
+    return ExitStatus.OK
+
+
+def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> None:
+    from hpnorton.reports import readable
+
+    names = [readable(name) for name in header]
+    columns = [
+        {"number": at, "column": name, **_column(column)}
+        for at, (name, column) in enumerate(zip(names, tally.columns), 1)
+    ]
+    years = _years(tally, names)
+    counts: list[Document] = [
+        {"column": names[at], "text": text, "rows": rows}
+        for (at, text), rows in zip(tally.questions.counts, tally.counts)
+    ]
+    document: Document = {"file": path, "rows": tally.rows, "uneven_rows": tally.uneven}
+    document |= {"columns": columns}
+    document |= {"years": years} if years else {}
+    document |= {"counts": counts} if counts else {}
+    if chosen_format(form) in (JSON, JSONL):
+        show([document], form)
+        return
+    show(columns, form, as_table=map(_short, columns))
+    if form == CSV:
+        return
+    for table in (_year_rows(years), counts):
+        if table:
+            print()
+            show(table, TABLE)
+    uneven = f", {tally.uneven:,} of them with more or fewer cells" if tally.uneven else ""
+    print(f"\n{tally.rows:,} rows{uneven}")
+
+
+def _column(column: "ColumnTally") -> "Document":
+    from hpnorton.guess import Kind
+    from hpnorton.reports import readable
+
+    guess = column.guess
+    low, high = guess.shown(guess.low), guess.shown(guess.high)
+    if guess.kind is Kind.STRING:
+        low, high = readable(column.low_text or ""), readable(column.high_text or "")
+    return {
+        "type": guess.kind,
+        "filled": column.filled,
+        "distinct": len(column.distinct),
+        "estimated": column.distinct.is_estimated,
+        "min": low,
+        "max": high,
+        "longest": column.longest,
+    }
+
+
+def _short(column: "Document") -> "Document":
+    """A column as a person has room for it."""
+    short = {name: value for name, value in column.items() if name != "estimated"}
+    if column["estimated"]:
+        short["distinct"] = f"{column['distinct']} (estimated)"
+    for bound in ("min", "max"):
+        if len(str(column[bound])) > _WIDEST:
+            short[bound] = f"{column[bound][: _WIDEST - 1]}…"
+    return short
+
+
+def _years(tally: "Tally", names: list[str]) -> "Document | None":
+    at = tally.questions.year_of
+    if at is None:
+        return None
+    found = tally.years
+    return {
+        "column": names[at],
+        "rows": {str(year): found[year] for year in sorted(year for year in found if year)},
+        "no_date": found[None],
+        "empty": tally.rows - tally.columns[at].filled,
+    }
+
+
+def _year_rows(years: "Document | None") -> "list[Document]":
+    """The years as a table."""
+    if years is None:
+        return []
+    rows = [{years["column"]: year, "rows": count} for year, count in years["rows"].items()]
+    others = {"(no date)": years["no_date"], "(empty)": years["empty"]}
+    return rows + [{years["column"]: name, "rows": n} for name, n in others.items() if n]

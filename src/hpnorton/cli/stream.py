@@ -1,0 +1,112 @@
+"""--stream: a CSV file as a live feed."""
+# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hpnorton.cli.flags import Act, Parser, flag_of, seconds
+from hpnorton.cli.imports import import_options, show_reports, tell_end
+from hpnorton.cli.show import show
+from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.settings import Settings
+
+if TYPE_CHECKING:
+    from hpnorton.inputs import Reading
+    from hpnorton.rejects import Refused
+    from hpnorton.stream import Every
+
+STREAM = "--stream"
+_LEAST, _MOST = 1.0, 3.0  # seconds
+_ONLY_INTO_THE_DATABASE = ("mode", "rejects", "retry_timeout")
+
+
+def add_flags(parser: Parser) -> None:
+    """Adds the flags of this group."""
+    group = parser.add_argument_group("stream")
+    group.add_argument(
+        STREAM,
+        metavar="FILE",
+        action=Act,
+        operation=_stream,
+        help="import a CSV file (as above) one row at a time, as a live feed, until its end or "
+        "Ctrl+C; --mode, --rejects and --retry-timeout go with it",
+    )
+    group.add_argument(
+        "--every",
+        nargs=2,
+        metavar=("MIN", "MAX"),
+        type=seconds,
+        help=f"seconds between two rows, at random (default: {_LEAST:g} {_MOST:g})",
+    )
+    group.add_argument(
+        "--to",
+        metavar="FILE",
+        type=Path,
+        help="append the rows, as they stand, to this text file instead",
+    )
+    group.add_argument(
+        "--follow",
+        action="store_true",
+        default=None,
+        help="at the end of FILE wait for more, as tail -f does",
+    )
+
+
+def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton.inputs import Reading
+    from hpnorton.stream import Every
+
+    least, most = arguments.every or (_LEAST, _MOST)
+    if least > most:
+        raise UsageError(f"--every {least:g} {most:g}: say the shorter time first")
+    every = Every(least, most)
+    reading = Reading.FOLLOWED if arguments.follow else Reading.LIVE
+    if arguments.to is not None:
+        return _into_file(arguments, every, reading)
+    return _into_store(arguments, settings, every, reading)
+
+
+def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading") -> ExitStatus:
+    from hpnorton.inputs import STDIN
+    from hpnorton.reports import Ending
+    from hpnorton.sources import parse_source
+    from hpnorton.stream import stream_into_file
+
+    for name in _ONLY_INTO_THE_DATABASE:
+        if getattr(arguments, name) is not None:
+            raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
+    path = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
+    copied = stream_into_file(path, arguments.to, every, reading=reading)
+    document = {"file": path, "to": str(arguments.to), "rows": copied.rows}
+    show([document | {"elapsed": round(copied.elapsed, 6)}], arguments.format)
+    if copied.ending is Ending.DONE:
+        return ExitStatus.OK
+    print(f"Error: {path}: it was interrupted; {copied.rows:,} rows are written", file=sys.stderr)
+    return ExitStatus.INTERRUPTED
+
+
+def _into_store(
+    arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "Reading"
+) -> ExitStatus:
+    from hpnorton.sources import parse_source
+    from hpnorton.stream import stream_into_store
+
+    source = parse_source(arguments.values)
+
+    def tell(refused: "Refused") -> None:
+        for fault in refused.faults(source.path):
+            print(fault, file=sys.stderr, flush=True)
+
+    report = stream_into_store(
+        settings.uri,
+        source,
+        every,
+        import_options(arguments, settings, chunk_rows=1, reading=reading),
+        folders=[settings.data],
+        on_refused=tell,
+    )
+    show_reports([report], arguments.format)
+    tell_end(report)
+    return report.status

@@ -1,0 +1,133 @@
+"""The field crawl: which fields the records of a collection have, and of which types."""
+
+import math
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from hpnorton import log
+from hpnorton.errors import UnknownCollectionError
+from hpnorton.parallel import parallel_map
+from hpnorton.stores import open_store
+from hpnorton.stores.ranges import Database, Range
+from hpnorton.stores.tallies import FieldTally
+from hpnorton.workers import cores, no_garbage_collection
+
+_RANGES_A_WORKER = 4
+_FEWEST_RECORDS = 10_000  # in a range, and for a worker to be worth its start
+
+# A collection, how many of its records were looked at, and how many there are.
+OnProgress = Callable[[str, int, int], None]
+
+
+@dataclass
+class Crawled:
+    """The fields of a collection's records, or of a sample of them; `total` are all there are."""
+
+    collection: str
+    total: int
+    is_sampled: bool
+    tally: FieldTally = field(default_factory=FieldTally)
+
+    @property
+    def scope(self) -> str:
+        """How many documents were looked at, of how many, as a person says it."""
+        documents = f"{self.tally.records:,} of {self.total:,} documents"
+        return f"{documents}, sampled" if self.is_sampled else documents
+
+    def fields(self) -> list[dict[str, Any]]:
+        """The fields as records: name, types, how often, in what share of documents, an example."""
+        return [
+            {
+                "field": path,
+                "types": dict(seen.types.most_common()),
+                "count": seen.count,
+                "documents": seen.records,
+                "percentage": round(100 * seen.records / (self.tally.records or 1), 4),
+                "example": None if seen.example is None else seen.example.value,
+            }
+            for path, seen in self.tally.in_order()
+        ]
+
+
+def choose(store: Database, names: Sequence[str]) -> list[str]:
+    """The collections to look at: all if none is named. Raises UnknownCollectionError."""
+    present = store.collections()
+    for name in names:
+        if name not in present:
+            listed = ", ".join(present) or "none at all"
+            raise UnknownCollectionError(
+                f"there is no collection {name!r}; the database has: {listed}"
+            )
+    return list(dict.fromkeys(names)) or present
+
+
+def crawl(
+    uri: str,
+    names: Sequence[str],
+    *,
+    workers: int | None = None,
+    sample: int | None = None,
+    on_progress: OnProgress = lambda collection, done, total: None,
+) -> list[Crawled]:
+    """The fields of some collections, of all if none is named, or of `sample` records of each.
+
+    `workers` processes share the ranges of all collections: 0 is one for each core, 1 is this one;
+    None chooses by how much there is to do. Raises HPNortonError.
+    """
+    with closing(open_store(uri)) as store:
+        chosen = choose(store, names)
+        found = {
+            name: Crawled(name, store.scan(name).count(), sample is not None) for name in chosen
+        }
+        processes = choose_workers(workers, sum(each.total for each in found.values()))
+        ranges = [Range(name) for name in chosen]
+        if sample is None:
+            ranges = [
+                part
+                for name in chosen
+                for part in store.scan(name).ranges(_records_a_range(found[name].total, processes))
+            ]
+    done = dict.fromkeys(chosen, 0)
+
+    def tell(name: str, more: int) -> None:
+        done[name] += more
+        on_progress(name, done[name], found[name].total if sample is None else sample)
+
+    look = partial(_look, size=sample, tell=tell if processes == 1 else None)
+    for name in chosen:
+        tell(name, 0)
+    for name, tally in parallel_map(uri, look, ranges, processes):
+        found[name].tally.merge(tally)
+        tell(name, found[name].tally.records - done[name])
+    for each in found.values():
+        if sample is None and each.tally.records != each.total:
+            log.warning("{}: {}; it has changed meanwhile", each.collection, each.scope)
+    return list(found.values())
+
+
+def choose_workers(wanted: int | None, records: int) -> int:
+    """How many processes look at so many records: as many as are wanted, or as pay."""
+    if wanted is None:
+        return max(1, min(cores(), records // _FEWEST_RECORDS))
+    return wanted or cores()
+
+
+def _records_a_range(total: int, processes: int) -> int:
+    """A single range for a single process; several for each of others, since they vary."""
+    if processes == 1:
+        return max(1, total)
+    return max(_FEWEST_RECORDS, math.ceil(total / processes / _RANGES_A_WORKER))
+
+
+@no_garbage_collection()
+def _look(
+    store: Database, part: Range, *, size: int | None, tell: Callable[[str, int], None] | None
+) -> tuple[str, FieldTally]:
+    scan = store.scan(part.collection)
+    if size is not None:
+        return part.collection, scan.sample(size)
+    report = partial(tell, part.collection) if tell else lambda more: None
+    return part.collection, scan.fields(part, report)

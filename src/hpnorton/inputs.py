@@ -1,0 +1,107 @@
+"""Where the bytes of a CSV file come from: a plain, compressed or growing file, a URL, or stdin."""
+
+import gzip
+import io
+import sys
+import time
+import zlib
+from enum import Enum, auto
+from typing import IO, cast
+
+from hpnorton.errors import FileError
+from hpnorton.files import check_growth, is_url, open_binary, size_of
+
+STDIN = "-"
+_GROWTH_SECONDS = 0.1  # between two looks at a file that is followed
+
+
+class Reading(Enum):
+    """How to read a file: for speed, as soon as something is there, or on as long as it grows."""
+
+    BULK = auto()
+    LIVE = auto()
+    FOLLOWED = auto()
+
+
+class Input:
+    """An open file, from its first byte on; that of a .gz file is that of its content.
+
+    `size` is the number of bytes of a plain file, None where nobody knows it beforehand or more
+    may come. `is_repeatable` says that the file can be opened again and read from its beginning.
+    Raises FileError.
+    """
+
+    def __init__(self, path: str, reading: Reading) -> None:
+        self.path = "stdin" if path == STDIN else path
+        self.size: int | None = None
+        self.is_repeatable = False
+        self._reading = reading
+        self._file: IO[bytes] | None = None
+        is_zipped = path.lower().endswith(".gz")
+        if reading is Reading.FOLLOWED and (path == STDIN or is_zipped or is_url(path)):
+            raise self._unfollowed()
+        self._stream = self._stdin() if path == STDIN else self._open(is_zipped)
+
+    def close(self) -> None:
+        """Closes the file; stdin stays open."""
+        if self._file is not None:
+            self._stream.close()
+            self._file.close()
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, none at the end. Of a file that is followed some more come always.
+
+        Those of a live one come as soon as there are any. Raises FileError.
+        """
+        try:
+            block = self._read(size)
+            while not block and self._reading is Reading.FOLLOWED and self._file is not None:
+                time.sleep(_GROWTH_SECONDS)
+                check_growth(self.path, self._file)
+                block = self._read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise self._unreadable(error) from error
+        return block
+
+    def seek(self, offset: int) -> None:
+        """Goes on from another offset. Raises FileError."""
+        try:
+            self._stream.seek(offset)
+        except (OSError, EOFError, zlib.error) as error:
+            raise self._unreadable(error) from error
+
+    def _read(self, size: int) -> bytes:
+        if self._reading is Reading.BULK or not isinstance(self._stream, io.BufferedReader):
+            return self._stream.read(size)
+        return self._stream.read1(size)
+
+    def _unreadable(self, error: Exception) -> FileError:
+        return FileError(f"{self.path} cannot be read: {error}")
+
+    def _unfollowed(self) -> FileError:
+        return FileError(f"{self.path} cannot be followed; name a plain file on this machine")
+
+    def _stdin(self) -> IO[bytes]:
+        if sys.stdin is None:
+            raise FileError("stdin is closed; pipe a CSV file into it")
+        return sys.stdin.buffer
+
+    def _open(self, is_zipped: bool) -> IO[bytes]:
+        try:
+            self._file = open_binary(self.path)
+        except FileNotFoundError:
+            raise FileError(f"there is no file {self.path}; check its name") from None
+        except IsADirectoryError:
+            raise FileError(f"{self.path} is a folder; name the CSV files in it") from None
+        except OSError as error:
+            reason = error.strerror or error
+            raise FileError(f"{self.path} cannot be opened: {reason}") from error
+        size = size_of(self._file)
+        self.is_repeatable = size is not None
+        if size is None and self._reading is Reading.FOLLOWED:
+            self._file.close()
+            raise self._unfollowed()
+        if is_zipped:
+            return cast(IO[bytes], gzip.open(self._file))
+        self.size = size if self._reading is Reading.BULK else None
+        return self._file

@@ -1,0 +1,55 @@
+"""Mean and standard deviation of numbers, exactly, so that they are the same in any chunking."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import inf, isqrt
+
+_DEVIATIONS = 3
+_SHIFT = 1074  # every float is a whole multiple of 2 ** -1074
+
+
+@dataclass
+class Moments:
+    """How many numbers there are, their sum and that of their squares.
+
+    Sums of floats depend on their order. So each is taken as what it is, a whole number of
+    2 ** -1074: `total` counts these, and `squares` the squares of these.
+    """
+
+    count: int = 0
+    total: int = 0
+    squares: int = 0
+
+    def add(self, numbers: Iterable[int | float]) -> None:
+        """Adds finite numbers; those that come often are worked on once."""
+        for number, count in Counter(numbers).items():
+            above, below = number.as_integer_ratio()
+            scaled = above << (_SHIFT + 1 - below.bit_length())
+            self.count += count
+            self.total += count * scaled
+            self.squares += count * scaled * scaled
+
+    def merge(self, other: "Moments") -> None:
+        """Adds what was added up elsewhere."""
+        self.count += other.count
+        self.total += other.total
+        self.squares += other.squares
+
+    def limits(self) -> tuple[float, float]:
+        """The mean minus and plus three standard deviations of these numbers (not of a sample)."""
+        spread = _DEVIATIONS * isqrt(self.count * self.squares - self.total**2)
+        if not spread:
+            return -inf, inf
+        unit = self.count << _SHIFT
+        return _float(Fraction(self.total - spread, unit)), _float(
+            Fraction(self.total + spread, unit)
+        )
+
+
+def _float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # beyond all floats
+        return inf if value > 0 else -inf

@@ -1,0 +1,240 @@
+"""A CSV file replayed as a live feed: one row at a time, into a text file or the database."""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, TypeVar
+
+from hpnorton import log
+from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.errors import FileError, HPNortonError, StoreLostError
+from hpnorton.ingest import Outage, planned_lanes
+from hpnorton.inputs import Reading
+from hpnorton.lanes import Lane
+from hpnorton.loading import Outcome
+from hpnorton.plan import Options
+from hpnorton.rejects import Refused, ended, unpack
+from hpnorton.reports import Ending, FileReport
+from hpnorton.sources import Source
+from hpnorton.work import Task
+
+_FATES = {
+    "inserted": "inserted",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "conflicts": "in conflict",
+    "rejected": "rejected",
+}
+
+T = TypeVar("T")
+Hold = Callable[[], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Every:
+    """The seconds between two rows: at random, but so many at least and at most."""
+
+    least: float
+    most: float
+
+    def draw(self) -> float:
+        """Some seconds."""
+        return random.uniform(self.least, self.most)
+
+
+@dataclass
+class Copied:
+    """What became of a file that was replayed into another one; `elapsed` is in seconds."""
+
+    rows: int = 0
+    elapsed: float = 0.0
+    ending: Ending = Ending.RUNNING
+
+
+def stream_into_file(
+    path: str, target: Path, every: Every, *, reading: Reading = Reading.LIVE
+) -> Copied:
+    """Appends the rows of a CSV file, as they stand, to a text file; before the first, the header.
+
+    Ctrl+C ends it. Raises FileError.
+    """
+    copied = Copied()
+    started = time.perf_counter()
+    with closing(CsvFile(path, "", reading)) as file, _open_target(target, path) as out:
+
+        def put(chunk: Chunk, hold: Hold) -> None:
+            with hold():
+                _append(out, chunk.data or b"")
+                copied.rows += 1
+                log.info("{}, row {}: written", path, chunk.first_row)
+
+        try:
+            if out.tell() == 0:
+                _append(out, file.raw_header)
+            copied.ending = _replay(file.chunks(1), every, put)
+        except OSError as error:
+            raise FileError(f"{target} cannot be written: {error.strerror}") from error
+    copied.elapsed = time.perf_counter() - started
+    return copied
+
+
+def stream_into_store(
+    uri: str,
+    source: Source,
+    every: Every,
+    options: Options,
+    *,
+    folders: Sequence[Path] = (),
+    on_refused: Callable[[Refused], None] = lambda refused: None,
+) -> FileReport:
+    """Writes the rows of a CSV file into the database, each as an import does (see run_import).
+
+    Ctrl+C ends it. Every row that is refused is told at once. Raises HPNortonError before anything
+    is written if the file cannot be imported at all; what goes wrong later is told in the report.
+    """
+    with planned_lanes(uri, [source], options, folders) as (lane,):
+        report = lane.report
+        started = time.perf_counter()
+
+        def put(task: Task, hold: Hold) -> None:
+            outcomes = _load(task, hold, options.retry_seconds, _taking(task, on_refused))
+            report.elapsed = time.perf_counter() - started
+            for outcome in outcomes:
+                log.info("{}, row {}: {}", report.file, outcome.note.first_row, _fate(outcome))
+
+        _run(lane, every, put)
+    return report
+
+
+def _run(lane: Lane, every: Every, put: Callable[[Task, Hold], None]) -> None:
+    try:
+        ending = _replay(chain.from_iterable(lane.work.phases()), every, put)
+    except HPNortonError as error:
+        lane.stop(Ending.FAILED, str(error), can_resume=False)
+        return
+    if ending is Ending.DONE:
+        lane.finish(lane.report.counts)
+    else:
+        lane.stop(ending, "it was interrupted", can_resume=False)
+
+
+def _taking(
+    task: Task, on_refused: Callable[[Refused], None]
+) -> Callable[[Sequence[Outcome]], None]:
+    def take(outcomes: Sequence[Outcome]) -> None:
+        task.take(outcomes)
+        for outcome in outcomes:
+            for refused in unpack(outcome.note.refused) if outcome.note.refused else ():
+                on_refused(refused)
+
+    return take
+
+
+def _load(
+    task: Task,
+    hold: Hold,
+    patience: float,
+    take: Callable[[Sequence[Outcome]], None],
+) -> Sequence[Outcome]:
+    """Does a task, again and again while the server is lost; Ctrl+C is heard in between."""
+    outage = Outage(patience)
+    while True:
+        try:
+            with hold():
+                outcomes: Sequence[Outcome] = task.work(*task.arguments)
+                take(outcomes)
+                return outcomes
+        except StoreLostError as error:
+            if not outage.begin():
+                reason = f"{error}; it was tried again for {patience:g} s"
+                raise StoreLostError(reason) from error
+            log.warning("{}; trying again", error)
+        time.sleep(outage.left or 0)
+
+
+def _fate(outcome: Outcome) -> str:
+    """What became of a row."""
+    return next(told for name, told in _FATES.items() if getattr(outcome.note, name))
+
+
+def _replay(items: Iterable[T], every: Every, put: Callable[[T, Hold], None]) -> Ending:
+    """Puts items one at a time, with pauses; says whether they came to their end or Ctrl+C."""
+    with _ctrl_c() as hold:
+        due = time.monotonic()
+        try:
+            for item in items:
+                time.sleep(max(0.0, due - time.monotonic()))
+                put(item, hold)
+                due = time.monotonic() + every.draw()
+        except KeyboardInterrupt:
+            return Ending.INTERRUPTED
+    return Ending.DONE
+
+
+@contextmanager
+def _ctrl_c() -> Iterator[Hold]:
+    """Gives a context in which Ctrl+C is heard only at the end; elsewhere it is heard at once.
+
+    So a wait ends at once, and a row that is being written is written. A second Ctrl+C does not
+    wait. Outside the main thread, where Python handles no signals, nothing changes.
+    """
+    presses: list[int] = []
+    is_held = False
+
+    def note(number: int, _frame: object) -> None:
+        presses.append(number)
+        if not is_held or len(presses) > 1:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def hold() -> Iterator[None]:
+        nonlocal is_held
+        is_held = True
+        try:
+            yield
+        finally:
+            is_held = False
+        if presses:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield hold
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield hold
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _open_target(target: Path, source: str) -> IO[bytes]:
+    """A text file to append lines to, each in one write, so that several processes may do so."""
+    try:
+        if target.exists() and os.path.exists(source) and os.path.samefile(target, source):
+            raise FileError(f"{target} is the file that is streamed; name another one with --to")
+        out = open(target, "ab", buffering=0)  # pylint: disable=consider-using-with # the caller does
+        if out.tell() and not _ends_a_line(target):
+            out.write(b"\n")
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror}") from error
+    return out
+
+
+def _append(out: IO[bytes], record: bytes) -> None:
+    """Writes a line, whole in one go unless the system takes only a part of it."""
+    rest = ended(record)
+    while rest:
+        rest = rest[out.write(rest) :]
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() in (b"\n", b"\r")

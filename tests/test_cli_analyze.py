@@ -1,0 +1,198 @@
+"""--analyze on the command line."""
+
+import csv
+import gzip
+import io
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, CommandLine
+
+Write = Callable[..., Path]
+CUSTOMERS = ROOT / "data" / "test" / "customers.csv"
+LINES = ("id,day,note", "1,01/31/2019,a cacao", "2,2020-02-30,", "3,2020-03-01,chaos", "4,,")
+
+
+def test_the_answers_in_json(hpnorton: CommandLine, csv_file: Write) -> None:
+    """A list of one object: the columns, the years and the counts that were asked for."""
+    path = csv_file("days.csv", *LINES, "5,2021-01-01T10:00:00Z")
+    flags = ["--year-of", "day", "--count", "note=ao", "--count", "3=cacao"]
+    done = hpnorton("--analyze", path, *flags)
+    assert (done.status, done.err) == (0, "")
+    (found,) = done.data
+    note = {"type": "string", "filled": 2, "distinct": 2, "estimated": False}
+    assert found.pop("columns") == [
+        {
+            **{"number": 1, "column": "id", "type": "integer", "filled": 5, "distinct": 5},
+            **{"estimated": False, "min": 1, "max": 5, "longest": 1},
+        },
+        {
+            **{"number": 2, "column": "day", "type": "string", "filled": 4, "distinct": 4},
+            **{"estimated": False, "min": "01/31/2019", "max": "2021-01-01T10:00:00Z"},
+            **{"longest": 20},
+        },
+        {"number": 3, "column": "note", **note, "min": "a cacao", "max": "chaos", "longest": 7},
+    ]
+    assert found == {
+        "file": str(path),
+        "rows": 5,
+        "uneven_rows": 1,
+        "years": {
+            **{"column": "day", "rows": {"2019": 1, "2020": 1, "2021": 1}},
+            **{"no_date": 1, "empty": 1},
+        },
+        "counts": [
+            {"column": "note", "text": "ao", "rows": 2},
+            {"column": "note", "text": "cacao", "rows": 1},
+        ],
+    }
+
+
+@pytest.mark.parametrize("flags", [[], ["--workers", "2"], ["--workers", "0"]])
+def test_all_sources_tell_the_same(hpnorton: CommandLine, tmp_path: Path, flags: list[str]) -> None:
+    """A file, its .gz and stdin have the same columns, with one process and with several."""
+    zipped = tmp_path / "customers.csv.gz"
+    zipped.write_bytes(gzip.compress(CUSTOMERS.read_bytes()))
+    plain = hpnorton("--analyze", CUSTOMERS, *flags)
+    piped = hpnorton("--analyze", "-", *flags, stdin=CUSTOMERS.read_bytes())
+    (first,), (second,) = plain.data, piped.data
+    (third,) = hpnorton("--analyze", zipped, *flags).data
+    assert [each.pop("file") for each in (first, second, third)] == [
+        str(CUSTOMERS),
+        "stdin",
+        str(zipped),
+    ]
+    assert first == second == third
+    assert [column["type"] for column in first["columns"]] == ["string"] * 7 + ["integer"]
+    assert (first["rows"], first["columns"][4]["filled"]) == (10, 9)
+
+
+def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
+    """Three tables, what has no date, and how many rows there are; long texts are cut."""
+    path = csv_file("days.csv", *LINES, f"5,,{'long ' * 30}", "6")
+    flags = ["--year-of", "2", "--count", "note=ao", "--format", "table"]
+    done = hpnorton("--analyze", path, *flags)
+    columns, years, counts, rows = done.out.split("\n\n")
+    assert columns.splitlines()[0].split() == (
+        "number column type filled distinct min max longest".split()
+    )
+    assert max(map(len, columns.splitlines())) < 100 and "long long long lon…" in columns
+    assert [line.split() for line in years.splitlines()[2:]] == [
+        ["2019", "1"],
+        ["2020", "1"],
+        ["(no", "date)", "1"],
+        ["(empty)", "3"],
+    ]
+    assert counts.splitlines()[2].split() == ["note", "ao", "2"]
+    assert rows == "6 rows, 1 of them with more or fewer cells\n"
+
+
+def test_a_terminal_gets_the_table(hpnorton: CommandLine, csv_file: Write) -> None:
+    """Without --format a terminal gets what --format table gives."""
+    command = hpnorton.command(["--analyze", csv_file("days.csv", *LINES)])
+    main, terminal = pty.openpty()
+    with subprocess.Popen(
+        command, stdout=terminal, cwd=hpnorton.folder, env=hpnorton.environment()
+    ) as process:
+        os.close(terminal)
+        assert process.wait(60) == 0
+    text = os.read(main, 10_000).decode()
+    os.close(main)
+    assert text.startswith("number  column") and text.endswith("4 rows\r\n")
+
+
+def test_estimates_are_said_to_be_estimates(hpnorton: CommandLine, tmp_path: Path) -> None:
+    """More than 100,000 different texts are estimated, in a table and in JSON."""
+    path = tmp_path / "ids.csv"
+    path.write_text("id\n" + "".join(f"{number}\n" for number in range(100_001)), encoding="utf-8")
+    table = hpnorton("--analyze", path, "--format", "table").out.splitlines()[2].split()
+    assert table[:4] == ["1", "id", "integer", "100001"] and table[5] == "(estimated)"
+    (column,) = hpnorton("--analyze", path).data[0]["columns"]
+    assert column["estimated"] and abs(column["distinct"] - 100_001) < 4000
+    assert table[4] == str(column["distinct"])
+
+
+def test_csv_and_json_lines(hpnorton: CommandLine) -> None:
+    """As CSV the columns are a line each, as JSON lines the whole answer is one."""
+    table = list(
+        csv.DictReader(io.StringIO(hpnorton("--analyze", CUSTOMERS, "--format", "csv").out))
+    )
+    assert [row["column"] for row in table][-2:] == ["Status", "Credit_limit"]
+    assert (table[-1]["type"], table[-1]["max"]) == ("integer", "2500")
+    (line,) = hpnorton("--analyze", CUSTOMERS, "--format", "jsonl").out.splitlines()
+    assert line.startswith('{"file": ')
+
+
+@pytest.mark.parametrize(
+    ("status", "arguments", "message"),
+    [
+        (2, ["--year-of", "Birthday"], "has no column 'Birthday'"),
+        (2, ["--year-of", "9"], "has no column 9; its columns are 1 to 8"),
+        (2, ["--count", "Shoe=4"], "has no column 'Shoe'"),
+        (2, ["--count", "Status"], "--count Status: say COLUMN=TEXT"),
+        (2, ["--count", "Status="], "--count Status=: say COLUMN=TEXT"),
+        (2, ["--count", "Status=A", "--format", "csv"], "room for the columns only"),
+        (2, ["--workers", "x"], "'x' is not a whole number"),
+        (2, ["--chunk-rows", "5"], "--chunk-rows goes with --linear, --parallel, --compare or"),
+        (2, ["--every", "0", "0"], "--every goes with --stream, not with --analyze"),
+    ],
+)
+def test_wrong_usage(
+    hpnorton: CommandLine, status: int, arguments: list[str], message: str
+) -> None:
+    """Exit 2, one line that says what is wrong, nothing on stdout."""
+    done = hpnorton("--analyze", CUSTOMERS, *arguments)
+    assert (done.status, done.out) == (status, "")
+    (told,) = done.err.splitlines()
+    assert told.startswith("Error: ") and message in told
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (None, "there is no file"),
+        ([], "is empty; its first line has to name the columns"),
+        ([""], "the first line is blank"),
+        (["a;b", "1;2"], "seem to be separated by ';'"),
+        ([b"n\xe4me", "x"], "save the file as CSV UTF-8"),
+    ],
+)
+def test_what_is_no_csv_file(
+    hpnorton: CommandLine, csv_file: Write, tmp_path: Path, lines: list[str] | None, message: str
+) -> None:
+    """Exit 1, and what to do about it."""
+    path = tmp_path / "none.csv" if lines is None else csv_file("bad.csv", *lines)
+    done = hpnorton("--analyze", path)
+    assert (done.status, done.out) == (1, "") and message in done.err
+
+
+def test_how_goes_with_what(hpnorton: CommandLine) -> None:
+    """Flags that say how to analyze have no meaning elsewhere."""
+    done = hpnorton("--all-products", "--year-of", "x")
+    assert done.status == 2
+    assert "--year-of goes with --analyze, not with --all-products" in done.err
+    assert "--count goes with --analyze\n" in hpnorton("--count", "a=b").err
+
+
+def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
+    """Exit 130 at once, also while it waits for stdin."""
+    with subprocess.Popen(
+        [*hpnorton.command(["--analyze", "-"])],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=hpnorton.folder,
+        env=hpnorton.environment(),
+    ) as process:
+        assert process.stdin is not None
+        rows = b"id\n" + b"1\n" * 2**20
+        process.stdin.write(rows)  # more than a pipe holds: it has begun to read
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"Error: interrupted\n")

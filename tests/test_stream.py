@@ -1,0 +1,147 @@
+"""A file replayed as a live feed: pauses, Ctrl+C, and what is written one row at a time."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hpnorton.csvfile import CsvFile
+from hpnorton.errors import FileError
+from hpnorton.inputs import Reading
+from hpnorton.plan import Options
+from hpnorton.rejects import Refused
+from hpnorton.reports import Counts, Ending
+from hpnorton.sources import Source
+from hpnorton.stream import Every, stream_into_file, stream_into_store
+
+Write = Callable[..., Path]
+AT_ONCE = Every(0, 0)
+
+
+def press_ctrl_c(*_: object) -> None:
+    """The user presses Ctrl+C."""
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_pauses_are_between_rows(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each row but the first waits for a time between the shortest and the longest one."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    path = csv_file("x.csv", "id", *map(str, range(50)))
+    copied = stream_into_file(str(path), path.with_name("to"), Every(1000, 3000))
+    assert (copied.rows, copied.ending) == (50, Ending.DONE)
+    assert pauses[0] == 0 and len(pauses) == 50
+    assert all(900 < pause <= 3000 for pause in pauses[1:]) and len(set(pauses)) == 50
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_a_copy_is_the_file_itself(tmp_path: Path, ending: bytes) -> None:
+    """Header and rows stand in the text file as they do in the CSV file."""
+    path, to = tmp_path / "x.csv", tmp_path / "to.txt"
+    data = b'\xef\xbb\xbfid,note\r\n1,"two\nlines"\n2,\xff\n\n3,x,too many\r\n4,last'
+    path.write_bytes(data + ending)
+    stream_into_file(str(path), to, AT_ONCE)
+    assert to.read_bytes() == data + (ending or b"\n")
+
+
+@pytest.mark.parametrize("before", [b"old line\n", b"old line"])
+def test_rows_are_appended(csv_file: Write, before: bytes) -> None:
+    """A text file that is there keeps its lines, and gets no second header."""
+    path = csv_file("x.csv", "id", "1", "2")
+    to = path.with_name("to")
+    to.write_bytes(before)
+    stream_into_file(str(path), to, AT_ONCE)
+    assert to.read_bytes() == b"old line\n1\n2\n"
+
+
+def test_targets_that_are_none(csv_file: Write, tmp_path: Path) -> None:
+    """A folder, a folder that is not there, and the file itself, also by another name."""
+    path = csv_file("x.csv", "id", "1")
+    (tmp_path / "link").symlink_to(path)
+    for target, message in (
+        (tmp_path, "cannot be written: Is a directory"),
+        (tmp_path / "no" / "to", "cannot be written: No such file"),
+        (path, "is the file that is streamed"),
+        (tmp_path / "link", "is the file that is streamed"),
+    ):
+        with pytest.raises(FileError, match=message):
+            stream_into_file(str(path), target, AT_ONCE)
+    assert path.read_bytes() == b"id\n1\n"
+
+
+def test_a_full_disk_is_told(csv_file: Write) -> None:
+    """A row that cannot be written ends the stream with a message."""
+    full = Path("/dev/full")
+    if not full.exists():
+        return  # only Linux has it
+    with pytest.raises(FileError, match="/dev/full cannot be written: No space left"):
+        stream_into_file(str(csv_file("x.csv", "id", "1")), full, AT_ONCE)
+
+
+def test_ctrl_c_ends_a_pause(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for the next row stops waiting."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: press_ctrl_c() if seconds else None)
+    before = signal.getsignal(signal.SIGINT)
+    path = csv_file("x.csv", "id", "1", "2")
+    copied = stream_into_file(str(path), path.with_name("to"), Every(9, 9))
+    assert (copied.rows, copied.ending) == (1, Ending.INTERRUPTED)
+    assert path.with_name("to").read_bytes() == b"id\n1\n"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_lets_a_row_be_written(csv_file: Write, uri: str) -> None:
+    """A row that is being written comes to its end, and is counted."""
+    path = csv_file("thing.csv", "id", "1", "", "2")
+    seen: list[int] = []
+
+    def refuse(refused: Refused) -> None:
+        seen.append(refused.row)
+        press_ctrl_c()
+
+    options = Options(chunk_rows=1, reading=Reading.LIVE)
+    source = Source(str(path), "thing")
+    report = stream_into_store(uri, source, AT_ONCE, options, on_refused=refuse)
+    assert seen == [3]
+    assert report.counts == Counts(read=2, inserted=1, rejected=1)
+    assert (report.ending, report.total_records) == (Ending.INTERRUPTED, 1)
+    assert report.failure == "it was interrupted"
+
+
+def test_a_second_ctrl_c_does_not_wait(csv_file: Write, sqlite_uri: str) -> None:
+    """Pressed twice, it also ends what does not come to its end."""
+    path = csv_file("thing.csv", "id", "", "2")
+    reached: list[str] = []
+
+    def refuse(_: Refused) -> None:
+        press_ctrl_c()
+        reached.append("first")
+        press_ctrl_c()
+        reached.append("second")
+
+    options = Options(chunk_rows=1, reading=Reading.LIVE)
+    source = Source(str(path), "thing")
+    report = stream_into_store(sqlite_uri, source, AT_ONCE, options, on_refused=refuse)
+    assert reached == ["first"] and report.ending is Ending.INTERRUPTED
+
+
+def test_other_threads_can_stream(csv_file: Write) -> None:
+    """Where there are no signals a file is streamed to its end all the same."""
+    path = csv_file("x.csv", "id", "1", "2")
+    to = path.with_name("to")
+    thread = threading.Thread(target=stream_into_file, args=(str(path), to, AT_ONCE))
+    thread.start()
+    thread.join(20)
+    assert to.read_bytes() == path.read_bytes()
+
+
+def test_rows_are_read_as_they_are_written(csv_file: Write) -> None:
+    """What one stream writes to a text file, another one can read as a CSV file."""
+    path = csv_file("x.csv", "id,note", '1,"a ""b"""', '2,"c\nd"', "3,e")
+    to = path.with_name("to.csv")
+    stream_into_file(str(path), to, AT_ONCE)
+    file = CsvFile(str(to), "x")
+    assert (file.header, sum(chunk.rows for chunk in file.chunks(10))) == (["id", "note"], 3)
+    file.close()
