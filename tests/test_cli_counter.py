@@ -280,6 +280,8 @@ def test_ids_may_be_typed_in_small_letters(run: Run, filled: str) -> None:
     (product,) = run("--adjust-stock p000001 2 --reason found", filled).data
     assert (product["product_id"], product["quantity_available"]) == ("P000001", 4)
     assert run("--return c000001 p000001", filled).status == 0
+    assert run("--edit customers c000001 Name=Zoe", filled).data[0]["user_id"] == "C000001"
+    assert run("--rentals-for-customer c000001", filled).data
     history = run("--history p000001", filled)
     assert {event["record"] for event in history.data} == {"P000001"}
     assert history.data == run("--history P000001", filled).data

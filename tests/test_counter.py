@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpnorton import books, journal, restock
+from hpnorton import books, inventory, journal, restock
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
@@ -374,6 +374,13 @@ def test_ids_may_be_numbers(uri: str, tmp_path: Path) -> None:
         assert stocks(till.store) == {10: 5}
         with pytest.raises(UnknownIdError, match="^customers has no user_id 'one'; --all-customer"):
             till.rent("one", "10")
+        till.rent("1", "10")
+        rented = inventory.rentals_for_customer(till.store, "1")
+        assert [product["product_id"] for product in rented] == [10]
+        renters = inventory.customers_renting_product(till.store, "10")
+        assert [customer["user_id"] for customer in renters] == [1]
+        till.store.drop_collection("customers")
+        assert faults(till.store) == ["orphan 10 1"]
 
 
 def test_the_counter_needs_rentals_by_customer_and_product(uri: str, tmp_path: Path) -> None:

@@ -115,6 +115,20 @@ def test_what_was_rented_meanwhile_is_missing_from_the_first_row(
     assert faults(till.store) == []
 
 
+@pytest.mark.parametrize("first", [3, None])
+def test_the_first_row_counts_where_one_has_no_stock(
+    uri: str, tmp_path: Path, first: int | None
+) -> None:
+    """What has no number cannot become more or less: the first row's stock is taken as it is."""
+    rows: list[tuple[str, Value]] = [("P9", value) for value in (first, 3 if first is None else "")]
+    path = products(tmp_path, *rows)
+    with in_any_order(lambda size: size - 1):
+        run(uri, path, rows=1, is_parallel=True, workers=4)
+    with closing(open_store(uri)) as store:
+        stored = list(store.stocks("product", "product_id", "quantity_available"))
+        assert stored == [("P9", first, first)]
+
+
 def test_other_fields_are_the_first_rows_as_well(till: Counter, uri: str, tmp_path: Path) -> None:
     """Where the stock is the same, it stays as it is, with what clerks did to it."""
     path = products(tmp_path / "newer", ("P9", 3))

@@ -144,9 +144,9 @@ def _check_rentals(
         for rental in some:
             user_id, product_id = str(rental[USER_ID]), str(rental[PRODUCT_ID])
             rented.discard((user_id, product_id))
-            if (user_id,) in customers:
+            if (rental[USER_ID],) in customers:
                 yield _fault("orphan", product_id, user_id, "the rental's customer is not there")
-            if (product_id,) in products:
+            if (rental[PRODUCT_ID],) in products:
                 yield _fault("orphan", product_id, user_id, "the rental's product is not there")
             if _is_back(rental, last.get((user_id, product_id))):
                 message = "it was taken back, but is a rental; was its file imported again?"

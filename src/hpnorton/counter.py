@@ -86,7 +86,7 @@ class Counter:
         place = self._rental(customer, product)
 
         def decide(number: int) -> Change:
-            rental = self._find(place)
+            rental = self.find(place)
             stock = self._stock(product)
             now = datetime.now(UTC)
             if rental is None:
@@ -148,7 +148,7 @@ class Counter:
         place = Place(collection, tuple(record[name] for name in collection.key))
 
         def decide(number: int) -> Change:
-            if self._find(place) is not None:
+            if self.find(place) is not None:
                 raise RefusedError(f"{collection.name} has {place.text} already; --edit changes it")
             stock = cast(int, record[collection.stock]) if collection.stock else None
             return Change(
@@ -208,7 +208,7 @@ class Counter:
                 place = Place(collection, (field.parse(candidate),))
             except CellError:
                 continue
-            if self._find(place) is not None:
+            if self.find(place) is not None:
                 return place
         lists = f"; {_LISTS[collection.name]} lists them" if collection.name in _LISTS else ""
         raise UnknownIdError(f"{collection.name} has no {name} {text!r}{lists}")
@@ -217,11 +217,12 @@ class Counter:
         ids = {USER_ID: customer.key[0], PRODUCT_ID: product.key[0]}
         return Place(self.shop.rentals, tuple(ids[name] for name in self.shop.rentals.key))
 
-    def _find(self, place: Place) -> Document | None:
+    def find(self, place: Place) -> Document | None:
+        """The record there, if there is one."""
         return self.store.get(place.collection.name, place.collection.key, place.key)
 
     def _get(self, place: Place) -> Document:
-        record = self._find(place)
+        record = self.find(place)
         if record is None:
             name = place.collection.name
             key = ", ".join(place.collection.key)
@@ -249,7 +250,7 @@ class Counter:
         return stock
 
     def _check_not_rented(self, place: Place) -> None:
-        rental = self._find(place)
+        rental = self.find(place)
         if rental is not None:
             since = f" since {str(rental[RENTED_AT])[:10]}" if rental.get(RENTED_AT) else ""
             user_id, product_id = rental[USER_ID], rental[PRODUCT_ID]

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from hpnorton import journal
 from hpnorton.errors import UnknownIdError, UsageError
+from hpnorton.fields import Value
 from hpnorton.shop import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.stores.protocol import CounterStore, Document, Store
 
@@ -46,14 +47,14 @@ def all_rentals(store: Store) -> Iterator[Document]:
 
 def rentals_for_customer(store: Store, user_id: str) -> Iterator[Document]:
     """The products that a customer rents, by product_id. Raises UnknownIdError."""
-    _require(store, CUSTOMERS, USER_ID, user_id, "--all-customers")
-    return store.find_joined(RENTALS, (USER_ID, "=", user_id), PRODUCTS, PRODUCT_ID)
+    known = _known(store, CUSTOMERS, USER_ID, user_id, "--all-customers")
+    return store.find_joined(RENTALS, (USER_ID, "=", known), PRODUCTS, PRODUCT_ID)
 
 
 def customers_renting_product(store: Store, product_id: str) -> Iterator[Document]:
     """The customers who rent a product, by user_id. Raises UnknownIdError."""
-    _require(store, PRODUCTS, PRODUCT_ID, product_id, "--all-products")
-    return store.find_joined(RENTALS, (PRODUCT_ID, "=", product_id), CUSTOMERS, USER_ID)
+    known = _known(store, PRODUCTS, PRODUCT_ID, product_id, "--all-products")
+    return store.find_joined(RENTALS, (PRODUCT_ID, "=", known), CUSTOMERS, USER_ID)
 
 
 def overdue(store: Store) -> Iterator[Document]:
@@ -93,6 +94,12 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
                 yield {"collection": name, **record}
 
 
-def _require(store: Store, collection: str, field: str, value: str, flag: str) -> None:
-    if store.get(collection, (field,), (value,)) is None:
-        raise UnknownIdError(f"{collection} has no {field} {value!r}; {flag} lists them")
+def _known(store: Store, collection: str, field: str, text: str, flag: str) -> Value:
+    """The id that somebody has typed, as it is stored: in capitals, or a number. UnknownIdError."""
+    candidates: list[Value] = [text, text.upper()]
+    if text.isascii() and text.isdecimal():
+        candidates.append(int(text))
+    for candidate in candidates:
+        if record := store.get(collection, (field,), (candidate,)):
+            return record[field]
+    raise UnknownIdError(f"{collection} has no {field} {text!r}; {flag} lists them")

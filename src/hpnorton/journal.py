@@ -219,7 +219,7 @@ def first_imports(store: Store, keys: Container[str], collection: str) -> dict[s
     for note in imports(store):
         for chunk in chunks(store, note.id) if note.collection == collection else ():
             for key in _unpack_keys(chunk).split(_RECORDS):
-                if key in keys:
+                if key and key in keys:
                     first.setdefault(key, note.started)
     return first
 

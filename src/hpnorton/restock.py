@@ -32,7 +32,8 @@ def write(store: CounterStore, batch: Batch, run: str) -> Written:
         if late:  # another import was quicker
             again = write(store, batch.only([made.new[conflict.at] for conflict in late]), run)
             inserted = written.inserted - len(late) + again.inserted
-            return Written(inserted, written.updated + again.updated, taken=everything)
+            # All but the inserted ones count as replacing: some may have been the same before.
+            return Written(inserted, written.updated + again.updated, (), everything, everything)
     return written
 
 
@@ -41,10 +42,9 @@ def correct(store: CounterStore, batch: Batch) -> None:
 
     What was in stock at first is then another number; nothing has happened to it.
     """
-    stock = batch.collection.stock
-    if stock in batch.columns:
+    if batch.collection.stock in batch.columns:
         store.correct_stock(batch)
-        batch = batch.without(str(stock))
+        batch = batch.without(str(batch.collection.stock))
     store.write(batch, Mode.UPSERT)
 
 

@@ -150,13 +150,19 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     _check_writable(name)
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
-        place = Place(collection, forms.read_key(collection, rest[0]))
+        typed = [Place(collection, forms.read_key(collection, text)) for text in _spelled(rest[0])]
+        place = next((each for each in typed if counter.find(each)), typed[0])
         values = forms.read_values(collection, rest[1:])
         _check_editable(collection, values)
         forms.check_references(counter.store, collection, values)
         record = counter.edit(place, values)
     show([record], arguments.format)
     return ExitStatus.OK
+
+
+def _spelled(key: str) -> list[str]:
+    """A key as it is typed, and in capitals."""
+    return list(dict.fromkeys((key, key.upper())))
 
 
 def _check_writable(name: str) -> None:

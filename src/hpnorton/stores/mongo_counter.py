@@ -65,13 +65,7 @@ class MongoCounter(MongoBatches):
         wanted = dict(zip(ids_of(batch), batch.values[batch.columns.index(stock)]))
         with self._errors():
             operations = [
-                UpdateOne(
-                    {"_id": found["_id"], FIRST_STOCK: found[FIRST_STOCK]},
-                    {
-                        "$inc": {stock: wanted[found["_id"]] - found[FIRST_STOCK]},
-                        "$set": {FIRST_STOCK: wanted[found["_id"]]},
-                    },
-                )
+                _correction(found, stock, wanted[found["_id"]])
                 for found in self._by_ids(name, list(wanted), ("_id", FIRST_STOCK))
             ]
             if operations:
@@ -203,6 +197,15 @@ class MongoCounter(MongoBatches):
         if later is not None and later["after"] is None:
             step = line[_STEPS][0]
             self._of(step["in"]).delete_one({"_id": step["_id"], _LAST: line["number"]})
+
+
+def _correction(found: RawDocument, stock: str, wanted: Any) -> UpdateOne:
+    """What makes another number of the first stock, and the stock as much more or less."""
+    first = found.get(FIRST_STOCK)
+    same = {"_id": found["_id"], FIRST_STOCK: first}
+    if first is None or wanted is None:
+        return UpdateOne(same, {"$set": {stock: wanted, FIRST_STOCK: wanted}})
+    return UpdateOne(same, {"$inc": {stock: wanted - first}, "$set": {FIRST_STOCK: wanted}})
 
 
 def _home(place: Place) -> tuple[str, Any]:

@@ -162,13 +162,18 @@ def increase(table: str, column: str, key: Sequence[str]) -> str:
 
 
 def correct(table: str, column: str, key: Sequence[str]) -> str:
-    """Changes the first stock where the key matches, and the stock as much."""
+    """Changes the first stock where the key matches, and the stock as much.
+
+    Where one of the numbers is null the stock becomes that of the statement.
+    """
     name = quote(column)
     return (
-        f"UPDATE {quote(table)} SET {name} = {name} + (? - {FIRST_STOCK}), {FIRST_STOCK} = ? "
-        f"WHERE {_equal(key)}"
+        f"UPDATE {quote(table)} SET {name} = coalesce({name} + (?1 - {FIRST_STOCK}), ?1), "
+        f"{FIRST_STOCK} = ?1 WHERE {_equal(key, first=2)}"
     )
 
 
-def _equal(names: Sequence[str]) -> str:
-    return " AND ".join(f"{quote(name)} = ?" for name in names)
+def _equal(names: Sequence[str], first: int | None = None) -> str:
+    """The condition on a key, with parameters that are numbered from `first` on, if given."""
+    numbers = [""] * len(names) if first is None else range(first, first + len(names))
+    return " AND ".join(f"{quote(name)} = ?{number}" for name, number in zip(names, numbers))

@@ -205,7 +205,7 @@ class SqliteStore(SqliteBatches):
         statement = sql.correct(collection.name, stock, collection.key)
         first = batch.values[batch.columns.index(stock)]
         with self.transaction():
-            rows = ((number, number, *key) for number, key in zip(first, batch.keys))
+            rows = ((number, *key) for number, key in zip(first, batch.keys))
             self._connection.executemany(statement, rows)
 
     def last_numbers(self, places: Sequence[Place]) -> list[int]:
