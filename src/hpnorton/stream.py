@@ -104,10 +104,11 @@ def stream_into_store(
         started = time.perf_counter()
 
         def put(task: Task, hold: Hold) -> None:
-            outcomes = _load(task, hold, options.retry_seconds, _taking(task, on_refused))
-            report.elapsed = time.perf_counter() - started
-            for outcome in outcomes:
-                log.info("{}, row {}: {}", report.file, outcome.note.first_row, _fate(outcome))
+            take = _taking(task, report, on_refused)
+            try:
+                _load(task, hold, options.retry_seconds, take)
+            finally:
+                report.elapsed = time.perf_counter() - started
 
         _run(lane, every, put)
     return report
@@ -126,11 +127,14 @@ def _run(lane: Lane, every: Every, put: Callable[[Task, Hold], None]) -> None:
 
 
 def _taking(
-    task: Task, on_refused: Callable[[Refused], None]
+    task: Task, report: FileReport, on_refused: Callable[[Refused], None]
 ) -> Callable[[Sequence[Outcome]], None]:
+    """What counts the outcome of a row and tells it, which Ctrl+C must not come between."""
+
     def take(outcomes: Sequence[Outcome]) -> None:
         task.take(outcomes)
         for outcome in outcomes:
+            log.info("{}, row {}: {}", report.file, outcome.note.first_row, _fate(outcome))
             for refused in unpack(outcome.note.refused) if outcome.note.refused else ():
                 on_refused(refused)
 
@@ -142,15 +146,14 @@ def _load(
     hold: Hold,
     patience: float,
     take: Callable[[Sequence[Outcome]], None],
-) -> Sequence[Outcome]:
+) -> None:
     """Does a task, again and again while the server is lost; Ctrl+C is heard in between."""
     outage = Outage(patience)
     while True:
         try:
             with hold():
-                outcomes: Sequence[Outcome] = task.work(*task.arguments)
-                take(outcomes)
-                return outcomes
+                take(task.work(*task.arguments))
+                return
         except StoreLostError as error:
             if not outage.begin():
                 reason = f"{error}; it was tried again for {patience:g} s"
