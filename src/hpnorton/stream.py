@@ -240,4 +240,4 @@ def _append(out: IO[bytes], record: bytes) -> None:
 def _ends_a_line(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
-        return file.read() in (b"\n", b"\r")
+        return file.read(1) in (b"\n", b"\r")  # others may append meanwhile
