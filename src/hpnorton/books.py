@@ -16,6 +16,7 @@ from hpnorton.shop import (
     RENTALS,
     RENTED_AT,
     USER_ID,
+    spellings,
 )
 from hpnorton.stores.changes import HISTORY, Kind
 from hpnorton.stores.protocol import CounterStore, Document
@@ -37,7 +38,7 @@ def history(store: CounterStore, identity: str) -> list[Event]:
     `identity` is the id of a product or a customer, or the key of any record that was changed at
     the counter; in small letters too. Raises UnknownIdError if nothing is known of it.
     """
-    for candidate in dict.fromkeys((identity, identity.upper())):
+    for candidate in spellings(identity):
         if (events := _history(store, candidate)) or _is_known(store, candidate):
             return events
     raise UnknownIdError(

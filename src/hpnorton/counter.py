@@ -27,6 +27,7 @@ from hpnorton.shop import (
     RETURNED_AT,
     STATUS,
     USER_ID,
+    spellings,
 )
 from hpnorton.stores.changes import Change, Kind, Place
 from hpnorton.stores.protocol import Condition, CounterStore, Document
@@ -203,7 +204,7 @@ class Counter:
         """The record with an id as it is typed: in small letters too, if nobody else has it."""
         name = collection.key[0]
         field = next(field for field in collection.fields if field.name == name)
-        for candidate in dict.fromkeys((text, text.upper())):
+        for candidate in spellings(text):
             try:
                 place = Place(collection, (field.parse(candidate),))
             except CellError:

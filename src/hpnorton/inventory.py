@@ -6,7 +6,16 @@ from datetime import UTC, date, datetime
 from hpnorton import journal
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.fields import Value
-from hpnorton.shop import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
+from hpnorton.shop import (
+    CUSTOMERS,
+    DUE,
+    PRODUCT_ID,
+    PRODUCTS,
+    QUANTITY,
+    RENTALS,
+    USER_ID,
+    spellings,
+)
 from hpnorton.stores.protocol import CounterStore, Document, Store
 
 # Where a text is looked for: a collection, its key, and its fields.
@@ -82,7 +91,7 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     if not text:
         raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
     for name, key, _ in _SEARCHED:
-        for identity in dict.fromkeys((text, text.upper())):
+        for identity in spellings(text):
             if record := store.get(name, (key,), (identity,)):
                 yield {"collection": name, **record}
                 return
@@ -96,7 +105,7 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
 
 def _known(store: Store, collection: str, field: str, text: str, flag: str) -> Value:
     """The id that somebody has typed, as it is stored: in capitals, or a number. UnknownIdError."""
-    candidates: list[Value] = [text, text.upper()]
+    candidates: list[Value] = [*spellings(text)]
     if text.isascii() and text.isdecimal():
         candidates.append(int(text))
     for candidate in candidates:

@@ -1,4 +1,4 @@
-"""A rental store's own words: the names of its collections and of their fields."""
+"""A rental store's own words: the names of its collections and of their fields, and its ids."""
 
 CUSTOMERS = "customers"
 PRODUCTS = "product"
@@ -16,3 +16,8 @@ RETURNED_AT = "returned_at"
 
 # What the counter writes into a rental.
 FORM = (USER_ID, "name", "address", "phone_number", "email", PRODUCT_ID, RENTED_AT, DUE)
+
+
+def spellings(identity: str) -> list[str]:
+    """What somebody who types an id may mean: the id as it stands, or in capitals."""
+    return list(dict.fromkeys((identity, identity.upper())))

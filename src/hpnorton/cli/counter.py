@@ -12,7 +12,7 @@ from hpnorton.cli.flags import Act, Parser
 from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
-from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
+from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID, spellings
 
 if TYPE_CHECKING:
     from hpnorton.counter import Counter
@@ -150,7 +150,7 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     _check_writable(name)
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
-        typed = [Place(collection, forms.read_key(collection, text)) for text in _spelled(rest[0])]
+        typed = [Place(collection, forms.read_key(collection, text)) for text in spellings(rest[0])]
         place = next((each for each in typed if counter.find(each)), typed[0])
         values = forms.read_values(collection, rest[1:])
         _check_editable(collection, values)
@@ -158,11 +158,6 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         record = counter.edit(place, values)
     show([record], arguments.format)
     return ExitStatus.OK
-
-
-def _spelled(key: str) -> list[str]:
-    """A key as it is typed, and in capitals."""
-    return list(dict.fromkeys((key, key.upper())))
 
 
 def _check_writable(name: str) -> None:
