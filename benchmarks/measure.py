@@ -19,8 +19,8 @@ sys.path.insert(0, str(HOME / "src"))
 
 # The package is importable only now.
 # pylint: disable=wrong-import-position
-from hpnorton.figures import Spread, spread
-from hpnorton.machine import describe_machine
+from hpnorton.timing.figures import Spread, spread
+from hpnorton.timing.machine import describe_machine
 
 # pylint: enable=wrong-import-position
 __all__ = ["Spread", "describe_machine", "spread"]

@@ -11,11 +11,11 @@ from hpnorton import books
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.fields import Value
-from hpnorton.ingest import run_import
-from hpnorton.plan import Options
-from hpnorton.reports import FileReport
+from hpnorton.ingest.plan import Options
+from hpnorton.ingest.reports import FileReport
+from hpnorton.ingest.run import run_import
+from hpnorton.ingest.sources import parse_source
 from hpnorton.shop import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
-from hpnorton.sources import parse_source
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import CounterStore, Document

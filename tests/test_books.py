@@ -9,10 +9,11 @@ from pathlib import Path
 import pymongo
 import pytest
 
-from hpnorton import books, journal
+from hpnorton import books
 from hpnorton.counter import Counter
 from hpnorton.errors import UnknownIdError
 from hpnorton.fields import Value
+from hpnorton.ingest import journal
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY, Place
 from hpnorton.stores.protocol import Document, Mode, batch_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hpnorton import journal
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.errors import UsageError
+from hpnorton.ingest import journal
 from hpnorton.schema import describe
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY

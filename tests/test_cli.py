@@ -13,7 +13,7 @@ import pytest
 
 from hpnorton import __version__, cli
 from tests.conftest import ROOT, CommandLine
-from tests.test_reports import DOCUMENT_KEYS
+from tests.test_ingest_reports import DOCUMENT_KEYS
 
 Write = Callable[..., Path]
 QUESTIONS = ["--all-products", "--all-customers", "--all-rentals", "--available-products"]

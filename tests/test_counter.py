@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpnorton import books, inventory, journal, restock
+from hpnorton import books, inventory
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
+from hpnorton.ingest import journal, restock
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place
@@ -28,8 +29,8 @@ from tests.shop import (
     import_files,
     lines,
     open_till,
-    rentals,
     redescribe,
+    rentals,
     run,
     stocks,
     write_customers,

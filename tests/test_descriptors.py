@@ -10,7 +10,6 @@ from hpnorton.descriptors import descriptor_of, field_from_descriptor
 from hpnorton.fields import CellError, Field, Value
 from tests.test_fields import CELLS, Descriptor, field_of
 
-
 # Those with limits, whose cells are written as they are stored.
 LIMITED = [
     (descriptor, cells)

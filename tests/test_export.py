@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpnorton import export as exporting
-from hpnorton import journal
 from hpnorton.catalog import Catalog
 from hpnorton.errors import FileError
 from hpnorton.export import Exported, export
 from hpnorton.fields import Field, Value
+from hpnorton.ingest import journal
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place

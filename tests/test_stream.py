@@ -10,11 +10,11 @@ import pytest
 
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
+from hpnorton.ingest.plan import Options
+from hpnorton.ingest.rejects import Refused
+from hpnorton.ingest.reports import Counts, Ending
+from hpnorton.ingest.sources import Source
 from hpnorton.inputs import Reading
-from hpnorton.plan import Options
-from hpnorton.rejects import Refused
-from hpnorton.reports import Counts, Ending
-from hpnorton.sources import Source
 from hpnorton.stream import Every, stream_into_file, stream_into_store
 
 Write = Callable[..., Path]

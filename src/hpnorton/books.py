@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, cast
 
-from hpnorton import journal
 from hpnorton.errors import UnknownIdError
+from hpnorton.ingest import journal
 from hpnorton.shop import (
     CUSTOMERS,
     PRODUCT_ID,

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpnorton import journal
 from hpnorton.errors import UsageError
 from hpnorton.fields import Field
+from hpnorton.ingest import journal
 from hpnorton.schema import Collection, describe
 from hpnorton.shop import (
     CUSTOMERS,

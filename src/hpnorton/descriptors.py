@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-
 from hpnorton import log
 from hpnorton.errors import SchemaError
 from hpnorton.fields import NOUNS, TYPES, Field, Value

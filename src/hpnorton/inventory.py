@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
-from hpnorton import journal
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.fields import Value
+from hpnorton.ingest import journal
 from hpnorton.shop import (
     CUSTOMERS,
     DUE,

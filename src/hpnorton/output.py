@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, TextIO
 
 from hpnorton.errors import HPNortonError
-from hpnorton.reports import printable
+from hpnorton.ingest.reports import printable
 
 _GAP = "  "
 _NARROWEST = 8

@@ -5,9 +5,9 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 
-from hpnorton import crawl
-from hpnorton.ingest import OnProgress
-from hpnorton.reports import FileReport
+from hpnorton.ingest.reports import FileReport
+from hpnorton.ingest.run import OnProgress
+from hpnorton.look import crawl
 
 # Which bar, its name, how much of it is done, of how much (None if nobody knows), how many things
 # that is, and in how many seconds.

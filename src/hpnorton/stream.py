@@ -15,15 +15,15 @@ from typing import IO, TypeVar
 from hpnorton import log
 from hpnorton.csvfile import Chunk, CsvFile
 from hpnorton.errors import FileError, HPNortonError, StoreLostError
-from hpnorton.ingest import Outage, planned_lanes
+from hpnorton.ingest.lanes import Lane
+from hpnorton.ingest.loading import Outcome
+from hpnorton.ingest.plan import Options
+from hpnorton.ingest.rejects import Refused, ended, unpack
+from hpnorton.ingest.reports import Ending, FileReport
+from hpnorton.ingest.run import Outage, planned_lanes
+from hpnorton.ingest.sources import Source
+from hpnorton.ingest.work import Task
 from hpnorton.inputs import Reading
-from hpnorton.lanes import Lane
-from hpnorton.loading import Outcome
-from hpnorton.plan import Options
-from hpnorton.rejects import Refused, ended, unpack
-from hpnorton.reports import Ending, FileReport
-from hpnorton.sources import Source
-from hpnorton.work import Task
 
 _FATES = {
     "inserted": "inserted",

@@ -11,7 +11,7 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
-    from hpnorton.analysis import ColumnTally, Tally
+    from hpnorton.look.analysis import ColumnTally, Tally
 
     Document = dict[str, Any]
 
@@ -46,8 +46,8 @@ def add_flags(parser: Parser) -> None:
 
 
 def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
-    from hpnorton.analysis import analyze, questions_for
     from hpnorton.csvfile import CsvFile
+    from hpnorton.look.analysis import analyze, questions_for
 
     asks = arguments.year_of is not None or arguments.count
     if arguments.format == CSV and asks:
@@ -61,7 +61,7 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
 
 
 def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> None:
-    from hpnorton.reports import readable
+    from hpnorton.ingest.reports import readable
 
     names = [readable(name) for name in header]
     columns = [
@@ -92,8 +92,8 @@ def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> Non
 
 
 def _column(column: "ColumnTally") -> "Document":
-    from hpnorton.guess import Kind
-    from hpnorton.reports import readable
+    from hpnorton.ingest.reports import readable
+    from hpnorton.look.guess import Kind
 
     guess = column.guess
     low, high = guess.shown(guess.low), guess.shown(guess.high)

@@ -145,7 +145,7 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
 def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from dataclasses import asdict
 
-    from hpnorton import journal
+    from hpnorton.ingest import journal
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:

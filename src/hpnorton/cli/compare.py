@@ -14,7 +14,7 @@ from hpnorton.errors import ComparisonError, ExitStatus
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
-    from hpnorton.trials import Comparison, Grid
+    from hpnorton.timing.trials import Comparison, Grid
 
 COMPARE = "--compare"
 _REPEAT = 3
@@ -53,8 +53,8 @@ def add_flags(parser: Parser) -> None:
 
 
 def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.sources import dataset_sources, parse_source
-    from hpnorton.timing import compare
+    from hpnorton.ingest.sources import dataset_sources, parse_source
+    from hpnorton.timing.comparison import compare
 
     if arguments.report is not None:
         _check_matplotlib()
@@ -71,7 +71,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     )
     _show(made, arguments)
     if arguments.report is not None:
-        from hpnorton.page import write_report
+        from hpnorton.timing.page import write_report
 
         path = write_report(made, arguments.report)
         print(f"To look at it: {path}", file=sys.stderr)
@@ -90,7 +90,7 @@ def _check_matplotlib() -> None:
 
 
 def _grid(arguments: argparse.Namespace, settings: Settings) -> "Grid":
-    from hpnorton.trials import Grid, default_workers
+    from hpnorton.timing.trials import Grid, default_workers
     from hpnorton.workers import cores
 
     workers = [count or cores() for count in arguments.workers or default_workers()]

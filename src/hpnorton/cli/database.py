@@ -32,7 +32,7 @@ def add_flags(parser: Parser) -> None:
 
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.journal import OWN_COLLECTIONS
+    from hpnorton.ingest.journal import OWN_COLLECTIONS
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:

@@ -18,8 +18,8 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
 
 if TYPE_CHECKING:
-    from hpnorton.plan import Limit, Options
-    from hpnorton.reports import FileReport
+    from hpnorton.ingest.plan import Limit, Options
+    from hpnorton.ingest.reports import FileReport
 
 
 LINEAR, PARALLEL = FLAGS = ("--linear", "--parallel")
@@ -102,10 +102,10 @@ def add_flags(parser: Parser) -> None:
 
 
 def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: bool) -> ExitStatus:
-    from hpnorton.ingest import run_import
+    from hpnorton.ingest.reports import exit_status
+    from hpnorton.ingest.run import run_import
+    from hpnorton.ingest.sources import dataset_sources, parse_source
     from hpnorton.progress import show_progress
-    from hpnorton.reports import exit_status
-    from hpnorton.sources import dataset_sources, parse_source
 
     if arguments.scheduler and settings.uri.startswith(SQLITE_PREFIX):
         raise UsageError(
@@ -132,7 +132,7 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
 
 def import_options(arguments: argparse.Namespace, settings: Settings, **more: Any) -> "Options":
     """The options of an import that the flags ask for, and more."""
-    from hpnorton.plan import Options
+    from hpnorton.ingest.plan import Options
     from hpnorton.stores.protocol import Mode
 
     rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
@@ -234,7 +234,7 @@ def _program() -> list[str]:
 
 
 def _limit(text: str) -> "Limit":
-    from hpnorton.plan import Limit
+    from hpnorton.ingest.plan import Limit
 
     if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows nor one with %")

@@ -13,8 +13,8 @@ from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
-    from hpnorton.crawl import Crawled
-    from hpnorton.quality import Quality
+    from hpnorton.look.crawl import Crawled
+    from hpnorton.look.quality import Quality
 
 FIELDS, QUALITY = FLAGS = ("--fields", "--quality")
 _EVERY_FIELD = "(all)"
@@ -59,7 +59,7 @@ def add_flags(parser: Parser) -> None:
 
 
 def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.crawl import crawl
+    from hpnorton.look.crawl import crawl
     from hpnorton.progress import show_look
 
     with show_look(is_wanted=not arguments.quiet) as on_progress:
@@ -102,8 +102,8 @@ def _field_records(found: Sequence["Crawled"], form: str | None) -> Iterator[dic
 
 
 def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton.look.quality import assess
     from hpnorton.progress import show_look
-    from hpnorton.quality import assess
 
     form = chosen_format(arguments.format)
 

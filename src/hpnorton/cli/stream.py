@@ -13,8 +13,8 @@ from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
+    from hpnorton.ingest.rejects import Refused
     from hpnorton.inputs import Reading
-    from hpnorton.rejects import Refused
     from hpnorton.stream import Every
 
 STREAM = "--stream"
@@ -69,9 +69,9 @@ def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
 
 def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading") -> ExitStatus:
+    from hpnorton.ingest.reports import Ending
+    from hpnorton.ingest.sources import parse_source
     from hpnorton.inputs import STDIN
-    from hpnorton.reports import Ending
-    from hpnorton.sources import parse_source
     from hpnorton.stream import stream_into_file
 
     for name in _ONLY_INTO_THE_DATABASE:
@@ -90,7 +90,7 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
 def _into_store(
     arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "Reading"
 ) -> ExitStatus:
-    from hpnorton.sources import parse_source
+    from hpnorton.ingest.sources import parse_source
     from hpnorton.stream import stream_into_store
 
     source = parse_source(arguments.values)

@@ -17,8 +17,8 @@ from hpnorton.fields import Field, Value
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.mongo_batches import FIRST_STOCK, ids_of_columns
-from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
 from hpnorton.stores.mongo_connection import RawDocument
+from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
 from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
 

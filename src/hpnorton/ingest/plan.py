@@ -1,0 +1,246 @@
+"""The plan of an import: each file with its lane and its note in the journal, new or resumed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from hpnorton.checks import Layout
+from hpnorton.csvfile import CsvFile
+from hpnorton.errors import FileError, HPNortonError
+from hpnorton.files import Fingerprint, fingerprint, is_url
+from hpnorton.ingest import journal
+from hpnorton.ingest.journal import ImportNote
+from hpnorton.ingest.lanes import Desk, Lane
+from hpnorton.ingest.loading import Job
+from hpnorton.ingest.rejects import write_rejects
+from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending, readable
+from hpnorton.ingest.work import Cut, Work
+from hpnorton.inputs import Reading
+from hpnorton.settings import SQLITE_PREFIX
+from hpnorton.stores.protocol import Mode, Store
+
+_TELLING_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many refused rows are too many: more than `most`, or more percent of those read."""
+
+    most: float
+    is_percent: bool = False
+
+    def is_exceeded(self, refused: int, read: int, *, is_over: bool) -> bool:
+        """Whether so many refused rows are too many.
+
+        A percentage tells little of the first few rows: it waits for a thousand, or for the end.
+        """
+        if self.is_percent:
+            return refused > self.most * read / 100 and (is_over or read >= _TELLING_ROWS)
+        return refused > self.most
+
+    def __str__(self) -> str:
+        return f"{self.most:g}{'%' if self.is_percent else ''}"
+
+
+@dataclass(frozen=True)
+class Options:  # pylint: disable=too-many-instance-attributes # one for each flag
+    """How to import.
+
+    With `is_parallel` each file has a process of its own, or `workers` processes share the chunks
+    of all (0: one for each core); or those of the Dask cluster at the address `scheduler` do. The
+    refused rows go to the folder `rejects` (None: nowhere). A server that is lost is tried again
+    for `retry_seconds`.
+
+    A file whose `reading` is not in bulk is a feed: each chunk is written as soon as it is there,
+    lets other processes write, and is not noted, since nobody resumes a feed.
+    """
+
+    mode: Mode = Mode.INSERT
+    chunk_rows: int = 10_000
+    is_parallel: bool = False
+    workers: int | None = None
+    scheduler: str | None = None
+    max_errors: Limit | None = None
+    is_dry_run: bool = False
+    rejects: Path | None = None
+    is_resuming: bool = False
+    retry_seconds: float = 60.0
+    reading: Reading = Reading.BULK
+    log_level: str | None = None
+
+    @property
+    def is_feed(self) -> bool:
+        """Whether chunks are written as soon as they are there."""
+        return self.reading is not Reading.BULK
+
+
+@dataclass
+class Planned:
+    """A file to import: its lane, the note of its import, and what was known of it before."""
+
+    lane: Lane
+    note: ImportNote
+    options: Options
+    elapsed_before: float = 0.0
+    is_finished: bool = False
+
+    def begin(self, store: Store) -> None:
+        """Makes what the import needs in the database, and notes that it begins."""
+        collection = self.lane.work.job.layout.collection
+        store.ensure(collection, with_indexes=not self.lane.work.job.indexes_late)
+        if not self.options.is_dry_run and not self.is_finished:
+            journal.note_collection(store, collection)
+            self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
+            journal.note_import(store, self.note)
+
+    def finish(self, store: Store) -> None:
+        """Writes the refused rows and the note, and counts what the collection holds now."""
+        report = self.lane.report
+        try:
+            if self.is_finished:
+                report.rejects_file = self.note.rejects_file
+            else:
+                self._tell_refused()
+                if not self.options.is_dry_run:
+                    self._note_end(store)
+            report.total_records = store.count(report.collection)
+        except HPNortonError as error:
+            self.lane.stop(Ending.FAILED, str(error), can_resume=self.lane.work.file.is_repeatable)
+
+    def _tell_refused(self) -> None:
+        report, rejects = self.lane.report, self.lane.work.rejects
+        faults = (fault for refused in rejects for fault in refused.faults(report.file))
+        report.faults = list(islice(faults, SHOWN_FAULTS))
+        for refused in rejects:
+            report.codes.update(flaw.code for flaw in refused.flaws)
+        if report.codes and self.options.rejects is not None:
+            name = f"{report.collection}-{self.note.id}"
+            header = self.lane.work.file.raw_header
+            path = write_rejects(iter(rejects), self.options.rejects, name, report.file, header)
+            report.rejects_file = readable(str(path))
+
+    def _note_end(self, store: Store) -> None:
+        report, note = self.lane.report, self.note
+        note.status, note.ended = report.ending, journal.utc_now()
+        note.is_ordered = self.lane.work.is_ordered
+        note.rejects_file = report.rejects_file
+        for name, count in asdict(report.counts).items():
+            setattr(note, name, count)
+        note.elapsed = self.elapsed_before + report.elapsed
+        journal.note_import(store, note)
+        if report.ending is Ending.DONE:
+            journal.forget_rows(store, note.id)
+
+
+def plan(
+    uri: str,
+    opened: Sequence[tuple[CsvFile, Layout]],
+    store: Store,
+    options: Options,
+    scratch: str | None,
+    desks: Sequence[Desk],
+) -> list[Planned]:
+    """The files as lanes, new or resumed; nothing is written yet.
+
+    Raises StoreError if the database cannot hold a file's records, and FileError for a file that
+    is to be resumed but has changed since.
+    """
+    is_sqlite = uri.startswith(SQLITE_PREFIX)
+    cut = Cut(options.chunk_rows, can_group=is_sqlite and not options.is_feed)
+    planned: list[Planned] = []
+    seen: set[str] = set()
+    for (file, layout), desk in zip(opened, desks):
+        store.check_fit(layout.collection)
+        made = fingerprint(file.path) if file.is_repeatable and not options.is_feed else None
+        before = _earlier(store, file, made, options)
+        note = before or _new_note(file, made, options, desk)
+        if before is None:
+            note.was_empty = file.collection not in seen and store.is_empty(file.collection)
+        seen.add(file.collection)
+        job = Job(
+            uri,
+            layout,
+            options.mode,
+            note.id,
+            scratch,
+            is_alone=not (options.is_parallel or options.is_feed),
+            is_noted=not options.is_feed,
+            # SQLite writes rows and note in one transaction; of an empty collection all is clear.
+            notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
+            and not (note.was_empty or options.is_dry_run),
+            indexes_late=note.was_empty
+            and bool(layout.collection.indexes)
+            and not (options.is_dry_run or options.is_feed),
+        )
+        is_ordered = desk.is_ordered
+        work = Work(job, file, cut, is_ordered=is_ordered, was_empty=note.was_empty)
+        planned.append(Planned(Lane(work, desk), note, options))
+        if before is not None:
+            _take_up(planned[-1], store)
+    return planned
+
+
+def _earlier(
+    store: Store, file: CsvFile, made: Fingerprint | None, options: Options
+) -> ImportNote | None:
+    """The import of this very file that is to be resumed, if there is one."""
+    if not options.is_resuming or options.is_dry_run:
+        return None
+    if made is None:
+        raise FileError(
+            f"{file.path} cannot be resumed, since it cannot be read again from its beginning; "
+            "import it again without --resume: rows that are in the database are left as they are"
+        )
+    note = journal.latest(store, _place(file), file.collection)
+    if note is None:
+        return None
+    is_same = (note.size, note.checksum) == (made.size, made.checksum)
+    if note.status == Ending.DONE:
+        return note if is_same and note.mode == options.mode else None
+    if not is_same:
+        raise FileError(
+            f"{file.path} has changed since its import began ({note.started}): it had "
+            f"{note.size:,} bytes, it has {made.size:,}"
+            f"{', but not the same' if note.size == made.size else ''}; import it without --resume"
+        )
+    if note.mode != options.mode:
+        raise FileError(
+            f"the import of {file.path} began with --mode {note.mode}; resume it in the same way"
+        )
+    return note
+
+
+def _take_up(planned: Planned, store: Store) -> None:
+    """Counts what an earlier run of the import has done."""
+    lane, note = planned.lane, planned.note
+    planned.elapsed_before = note.elapsed
+    planned.is_finished = note.status == Ending.DONE
+    lane.work.restore(journal.chunks(store, note.id), is_ordered=note.is_ordered)
+    if planned.is_finished:  # after a second look, which the notes of the chunks know nothing of
+        kept = {name: getattr(note, name) for name in vars(Counts())}
+        lane.finish(Counts(**kept))
+
+
+def _new_note(file: CsvFile, made: Fingerprint | None, options: Options, desk: Desk) -> ImportNote:
+    now = datetime.now(UTC)
+    return ImportNote(
+        id=journal.new_run(now),
+        started=now.isoformat(),
+        collection=file.collection,
+        file=_place(file),
+        mode=options.mode,
+        size=made.size if made else None,
+        modified=made.modified if made else None,
+        checksum=made.checksum if made else None,
+        is_ordered=desk.is_ordered,
+        was_empty=False,
+    )
+
+
+def _place(file: CsvFile) -> str:
+    """What a file is called, wherever the program is started."""
+    if is_url(file.path) or not file.is_repeatable:
+        return readable(file.path)
+    return readable(str(Path(file.path).resolve()))

@@ -1,0 +1,172 @@
+"""The order of the file decides: a second look at keys that a file holds more than once.
+
+Chunks that are done side by side end in any order, so of two rows with one key the later one may
+have come first. Such keys are rare. Workers tell which ones may be concerned, as 32-bit hashes;
+only rows whose keys have these hashes are read again, when all chunks are done, and what came out
+wrong is put right. It can be repeated: an import that is killed here is resumed here.
+"""
+
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hpnorton.fields import Value
+from hpnorton.ingest.journal import BegunNote, has_bit, unpack_bits
+from hpnorton.ingest.loading import FoundRow, Job, conflict_flaw, hash_of
+from hpnorton.ingest.rejects import Refused, Rejects
+from hpnorton.ingest.reports import Counts
+from hpnorton.stores.compare import first_difference
+from hpnorton.stores.protocol import Batch, Key, Mode
+
+_HASHES_A_ROUND = 100_000  # some 10 MB in each process
+_PARTS = 64
+_HASH_BITS = 32
+_MEMORY_BYTES = 2**18
+
+
+class KeyHashes:
+    """The hashes of all keys of a file, on disk in parts that fit into memory one by one."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._parts = [
+            self._stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES))
+            for _ in range(_PARTS)
+        ]
+
+    def close(self) -> None:
+        """Forgets the hashes."""
+        self._stack.close()
+
+    def add(self, packed: bytes) -> None:
+        """Adds the sorted hashes of a chunk's keys."""
+        hashes = array("I", packed)
+        step = (1 << _HASH_BITS) // _PARTS
+        ends = [bisect_left(hashes, step * part) for part in range(_PARTS)] + [len(hashes)]
+        for spool, (start, end) in zip(self._parts, pairwise(ends)):
+            if start < end:
+                spool.write(hashes[start:end].tobytes())
+
+    def repeated(self) -> Iterator[int]:
+        """The hashes that were added more than once."""
+        for spool in self._parts:
+            spool.seek(0)
+            hashes = sorted(array("I", spool.read()))
+            yield from {one for one, other in pairwise(hashes) if one == other}
+
+
+def rounds(hashes: Iterable[int]) -> Iterator[frozenset[int]]:
+    """The hashes in sets that are small enough to be sent around."""
+    some: set[int] = set()
+    for number in hashes:
+        some.add(number)
+        if len(some) == _HASHES_A_ROUND:
+            yield frozenset(some)
+            some.clear()
+    if some:
+        yield frozenset(some)
+
+
+class Taken:
+    """Which rows of a file were not inserted because their keys were taken, chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._bits: dict[int, bytes | str] = {}
+        self._starts: list[int] | None = None
+        self._begun: list[tuple[int, int, bytes]] = []
+
+    def add(self, first_row: int, packed: str | None) -> None:
+        """Adds what the note of a chunk says."""
+        self._bits[first_row] = packed or ""
+        self._starts = None
+
+    def limit(self, notes: Iterable[BegunNote]) -> None:
+        """Believes of rows whose chunk was repeated what was noted when it began."""
+        self._begun = [(note.first_row, note.rows, unpack_bits(note.taken)) for note in notes]
+
+    def __contains__(self, row: int) -> bool:
+        starts = self._starts = self._starts or sorted(self._bits)
+        first = starts[bisect_left(starts, row + 1) - 1]
+        bits = self._bits[first]
+        if isinstance(bits, str):
+            bits = self._bits[first] = unpack_bits(bits)
+        return has_bit(bits, row - first) and all(
+            has_bit(before, row - start)
+            for start, rows, before in self._begun
+            if start <= row < start + rows
+        )
+
+
+def suspects(rejects: Rejects) -> Iterator[int]:
+    """The hashes of the keys that are in conflict."""
+    return (hash_of(refused.key) for refused in rejects if refused.key is not None)
+
+
+@dataclass
+class SecondLook:
+    """What has to be known to put an import in order, and what changes by that.
+
+    `was_empty` says that nothing was stored before the import, so that every key is its own.
+    """
+
+    job: Job
+    was_empty: bool
+    taken: Taken
+    rejects: Rejects
+    counts: Counts
+
+    def settle(self, found: Iterable[FoundRow]) -> None:
+        """Makes the first row of each key the one that is stored; for an upsert, the last."""
+        by_key: dict[Key, list[FoundRow]] = {}
+        for row in sorted(found, key=lambda row: row.row):
+            by_key.setdefault(row.key, []).append(row)
+        several = [rows for rows in by_key.values() if len(rows) > 1]
+        if self.job.mode is Mode.UPSERT:
+            self._put([rows[-1] for rows in several])
+            return
+        conflicts = {refused.row for refused in self.rejects if refused.key in by_key}
+        wrong = [rows for rows in several if self._is_wrong(rows, conflicts)]
+        self._put([rows[0] for rows in wrong])
+        for rows in wrong:
+            self._recount(rows, conflicts)
+
+    def _is_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
+        """Whether a later row of this very file keeps out the first one."""
+        if rows[0].row not in conflicts:
+            return False
+        return self.was_empty or any(found.row not in self.taken for found in rows)
+
+    def _put(self, rows: list[FoundRow]) -> None:
+        if not rows:
+            return
+        layout = self.job.layout
+        values: list[tuple[Value, ...]] = list(zip(*(found.record for found in rows)))
+        store = self.job.open_store()
+        with store.transaction():
+            self.job.replace(store, Batch(layout.collection, layout.columns, values))
+
+    def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
+        """Counts the rows of one key as if they had come in their order."""
+        first, *others = rows
+        conflicting = sum(found.row in conflicts for found in rows)
+        self.counts.conflicts -= conflicting
+        # One of the rows was inserted, or none if the chunk that did so was repeated.
+        inserted = any(found.row not in self.taken for found in rows)
+        self.counts.inserted += 0 if inserted else 1
+        self.counts.unchanged -= len(rows) - conflicting - inserted
+        self.rejects.amend(first.row, None)
+        for found in others:
+            at = first_difference(found.record, first.record)
+            if at is None:
+                self.counts.unchanged += 1
+                self.rejects.amend(found.row, None)
+                continue
+            self.counts.conflicts += 1
+            field = self.job.layout.columns[at]
+            flaw = conflict_flaw(self.job.layout, found.record, field, first.record[at])
+            refused = Refused(found.row, found.line, found.raw, [flaw], found.key)
+            self.rejects.amend(found.row, refused)

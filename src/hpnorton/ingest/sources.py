@@ -1,0 +1,116 @@
+"""What to import: files named on the command line, opened, and described by a data package."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpnorton import log
+from hpnorton.checks import Layout, check_delimiter, lay_out
+from hpnorton.csvfile import CsvFile
+from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
+from hpnorton.files import is_url
+from hpnorton.inputs import STDIN, Reading
+from hpnorton.schema import check_collection_name, describe, undescribed
+
+_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{4})")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to import (`-` is stdin) and the name of its collection.
+
+    `run` is the import that has rejected its rows, if they have been.
+    """
+
+    path: str
+    collection: str
+    run: str | None = None
+
+
+def parse_source(text: str) -> Source:
+    """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem.
+
+    The stem of a file of rejected rows, COLLECTION-RUN, says where they belong.
+    """
+    name, sign, path = text.partition("=")
+    if not sign or os.path.exists(text) or is_url(name):
+        name, path = "", text
+    if path == STDIN and not name:
+        raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
+    plain = path[: -len(".gz")] if path.lower().endswith(".gz") else path
+    stem = Path(plain.partition("?")[0] if is_url(path) else plain).stem
+    rejected = _REJECTED.fullmatch(stem)
+    if rejected is None:
+        return Source(path, name or stem)
+    return Source(path, name or rejected["collection"], rejected["run"])
+
+
+def dataset_sources(folder: Path) -> list[Source]:
+    """The CSV files of a dataset's folder, by name. Raises FileError if there are none.
+
+    Their paths are relative where the folder is below the current one: they are for people too.
+    """
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    paths = sorted(p for p in folder.glob("*") if p.name.lower().endswith((".csv", ".csv.gz")))
+    if not paths:
+        raise FileError(
+            f"there are no CSV files in {folder}; name the files to import, or another dataset"
+        )
+    return [parse_source(str(path)) for path in paths]
+
+
+def open_sources(
+    sources: Sequence[Source],
+    folders: Sequence[Path],
+    origins: Mapping[str, Path],
+    stack: ExitStack,
+    reading: Reading = Reading.BULK,
+) -> list[tuple[CsvFile, Layout]]:
+    """Opens the files, each with its layout, and leaves closing them to `stack`.
+
+    A file is described by the datapackage.json beside it or in the folder above, else by one that
+    belongs in the same way to one of `folders`. Rejected rows are described as they were where
+    they came from: `origins` are the folders by import. Raises an HPNortonError that tells
+    everything that is wrong with any of the files, one a line.
+    """
+    opened: list[tuple[CsvFile, Layout]] = []
+    faults: list[HPNortonError] = []
+    for source in sources:
+        try:
+            check_collection_name(source.collection)
+            file = CsvFile(source.path, source.collection, reading)
+            stack.callback(file.close)
+            opened.append((file, _layout(file, [*_own_folders(source, origins), *folders])))
+        except HPNortonError as error:
+            faults.append(error)
+    if faults:
+        raise type(faults[0])("\n".join(map(str, faults)))
+    return opened
+
+
+def _own_folders(source: Source, origins: Mapping[str, Path]) -> list[Path]:
+    if source.path == STDIN or is_url(source.path):
+        return []
+    own = Path(source.path).absolute().parent
+    origin = origins.get(source.run or "")
+    return [origin, own] if origin else [own]
+
+
+def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
+    check_delimiter(file.header, file.path)
+    collection = describe(file.collection, folders)
+    if collection is None:
+        try:
+            collection = undescribed(file.collection, file.header)
+        except SchemaError as error:
+            raise FileError(f"{file.path}: {error}") from error
+        log.info(
+            "no datapackage.json describes {}: all columns are text, the key is {}",
+            file.path,
+            collection.key[0],
+        )
+    return lay_out(collection, file.header, file.path)
