@@ -178,9 +178,10 @@ def processes() -> Iterator[Listed]:
 
 
 def workers(pid: int) -> list[int]:
-    """The worker processes of an import."""
-    found = processes()
-    return sorted(p.pid for p in found if p.parent == pid and "spawn_main" in p.command)
+    """The worker processes of an import, which are forked from a server of its own."""
+    found = [process for process in processes() if "forkserver" in process.command]
+    servers = {process.pid for process in found if process.parent == pid}
+    return sorted(process.pid for process in found if process.parent in servers)
 
 
 def left_over(group: int) -> list[Listed]:

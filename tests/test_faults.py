@@ -4,9 +4,11 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,15 +27,23 @@ def write_a_big_file(csv_file: Write) -> Path:
 
 
 def _workers_of(parent: int) -> list[int]:
-    """The processes that import files for `parent`."""
+    """The processes that import files for `parent`: they are forked from a server of its own."""
+    return [pid for server in _servers_of(parent) for pid in _servers_of(server)]
+
+
+def _servers_of(parent: int) -> list[int]:
+    """The children of a process that are a fork server, or were forked from it."""
     if Path("/proc/self/task").exists():
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
-        rows = [(int(pid), _command_of(pid)) for pid in children.split()]
+        try:
+            told = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii")
+        except FileNotFoundError:  # it has ended since
+            return []
+        rows = [(int(pid), _command_of(pid)) for pid in told.split()]
     else:  # macOS
         listing = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,command="], text=True)
         split = [line.split(maxsplit=2) for line in listing.splitlines()]
         rows = [(int(row[0]), row[2]) for row in split if int(row[1]) == parent]
-    return [pid for pid, command in rows if "spawn_main" in command]
+    return [pid for pid, command in rows if "forkserver" in command]
 
 
 def _command_of(pid: str) -> str:
@@ -65,14 +75,19 @@ def _rows_in(hpnorton: CommandLine) -> int:
     return int(seen[0]["thing"]["total_records"])
 
 
-def _wal_of(hpnorton: CommandLine) -> Path:
-    return hpnorton.folder / "var" / "hpnorton-test.db-wal"
+def _database(hpnorton: CommandLine) -> Path:
+    return hpnorton.folder / "var" / "hpnorton-test.db"
 
 
 def _has_begun(hpnorton: CommandLine) -> bool:
-    """Whether chunks have been written."""
-    wal = _wal_of(hpnorton)
-    return wal.exists() and wal.stat().st_size > 1_000_000
+    """Whether chunks have been committed."""
+    if not _database(hpnorton).exists():
+        return False
+    with closing(sqlite3.connect(_database(hpnorton))) as connection:
+        try:
+            return connection.execute("SELECT 1 FROM thing LIMIT 1").fetchone() is not None
+        except sqlite3.OperationalError:  # there is no table yet
+            return False
 
 
 def _check_resumed(again: Outcome, done_before: int) -> None:

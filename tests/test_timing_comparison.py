@@ -52,7 +52,7 @@ def tampering(folder: Path, flag: str, statement: str) -> str:
 
 
 def test_every_way_is_timed(sqlite_uri: str) -> None:
-    """Each chunk size with each way, so often as asked, and fewer rows with one chunk size.
+    """Each chunk size with each way, so often as asked, and fewer rows, shared by all workers.
 
     The real database stays as it is, byte for byte.
     """
@@ -67,7 +67,9 @@ def test_every_way_is_timed(sqlite_uri: str) -> None:
     assert (made.rows, made.refused) == (31, 0)
     assert [(t.chunk_rows, t.way) for t in made.grid] == [(n, w) for n in (5, 100) for w in ways]
     assert {timed.length.rows for timed in made.lengths} == {3, 7, 16, 31}
-    assert {timed.chunk_rows for timed in made.lengths} == {100}
+    assert {t.chunk_rows for t in made.lengths if t.way.workers == 0} == {100}
+    pool = [t for t in made.lengths if t.way.workers == 2]
+    assert [(t.length.longest, t.chunk_rows) for t in pool] == [(1, 1), (3, 1), (6, 2), (11, 3)]
     for timed in (*made.grid, *made.lengths):
         assert len(timed.runs) == 2
         assert 0 < timed.seconds.low <= timed.seconds.median <= timed.seconds.high

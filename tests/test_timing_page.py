@@ -34,7 +34,7 @@ def timed(way: Way, chunk_rows: int, rows: int) -> Timed:
     """Three runs."""
     middle = seconds_of(way, chunk_rows, rows)
     runs = [Ended(0, middle * factor, 0.1, 40_000_000, b"", "") for factor in (1, 0.9, 1.2)]
-    return Timed(way, chunk_rows, Length([Source("a.csv", "a")], rows), runs)
+    return Timed(way, chunk_rows, Length([Source("a.csv", "a")], rows, rows), runs)
 
 
 def comparison(*, ways: tuple[Way, ...] = WAYS, pays: int | None = 60_000) -> Comparison:

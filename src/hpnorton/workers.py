@@ -3,6 +3,7 @@
 Everything above calls `submit` and waits for futures; it does not know which kind it has.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -11,12 +12,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from hpnorton.errors import ClusterError
 from hpnorton.log import start_log
 
 _CONNECT_SECONDS = 10
+_PYTHONPATH = "PYTHONPATH"
+_PACKAGES = str(Path(__file__).parents[1])
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -81,32 +86,73 @@ class SerialExecutor(Executor):
         return future
 
 
+def warm_up(*modules: str) -> None:
+    """Starts the process that workers are forked from, which imports `modules` for all of them.
+
+    Meanwhile this process goes on. Before it has imported much itself, that is the best time.
+    """
+    # Only here, because these take longer to import than a question takes to answer.
+    # pylint: disable-next=import-outside-toplevel
+    from multiprocessing import set_forkserver_preload
+
+    set_forkserver_preload([__name__, *modules])
+    _start_server()
+
+
+@cache
+def _start_server() -> None:
+    # pylint: disable-next=import-outside-toplevel # as in warm_up
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # it unblocks what is blocked here
+    # Ctrl+C reaches the whole process group, but the parent decides what becomes of the work. A
+    # process inherits what is blocked, so workers never see it, not even while they start.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with _found_by_others():
+            forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    # It would end by itself, but after us, and nobody could tell what its workers took. What waits
+    # for it has no public name.
+    atexit.register(getattr(getattr(forkserver, "_forkserver"), "_stop"))
+
+
+@contextmanager
+def _found_by_others() -> Iterator[None]:
+    """Lets processes that are started meanwhile find this package, wherever it was found."""
+    before = os.environ.get(_PYTHONPATH)
+    os.environ[_PYTHONPATH] = os.pathsep.join(filter(None, (_PACKAGES, before)))
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_PYTHONPATH]
+        else:
+            os.environ[_PYTHONPATH] = before
+
+
 def open_workers(processes: int, log_level: str | None) -> Executor:
     """An executor of this process (`processes` = 0) or of so many others, which log at `log_level`.
 
-    Workers are started afresh (spawn), since neither a database connection nor a lock survives a
-    fork. A worker that dies breaks its executor at once: concurrent.futures watches the processes.
+    Workers are forked from a process that has neither database connections nor locks, since these
+    do not survive a fork; see warm_up. A worker that dies breaks its executor at once:
+    concurrent.futures watches the processes.
     """
     if processes == 0:
         return SerialExecutor()
-    # Only here, because these take longer to import than a question takes to answer.
-    # pylint: disable-next=import-outside-toplevel
+    # pylint: disable-next=import-outside-toplevel # as in warm_up
     from concurrent.futures import ProcessPoolExecutor
 
     # pylint: disable-next=import-outside-toplevel
     from multiprocessing import get_context
 
+    _start_server()
     executor = ProcessPoolExecutor(
-        processes, get_context("spawn"), initializer=_start_worker, initargs=(log_level,)
+        processes, get_context("forkserver"), initializer=_start_worker, initargs=(log_level,)
     )
-    # Ctrl+C reaches the whole process group, but the parent decides what becomes of the work. A
-    # process inherits what is blocked, so workers never see it, not even while they start.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        for _ in range(processes):
-            executor.submit(os.getpid)  # starts a process
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    for _ in range(processes):
+        executor.submit(os.getpid)  # starts a process
     return executor
 
 

@@ -102,6 +102,11 @@ def add_flags(parser: Parser) -> None:
 
 
 def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: bool) -> ExitStatus:
+    if is_parallel and not arguments.scheduler:
+        from hpnorton.stores import adapter_of
+        from hpnorton.workers import warm_up
+
+        warm_up("hpnorton.ingest.loading", adapter_of(settings.uri))
     from hpnorton.ingest.reports import exit_status
     from hpnorton.ingest.run import run_import
     from hpnorton.ingest.sources import dataset_sources, parse_source

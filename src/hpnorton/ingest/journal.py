@@ -6,8 +6,8 @@ the same way. A chunk's note is written together with its rows.
 
 import base64
 import json
+import os
 import re
-import secrets
 import zlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -121,7 +121,7 @@ _RECORDS, _UNITS = "\x1e", "\x1f"
 
 def new_run(now: datetime) -> str:
     """An id for an import: the time, and something random; ids sort by time."""
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
 
 
 def utc_now() -> str:

@@ -30,6 +30,11 @@ def open_store(uri: str, *, create: bool = False) -> Database:
     return MongoStore(uri)
 
 
+def adapter_of(uri: str) -> str:
+    """The name of the module that open_store imports for a URI."""
+    return "hpnorton.stores.sqlite" if uri.startswith(SQLITE_PREFIX) else "hpnorton.stores.mongo"
+
+
 _KEPT: dict[tuple[str, str | None], Store] = {}
 _LOCK = Lock()
 

@@ -41,6 +41,9 @@ class DryRunStore:
         """A transaction of the temporary database."""
         return self._scratch.transaction()
 
+    def prepare(self, batch: Batch) -> None:
+        """Nothing: nobody waits."""
+
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Tells what a write would do, and keeps the records for those that come."""
         everything = range(len(batch))

@@ -31,6 +31,9 @@ class MongoBatches(MongoConnection):
         self._mostly_taken: set[str] = set()
         super().__init__(uri)
 
+    def prepare(self, batch: Batch) -> None:
+        """Nothing: there are no transactions that others would wait for."""
+
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Inserts the records whose keys are not there yet; those that are there may be replaced.
 

@@ -40,6 +40,15 @@ class Batch:
         """The key of each record."""
         return list(self.keys_of(self.collection.key))
 
+    @cached_property
+    def in_line(self) -> list[Value]:
+        """All values, record by record: the parameters of statements of many rows."""
+        width = len(self.values)
+        line: list[Value] = [None] * (width * len(self))
+        for at, column in enumerate(self.values):
+            line[at::width] = column
+        return line
+
     def keys_of(self, fields: Sequence[str]) -> Iterator[Key]:
         """The values of some of the fields, for each record."""
         return zip(*(self.values[self.columns.index(name)] for name in fields))
@@ -138,6 +147,9 @@ class Store(Protocol):
 
         In SQLite, that is. Elsewhere a chunk can be repeated, which comes to the same in the end.
         """
+
+    def prepare(self, batch: Batch) -> None:
+        """Does what can be done for write() before the transaction, in which others wait."""
 
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Inserts the records whose keys are not there yet, in order: the first of a key wins.

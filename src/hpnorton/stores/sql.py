@@ -1,6 +1,7 @@
 """The SQL of the embedded store: names, types and statements as text."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from hpnorton.fields import Field
 from hpnorton.schema import OWN_PREFIX, Collection
@@ -10,6 +11,7 @@ BOOLEAN = "BOOLEAN"
 FIRST_STOCK = OWN_PREFIX + "stock"  # the column that keeps what was in stock at first
 _COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": BOOLEAN}
 ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_REMEMBERED = 64  # statements of many rows
 
 
 def quote(name: str) -> str:
@@ -57,19 +59,28 @@ def create_lookup(collection: Collection, field: str) -> str:
     return f"{create_index(collection, (field,))} WHERE {quote(field)} IS NOT NULL"
 
 
-def insert(table: str, columns: Sequence[str], rows: int) -> str:
-    """Inserts so many rows, but none whose key is there.
+@lru_cache(_REMEMBERED)
+def insert(table: str, columns: tuple[str, ...], rows: int, stock: str | None = None) -> str:
+    """Inserts so many rows, but none whose key is there; `stock` is kept as the first stock too.
 
     OR IGNORE, not ON CONFLICT DO NOTHING: that could still fail half-way, for a NULL, so SQLite
     would keep a journal for each statement, which takes a fifth of the time (measured).
     """
-    row = f"({', '.join('?' * len(columns))})"
-    return (
-        f"INSERT OR IGNORE INTO {quote(table)} ({listed(columns)}) VALUES {', '.join([row] * rows)}"
-    )
+    if stock not in columns:
+        places = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+        return f"INSERT OR IGNORE INTO {quote(table)} ({listed(columns)}) VALUES {places}"
+    width, first = len(columns), columns.index(stock) + 1
+    numbers = [
+        [*range(start + 1, start + width + 1), start + first]
+        for start in range(0, rows * width, width)
+    ]
+    places = ", ".join(f"({', '.join(f'?{number}' for number in row)})" for row in numbers)
+    names = listed((*columns, FIRST_STOCK))
+    return f"INSERT OR IGNORE INTO {quote(table)} ({names}) VALUES {places}"
 
 
-def count_same(table: str, columns: Sequence[str], key: Sequence[str], rows: int) -> str:
+@lru_cache(_REMEMBERED)
+def count_same(table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
     """How many of so many rows are stored with the very same values."""
     row = f"({', '.join('?' * len(columns))})"
     pairs = [f"t.{quote(name)} IS v.column{at}" for at, name in enumerate(columns, 1)]
@@ -81,7 +92,8 @@ def count_same(table: str, columns: Sequence[str], key: Sequence[str], rows: int
     )
 
 
-def count_present(table: str, key: Sequence[str], rows: int) -> str:
+@lru_cache(_REMEMBERED)
+def count_present(table: str, key: tuple[str, ...], rows: int) -> str:
     """How many of so many keys are stored."""
     row = f"({', '.join('?' * len(key))})"
     on = [f"t.{quote(name)} = v.column{at}" for at, name in enumerate(key, 1)]

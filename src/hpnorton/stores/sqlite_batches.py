@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import cast
 
 from hpnorton.checks import Record
@@ -24,6 +25,10 @@ class SqliteBatches(SqliteConnection):
         self._rowids: dict[str, str | None] = {}
         self._mostly_same: set[str] = set()
         super().__init__(path, create=create)
+
+    def prepare(self, batch: Batch) -> None:
+        """Puts the values in line, as statements take them."""
+        _ = batch.in_line
 
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Inserts the records whose keys are not there yet; those that are there may be replaced.
@@ -83,7 +88,10 @@ class SqliteBatches(SqliteConnection):
                 return set(keys)
             unique = list(set(keys))
             doubtful = self._run_in_parts(
-                list(zip(*unique)), lambda rows: sql.count_present(collection, key, rows), _number
+                list(chain.from_iterable(unique)),
+                len(key),
+                lambda rows: sql.count_present(collection, tuple(key), rows),
+                _number,
             )
             some = [unique[at] for at in doubtful]
             return set(some).difference(self._by_keys(collection, key, key, some))
@@ -121,13 +129,11 @@ class SqliteBatches(SqliteConnection):
 
     def _insert(self, batch: Batch) -> list[int]:
         """Inserts what is not there; the positions of the rows of statements that fell short."""
-        columns, values = batch.columns, batch.values
-        stock = batch.collection.stock
-        if stock and stock in columns:
-            columns, values = (*columns, sql.FIRST_STOCK), [*values, values[columns.index(stock)]]
+        collection = batch.collection
         return self._run_in_parts(
-            values,
-            lambda rows: sql.insert(batch.collection.name, columns, rows),
+            batch.in_line,
+            len(batch.columns),
+            lambda rows: sql.insert(collection.name, batch.columns, rows, collection.stock),
             lambda cursor: cursor.rowcount,
         )
 
@@ -135,25 +141,25 @@ class SqliteBatches(SqliteConnection):
         """The positions of the rows of statements that found some not to be there as it is."""
         collection = batch.collection
         return self._run_in_parts(
-            batch.values,
+            batch.in_line,
+            len(batch.columns),
             lambda rows: sql.count_same(collection.name, batch.columns, collection.key, rows),
             _number,
         )
 
     def _run_in_parts(
         self,
-        columns: Sequence[Sequence[Value]],
+        line: Sequence[Value],
+        width: int,
         statement_for: Callable[[int], str],
         count: Callable[[sqlite3.Cursor], int],
     ) -> list[int]:
         """The positions of the rows of all statements that count less than they have rows.
 
-        A hundred rows a statement: more gain nothing (measured).
+        `line` holds rows of `width` values, one after the other. A hundred rows a statement: more
+        gain nothing (measured).
         """
-        width, length = len(columns), len(columns[0])
-        values: list[Value] = [None] * (width * length)
-        for at, column in enumerate(columns):
-            values[at::width] = column
+        length = len(line) // width
         limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         size = max(1, min(_ROWS_A_STATEMENT, limit // width))
         short: list[int] = []
@@ -161,7 +167,7 @@ class SqliteBatches(SqliteConnection):
         for start in range(0, length, size):
             if rows != (rows := min(size, length - start)):
                 statement = statement_for(rows)
-            part = values[start * width : (start + rows) * width]
+            part = line[start * width : (start + rows) * width]
             if count(self._run(statement, part)) < rows:
                 short += range(start, start + rows)
         return short

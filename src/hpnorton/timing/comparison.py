@@ -26,7 +26,15 @@ from hpnorton.timing.machine import describe_machine
 from hpnorton.timing.phases import PHASES, read_clocks
 from hpnorton.timing.scratch import Scratch, open_scratch
 from hpnorton.timing.shorten import Opened, shorten
-from hpnorton.timing.trials import Comparison, Grid, Length, Parts, Timed, Way
+from hpnorton.timing.trials import (
+    Comparison,
+    Grid,
+    Length,
+    Parts,
+    Timed,
+    Way,
+    suited_chunk_rows,
+)
 
 _LENGTHS = (0.0, 0.25, 0.5)  # shares of the rows that are timed besides all of them
 _MOST_ROWS = 400_000  # of the longest of these: a line needs no more
@@ -116,13 +124,12 @@ class _Session:
         rows = sum(read for read, _ in counts)
         if not rows:
             raise ComparisonError("there are no rows in the files; there is nothing to compare")
-        whole = Length(sources, rows)
+        whole = Length(sources, rows, max(read for read, _ in counts))
         shorter = self._shorten(whole, [read for read, _ in counts], folders)
         squares = [Timed(way, size, whole) for size in grid.chunk_rows for way in grid.ways]
-        pieces = [Timed(way, usual, length) for length in shorter for way in grid.ways]
-        self._by_turns([*squares, *pieces], grid.repeat)
+        lengths = self._lengths([*shorter, whole], grid, squares, usual)
+        self._by_turns([*squares, *(t for t in lengths if t not in squares)], grid.repeat)
         parts = [self._take_apart(way, usual, whole) for way in grid.ways]
-        lengths = [*pieces, *(timed for timed in squares if timed.chunk_rows == usual)]
         lines = {way.flags: _line(lengths, way) for way in grid.ways}
         seconds = {(t.way.flags, t.chunk_rows): t.seconds.median for t in squares}
         return Comparison(
@@ -144,7 +151,7 @@ class _Session:
         It brings files and programs into the system's cache, where all other runs find them.
         """
         log.info("a first run, which does not count")
-        ended = self._run(Timed(Way(), chunk_rows, Length(sources, 0)))
+        ended = self._run(Timed(Way(), chunk_rows, Length(sources, 0, 0)))
         reports = [report for entry in json.loads(ended.out) for report in entry.values()]
         return [(r["read"], r["rejected"] + r["conflicts"]) for r in reports]
 
@@ -163,8 +170,20 @@ class _Session:
             with ExitStack() as stack:
                 opened = open_sources(whole.sources, folders, {}, stack)
                 sources = shorten(opened, rows, folder)
-            made[sum(rows)] = Length(sources, sum(rows))
+            made[sum(rows)] = Length(sources, sum(rows), max(rows))
         return list(made.values())
+
+    @staticmethod
+    def _lengths(
+        lengths: Sequence[Length], grid: Grid, squares: Sequence[Timed], usual: int
+    ) -> list[Timed]:
+        """What is to be timed for the lines of all ways: squares of the grid where they do."""
+        timed = [
+            Timed(way, suited_chunk_rows(way, length, usual), length)
+            for length in lengths
+            for way in grid.ways
+        ]
+        return [next((square for square in squares if square == each), each) for each in timed]
 
     def _by_turns(self, entrants: Sequence[Timed], rounds: int) -> None:
         """Runs all in each round, so that a machine that is busy for a while is so for all.
@@ -239,7 +258,9 @@ class _Session:
 
 def _line(lengths: Sequence[Timed], way: Way) -> Line | None:
     """The line of a way, through the fastest run of each length: it was disturbed the least."""
-    return fit([(timed.length.rows, timed.seconds.low) for timed in lengths if timed.way == way])
+    mine = [timed for timed in lengths if timed.way == way]
+    shared = [timed for timed in mine if timed.length.longest >= way.least_chunks]
+    return fit([(timed.length.rows, timed.seconds.low) for timed in shared])
 
 
 def _digest(store: Store, collection: Collection, children: Children) -> str:

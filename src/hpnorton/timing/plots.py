@@ -271,7 +271,8 @@ _PLOTS: Sequence[tuple[str, str, Paint]] = (
         "rows",
         "Files cut to several lengths. Where a line begins is what starting costs, its slope is "
         "the time of a row. Parallel pays where its line falls below that of linear. Points are "
-        "medians, bars reach from the fastest run to the slowest; lines are fitted to the fastest.",
+        "medians, bars reach from the fastest run to the slowest; lines are fitted to the fastest. "
+        "Pools take short files in smaller chunks, so that all workers have some, as of long ones.",
         _lengths,
     ),
     (

@@ -33,6 +33,11 @@ class Way:
             return "linear"
         return "pool" if self.workers else "per file"
 
+    @property
+    def least_chunks(self) -> int:
+        """How many chunks keep all workers busy with one file, as long files do."""
+        return 2 * self.workers if self.workers > 1 else 1
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -50,10 +55,11 @@ class Grid:
 
 @dataclass(frozen=True)
 class Length:
-    """The files, or what they are cut to, and how many rows these have in all."""
+    """The files, or what they are cut to, how many rows these have in all, and the longest one."""
 
     sources: Sequence[Source]
     rows: int
+    longest: int
 
 
 @dataclass
@@ -113,8 +119,8 @@ class Parts:
 class Comparison:
     """All that was measured: the grid with the whole files, and shorter lengths of them.
 
-    `lengths` all have `usual` rows in a chunk, and the whole files among them. `refused` are the
-    rows that no run takes.
+    `lengths` have `usual` rows in a chunk, or fewer where files are short (see suited_chunk_rows),
+    and the whole files are among them. `refused` are the rows that no run takes.
     """
 
     files: Sequence[str]
@@ -149,6 +155,7 @@ class Comparison:
                 {
                     "way": timed.way.flags,
                     "rows": timed.length.rows,
+                    "chunk_rows": timed.chunk_rows,
                     "seconds": round(timed.seconds.median, 4),
                 }
                 for timed in lengths
@@ -169,6 +176,17 @@ class Comparison:
             ],
             "machine": dict(self.machine),
         }
+
+
+def suited_chunk_rows(way: Way, length: Length, usual: int) -> int:
+    """The rows in a chunk from whose time that of much longer files can be told.
+
+    Of a file with fewer chunks than workers the time would say that a second worker gains nothing,
+    which is not so for longer ones.
+    """
+    if way.least_chunks == 1:
+        return usual
+    return min(usual, max(1, -(-length.longest // way.least_chunks)))
 
 
 def default_workers() -> list[int]:
