@@ -240,7 +240,7 @@ def die(*_: object) -> None:
 
 def test_a_worker_that_dies_is_told(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for a killed worker is told so, and what to do."""
-    monkeypatch.setattr(analysis, "tally_chunks", die)
+    monkeypatch.setattr(analysis, "_tally_in_worker", die)
     with closing(CsvFile(str(csv_file("x.csv", "a", "1")), "")) as file:
         with pytest.raises(FileError, match="a process that looked at it died"):
             analyze(file, Questions(1), 2, None)

@@ -134,7 +134,7 @@ def test_a_damaged_file_is_told(path: Path, sqlite_uri: str) -> None:
     with closing(open_store(sqlite_uri, create=True)) as store:
         put(store, PRODUCTS, *[(f"P{n}", n) for n in range(5000)])
     with path.open("r+b") as file:
-        file.seek(4096)
+        file.seek(16_384)  # the second page
         file.write(b"\xa5" * 40_000)
     with closing(open_store(sqlite_uri)) as store, pytest.raises(StoreError, match="damaged"):
         list(store.find("product", ("product_id",)))

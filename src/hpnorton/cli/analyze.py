@@ -46,6 +46,11 @@ def add_flags(parser: Parser) -> None:
 
 
 def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
+    from hpnorton.workers import warm_up
+
+    workers = 1 if arguments.workers is None else arguments.workers
+    if workers != 1:
+        warm_up("hpnorton.look.analysis")
     from hpnorton.csvfile import CsvFile
     from hpnorton.look.analysis import analyze, questions_for
 
@@ -54,7 +59,6 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
         raise UsageError("--format csv has room for the columns only; use json, jsonl or table")
     with closing(CsvFile(arguments.values, "")) as file:
         questions = questions_for(file, arguments.year_of, arguments.count or ())
-        workers = 1 if arguments.workers is None else arguments.workers
         tally = analyze(file, questions, workers, arguments.log_level)
     _show(tally, file.path, file.header, arguments.format)
     return ExitStatus.OK

@@ -76,11 +76,29 @@ class Guess:
 _STRING = Guess(Kind.STRING)
 
 
-def guess(texts: Collection[str]) -> Guess:
-    """What some texts are, of which none is empty. They are looked at together, which is faster."""
+@dataclass(frozen=True)
+class Extent:
+    """The lengths that some texts have, and the first and the last in the order of characters."""
+
+    lengths: Collection[int]
+    low: str
+    high: str
+
+
+def extent_of(texts: Collection[str]) -> Extent:
+    """The extent of texts, at least one."""
+    return Extent(set(map(len, texts)), min(texts), max(texts))
+
+
+def guess(texts: Collection[str], extent: Extent | None = None) -> Guess:
+    """What some texts are, of which none is empty. They are looked at together, which is faster.
+
+    `extent` is theirs, if it is known already.
+    """
     for text in texts:
         if text[0] in "-.0123456789":
-            return _numbers(texts) or _all(Kind.DATE, day_of, texts) or _instants(texts) or _STRING
+            found = _numbers(texts, extent or extent_of(texts)) or _all(Kind.DATE, day_of, texts)
+            return found or _instants(texts) or _STRING
         return _all(Kind.BOOLEAN, _WORDS.get, texts) or _STRING
     return Guess()
 
@@ -118,12 +136,12 @@ def _instant_of(text: str) -> tuple[Any, str] | None:
     return instant(value), value
 
 
-def _numbers(texts: Collection[str]) -> Guess | None:
+def _numbers(texts: Collection[str], extent: Extent) -> Guess | None:
     joined = "\n".join(texts)
     if joined.count("\n") >= len(texts):
         return None
-    if max(map(len, texts)) <= len("-") + _MOST_DIGITS:
-        found = _digits(texts, joined)
+    if max(extent.lengths) <= len("-") + _MOST_DIGITS:
+        found = _digits(joined, extent)
         if found is None and _EVERY[Kind.INTEGER].fullmatch(joined):
             found = _bounds(Kind.INTEGER, list(map(int, texts)))
         if found and found.low in INT64 and found.high in INT64:
@@ -134,12 +152,11 @@ def _numbers(texts: Collection[str]) -> Guess | None:
     return found if math.isfinite(found.low) and math.isfinite(found.high) else None
 
 
-def _digits(texts: Collection[str], joined: str) -> Guess | None:
+def _digits(joined: str, extent: Extent) -> Guess | None:
     """The same of texts that are all digits and equally long, as text is sorted in the same way."""
-    if joined.isascii() and len(set(map(len, texts))) == 1:
-        low = min(texts)
-        if low[0] != "0" and joined.replace("\n", "").isdecimal():
-            return Guess(Kind.INTEGER, int(low), int(max(texts)))
+    if len(extent.lengths) == 1 and joined.isascii() and extent.low[0] != "0":
+        if joined.replace("\n", "").isdecimal():
+            return Guess(Kind.INTEGER, int(extent.low), int(extent.high))
     return None
 
 

@@ -6,7 +6,7 @@ kept follows from the texts alone: neither from their order nor from who adds th
 """
 
 import math
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Iterator
 from zlib import crc32
 
 MOST_COUNTED = 100_000
@@ -39,7 +39,7 @@ class Distinct:
         """Those of the texts that are not known yet, as far as texts are kept."""
         return texts - self._texts if self._texts else texts
 
-    def add(self, texts: Set[str]) -> None:
+    def add(self, texts: Collection[str]) -> None:
         """Adds some texts."""
         if self.limit is not None:
             self._add_hashes(self.limit, _hashes(texts))
@@ -52,7 +52,7 @@ class Distinct:
         """Adds what was added to another one."""
         # pylint: disable=protected-access # another one of the same class
         if other.limit is not None:
-            limit = min(self.limit or _PRIME, other.limit)
+            limit = lower(self.limit, other.limit) or other.limit
             self._lower(limit)
             self._add_hashes(self.limit or limit, other._hashes)
         self.add(other._texts)
@@ -80,12 +80,17 @@ class Distinct:
         self.limit = limit
 
 
+def lower(one: int | None, other: int | None) -> int | None:
+    """The lower one of two limits; None is none."""
+    return min(filter(None, (one, other)), default=None)
+
+
 def _below(limit: int, hashes: Iterable[int]) -> set[int]:
     return {number for number in hashes if number % _PRIME < limit}
 
 
-def _hashes(texts: Set[str]) -> Iterable[int]:
+def _hashes(texts: Collection[str]) -> Iterator[int]:
     try:
-        return list(map(crc32, map(str.encode, texts)))
+        return map(crc32, list(map(str.encode, texts)))
     except UnicodeEncodeError:  # what was not UTF-8 in the file
-        return [crc32(text.encode(errors="surrogatepass")) for text in texts]
+        return (crc32(text.encode(errors="surrogatepass")) for text in texts)
