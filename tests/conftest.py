@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from hpnorton import cli
 from hpnorton.log import start_log
@@ -26,6 +27,10 @@ NX = "nx-27017"
 OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
 MONGO_SERVERS = [NX, *OTHER_SERVERS]
 _START_SECONDS = 30.0
+
+# Tests assert what the program does, never how fast: machines are shared.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)

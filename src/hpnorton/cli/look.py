@@ -58,7 +58,18 @@ def add_flags(parser: Parser) -> None:
     )
 
 
+def _warm_up(module: str, arguments: argparse.Namespace, settings: Settings) -> None:
+    """Starts where workers come from, if some are asked for: without, a few records need none."""
+    if arguments.workers in (None, 1):
+        return
+    from hpnorton.stores import adapter_of
+    from hpnorton.workers import warm_up
+
+    warm_up(module, adapter_of(settings.uri))
+
+
 def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    _warm_up("hpnorton.look.crawl", arguments, settings)
     from hpnorton.look.crawl import crawl
     from hpnorton.progress import show_look
 
@@ -102,6 +113,7 @@ def _field_records(found: Sequence["Crawled"], form: str | None) -> Iterator[dic
 
 
 def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    _warm_up("hpnorton.look.quality", arguments, settings)
     from hpnorton.look.quality import assess
     from hpnorton.progress import show_look
 

@@ -15,7 +15,7 @@ from hpnorton.stores.ranges import Database, Range
 from hpnorton.stores.tallies import FieldTally
 from hpnorton.workers import cores, no_garbage_collection
 
-_RANGES_A_WORKER = 4
+_RANGES_A_WORKER = 8  # what the last ones wait for is then short
 _FEWEST_RECORDS = 10_000  # in a range, and for a worker to be worth its start
 
 # A collection, how many of its records were looked at, and how many there are.
