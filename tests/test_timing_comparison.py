@@ -69,7 +69,7 @@ def test_every_way_is_timed(sqlite_uri: str) -> None:
     assert {timed.length.rows for timed in made.lengths} == {3, 7, 16, 31}
     assert {t.chunk_rows for t in made.lengths if t.way.workers == 0} == {100}
     pool = [t for t in made.lengths if t.way.workers == 2]
-    assert [(t.length.longest, t.chunk_rows) for t in pool] == [(1, 1), (3, 1), (6, 2), (11, 3)]
+    assert [(t.length.longest, t.chunk_rows) for t in pool] == [(1, 100), (3, 100), (6, 2), (11, 3)]
     for timed in (*made.grid, *made.lengths):
         assert len(timed.runs) == 2
         assert 0 < timed.seconds.low <= timed.seconds.median <= timed.seconds.high

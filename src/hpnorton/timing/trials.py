@@ -184,9 +184,9 @@ def suited_chunk_rows(way: Way, length: Length, usual: int) -> int:
     Of a file with fewer chunks than workers the time would say that a second worker gains nothing,
     which is not so for longer ones.
     """
-    if way.least_chunks == 1:
+    if way.least_chunks == 1 or length.longest < way.least_chunks:
         return usual
-    return min(usual, max(1, -(-length.longest // way.least_chunks)))
+    return min(usual, -(-length.longest // way.least_chunks))
 
 
 def default_workers() -> list[int]:
