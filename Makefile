@@ -1,5 +1,6 @@
 # make run   imports the test dataset in parallel and shows the available products
 # make test  the whole test suite, coverage, pylint, mypy and the format
+# make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
 # PYTHON=... chooses the interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 CODE := src tests scripts benchmarks HPNorton.py
 
 .DEFAULT_GOAL := install
-.PHONY: install run test format clean
+.PHONY: install run test servers format clean
 
 install: $(VENV)/installed
 
@@ -22,6 +23,9 @@ test: $(VENV)/installed-dev
 	$(BIN)/pylint $(CODE)
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-report=term
+
+servers: $(VENV)/installed-dev
+	$(BIN)/python -m tests.servers.build
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format $(CODE)
