@@ -5,7 +5,7 @@ conftest.py sees to the limits of the server that all tests are run against.
 """
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 class KnownLimits:
     """Tests beyond a known limit have to fail, and with the error that belongs to it."""
 
-    def __init__(self, server: str, name: str) -> None:
+    def __init__(self, server: str, limits: Iterable[Limit]) -> None:
         self._server = server
-        self.limited: dict[Limit, list[str]] = {limit: [] for limit in limits_of(name)}
+        self.limited: dict[Limit, list[str]] = {limit: [] for limit in limits}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -74,7 +74,7 @@ class _OneServer:
 
     def __init__(self, config: pytest.Config) -> None:
         self._server: str = config.getoption("--only-server")
-        self._limits = KnownLimits(self._server, config.getoption("--limits-of"))
+        self._limits = KnownLimits(self._server, limits_of(config.getoption("--limits-of")))
         config.pluginmanager.register(self._limits)
         self._file: Path = config.getoption("--tally")
         self._passed: set[str] = set()
