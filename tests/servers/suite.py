@@ -173,7 +173,7 @@ def _report(rows: Sequence[Row]) -> Iterator[str]:
             (
                 "known limits",
                 [
-                    f"{why} - {error!r} - {len(tests)} tests"
+                    f"{why} ({error or 'not run'}): {', '.join(sorted(tests))}"
                     for why, error, tests in row.tally.limits
                 ],
             ),
