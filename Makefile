@@ -1,5 +1,7 @@
 # make run   imports the test dataset in parallel and shows the available products
 # make test  the whole test suite, coverage, pylint, mypy and the format
+# make test-servers  the tests of the MongoDB store, against each server that can be had
+# make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
 # PYTHON=... chooses the interpreter (3.11 or newer)
 
 PYTHON ?= python3
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 CODE := src tests scripts benchmarks HPNorton.py
 
 .DEFAULT_GOAL := install
-.PHONY: install run test format clean
+.PHONY: install run test servers test-servers format clean
 
 install: $(VENV)/installed
 
@@ -23,11 +25,17 @@ test: $(VENV)/installed-dev
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-report=term
 
+servers: $(VENV)/installed-dev
+	$(BIN)/python -m tests.servers.build
+
+test-servers: $(VENV)/installed-dev
+	$(BIN)/python -m tests.servers.suite
+
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format $(CODE)
 
 clean:
-	rm -rf $(VENV) var build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .servers var build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/pip:
 	scripts/make-venv.sh $(PYTHON) $(VENV)

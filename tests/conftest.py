@@ -3,10 +3,8 @@
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -20,13 +18,20 @@ from hypothesis import settings
 from hpnorton import cli
 from hpnorton.log import start_log
 from hpnorton.stores import open_store
+from tests.servers import NxServer, Server, plugin, running
+from tests.servers.limits import limits_of
 
 ROOT = Path(__file__).parent.parent
-NX = "nx-27017"
+NX = NxServer.name
 # HPNORTON_TEST_MONGO names more servers: mongodb:// URIs without a database, comma-separated.
 OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
 MONGO_SERVERS = [NX, *OTHER_SERVERS]
-_START_SECONDS = 30.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sees to the known limits of the server that all tests are run against."""
+    if not config.pluginmanager.has_plugin(plugin.__name__):
+        config.pluginmanager.register(plugin.KnownLimits(NX, limits_of(NX)))
 
 # Tests assert what the program does, never how fast: machines are shared.
 settings.register_profile("any machine", deadline=None)
@@ -39,78 +44,18 @@ def silent_log() -> None:
     start_log(None)
 
 
-@dataclass
-class NxServer:
-    """An nx-27017 server of our own, which keeps its port and its data when it is restarted."""
-
-    folder: Path
-    port: int
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def uri(self) -> str:
-        """Where it listens."""
-        return f"mongodb://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Starts it, and waits until it listens."""
-        files = {"--db": "nx.db", "--log-file": "nx.log", "--pid-file": "nx.pid"}
-        options = [text for flag, name in files.items() for text in (flag, str(self.folder / name))]
-        command = [str(Path(sys.executable).parent / NX), "-p", str(self.port), *options]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
-        with (self.folder / "output").open("wb") as output:
-            # pylint: disable-next=consider-using-with # stop() ends it
-            self.process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        _wait_for_port(self.port, self.process)
-
-    def stop(self) -> None:
-        """Kills it."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(name="server")
-def start_a_server(tmp_path: Path) -> Iterator[NxServer]:
+def start_a_server(tmp_path: Path) -> Iterator[Server]:
     """A server that the test may kill."""
-    folder = tmp_path / "nx"
-    folder.mkdir()
-    server = NxServer(folder, free_port())
-    try:
-        server.start()
+    with running(NxServer, tmp_path / "nx") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def nx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of an nx-27017 server of our own."""
-    server = NxServer(tmp_path_factory.mktemp("nx"), free_port())
-    try:
-        server.start()
+    with running(NxServer, tmp_path_factory.mktemp("nx")) as server:
         yield server.uri
-    finally:
-        server.stop()
-
-
-def _wait_for_port(port: int, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            assert server.poll() is None, "the server has ended"
-            assert time.monotonic() < deadline, "the server does not listen"
 
 
 @pytest.fixture(name="uri", params=["sqlite", *MONGO_SERVERS])

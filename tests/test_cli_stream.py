@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import ROOT, CommandLine, NxServer, Outcome
+from tests.conftest import ROOT, CommandLine, Outcome
+from tests.servers import Server
 
 Write = Callable[..., Path]
 DATA = ROOT / "data" / "test"
@@ -277,7 +278,7 @@ def test_stdin_is_a_feed(hpnorton: CommandLine, sqlite_uri: str) -> None:
     assert (hpnorton.folder / "copy.txt").read_bytes() == b"id\n1\n2\n"
 
 
-def test_a_server_that_comes_back(hpnorton: CommandLine, csv_file: Write, server: NxServer) -> None:
+def test_a_server_that_comes_back(hpnorton: CommandLine, csv_file: Write, server: Server) -> None:
     """A row waits for a lost server, and is written once it is there again."""
     path = csv_file("customers.csv", HEADER, customer(1))
     uri = f"{server.uri}/shop"
@@ -296,7 +297,7 @@ def test_a_server_that_comes_back(hpnorton: CommandLine, csv_file: Write, server
     assert interrupt(feed).data[0]["customers"]["total_records"] == len(records(uri)) == 2
 
 
-def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server: NxServer) -> None:
+def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server: Server) -> None:
     """Exit 1 after --retry-timeout, with what is done."""
     path = csv_file("customers.csv", HEADER, customer(1))
     flags = [*AT_ONCE, "--follow", "--retry-timeout", "0.5"]

@@ -14,7 +14,8 @@ import pytest
 from hpnorton.errors import ClusterError
 from hpnorton.stores import open_store
 from hpnorton.workers import open_cluster
-from tests.conftest import CommandLine, free_port
+from tests.conftest import CommandLine
+from tests.servers import free_port
 
 Write = Callable[..., Path]
 ROWS = 10_000

@@ -13,7 +13,8 @@ import pymongo
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import CommandLine, NxServer, free_port
+from tests.conftest import CommandLine
+from tests.servers import Server, free_port
 
 Write = Callable[..., Path]
 ROWS = 12_000
@@ -27,7 +28,7 @@ def write_a_file(csv_file: Write) -> Path:
 
 
 def _start(
-    hpnorton: CommandLine, server: NxServer, path: Path, *how: str
+    hpnorton: CommandLine, server: Server, path: Path, *how: str
 ) -> "subprocess.Popen[bytes]":
     """Starts an import in small chunks, and waits until some of them are in."""
     process = hpnorton.start(*how, "--chunk-rows", "200", path, uri=f"{server.uri}/shop")
@@ -40,7 +41,7 @@ def _start(
     return process
 
 
-def _records(server: NxServer) -> int:
+def _records(server: Server) -> int:
     with closing(open_store(f"{server.uri}/shop")) as store:
         return store.count("thing")
 
@@ -50,7 +51,7 @@ WAYS = pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --w
 
 @WAYS
 def test_a_server_that_comes_back(
-    hpnorton: CommandLine, server: NxServer, path: Path, way: str
+    hpnorton: CommandLine, server: Server, path: Path, way: str
 ) -> None:
     """The import goes on where it was, and everything is in once."""
     process = _start(hpnorton, server, path, *way.split(), "--retry-timeout", "50")
@@ -67,7 +68,7 @@ def test_a_server_that_comes_back(
 
 @WAYS
 def test_a_server_that_stays_away(
-    hpnorton: CommandLine, server: NxServer, path: Path, way: str
+    hpnorton: CommandLine, server: Server, path: Path, way: str
 ) -> None:
     """Exit 1 after --retry-timeout, and the command that is told completes it later."""
     process = _start(hpnorton, server, path, *way.split(), "--retry-timeout", "1", "--quiet")
@@ -84,7 +85,7 @@ def test_a_server_that_stays_away(
 
 
 def test_ctrl_c_is_heard_while_waiting_for_a_server(
-    hpnorton: CommandLine, server: NxServer, path: Path
+    hpnorton: CommandLine, server: Server, path: Path
 ) -> None:
     """Nobody has to wait for the end of --retry-timeout."""
     process = _start(hpnorton, server, path, "--parallel", "--retry-timeout", "50")
