@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pymongo
+from bson.errors import BSONError
 from pymongo import ReadPreference, errors
 from pymongo.collection import Collection as MongoCollection
 from pymongo.synchronous import monitor
@@ -93,11 +94,17 @@ class MongoConnection:
         """Says in our words what pymongo raises."""
         try:
             yield
-        except errors.PyMongoError as error:
+        except (errors.PyMongoError, BSONError) as error:
             raise self._explained(error) from error
 
-    def _explained(self, error: errors.PyMongoError) -> StoreError:
+    def _explained(self, error: errors.PyMongoError | BSONError) -> StoreError:
         code = error.code if isinstance(error, errors.OperationFailure) else None
+        if isinstance(error, errors.NetworkTimeout):
+            return StoreLostError(
+                f"MongoDB at {self._shown} took the call and has not answered in time; see what "
+                f"keeps it, or give it longer with {_SOCKET_OPTION} in the URI (milliseconds; "
+                f"{_SOCKET_MS} without it)"
+            )
         if isinstance(error, errors.ConnectionFailure) and not isinstance(
             error, errors.WaitQueueTimeoutError
         ):

@@ -4,12 +4,13 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hpnorton import log
 from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
 from hpnorton.fields import Value
+from hpnorton.stores.sqlite_files import JOURNAL, WAL, DatabaseFiles
 
 _BUSY_SECONDS = 600.0  # 32 tills of 3 s each wait for each other for a minute and a half
 # A look takes 2 microseconds (measured). All look equally often, so that nobody starves.
@@ -36,10 +37,8 @@ class SqliteConnection:
     def __init__(self, path: str, *, create: bool) -> None:
         self._path = Path(path)
         self._others_until = 0.0  # time.monotonic() from when on it may be our turn again
-        if not create and not self._path.exists():
-            raise StoreMissingError(
-                f"there is no database {path} yet; import the CSV files first, with --linear"
-            )
+        if not create:
+            self._check_present()
         try:
             if create:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +48,7 @@ class SqliteConnection:
             ) from error
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        self._files = DatabaseFiles(self._path, self._is_whole)
         try:
             with self._errors():
                 self._set_up(create)
@@ -77,6 +77,7 @@ class SqliteConnection:
             self._run("BEGIN IMMEDIATE")
             begun = time.monotonic()
             try:
+                self._files.check()
                 yield
             except BaseException:
                 # SQLite has rolled back by itself after some errors, a full disk among them.
@@ -84,6 +85,7 @@ class SqliteConnection:
                     self._run("ROLLBACK")
                 raise
             self._run("COMMIT")
+            self._files.check()
             now = time.monotonic()
             self._others_until = now + min((now - begun) * _COURTESY_SHARE, _COURTESY_SECONDS)
 
@@ -96,6 +98,25 @@ class SqliteConnection:
                 yield
             finally:
                 self._run("COMMIT")
+
+    def _check_present(self) -> None:
+        """Raises StoreMissingError where nothing was ever written, or nothing is left of it."""
+        again = "import the CSV files first, with --linear"
+        if not self._path.exists():
+            raise StoreMissingError(f"there is no database {self._path} yet; {again}")
+        beside = [Path(f"{self._path}{suffix}") for suffix in (WAL, JOURNAL)]
+        if not self._path.stat().st_size and not any(path.exists() for path in beside):
+            raise StoreMissingError(
+                f"the database {self._path} is an empty file; put it back from a backup, or {again}"
+            )
+
+    def _is_whole(self) -> bool:
+        """Whether all of the database is as it should be: as the file has it, not our memory."""
+        try:
+            with closing(sqlite3.connect(self._path)) as other:
+                return bool(other.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError:
+            return False
 
     def _set_up(self, create: bool) -> None:
         run = self._run
@@ -128,12 +149,24 @@ class SqliteConnection:
             )
         if code == sqlite3.SQLITE_NOTADB:
             return StoreAccessError(
-                f"{self._path} is not an SQLite database; name another file in the URI"
+                f"{self._path} is not an SQLite database; put it back from a backup, or name "
+                "another file in the URI"
             )
         if code == sqlite3.SQLITE_FULL:
-            return StoreError(f"the disk is full: {self._path} cannot grow; make room, try again")
+            return StoreError(
+                f"the disk is full: {self._path} cannot grow, or a temporary file; make room, then "
+                "try again"
+            )
+        if code == sqlite3.SQLITE_IOERR:
+            return StoreError(
+                f"the system could not read or write the database {self._path} ({error}); see "
+                "whether the disk is full, a quota is used up or the disk fails, then try again"
+            )
         if code == sqlite3.SQLITE_CORRUPT:
-            return StoreError(f"the database {self._path} is damaged; restore it from a backup")
+            return StoreError(
+                f"the database {self._path} is damaged; put it back from a backup, or remove it "
+                "and import everything again"
+            )
         return StoreError(f"the database {self._path} refused: {error}")
 
     def _run(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Cursor:
