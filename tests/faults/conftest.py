@@ -30,7 +30,7 @@ def start_processes(hpnorton: CommandLine) -> Iterator[Start]:
     started: list[Process] = []
 
     def start(*arguments: str | Path, uri: str | None = None) -> Process:
-        started.append(hpnorton.start(*arguments, "--quiet", uri=uri))
+        started.append(hpnorton.start(*arguments, uri=uri))
         return started[-1]
 
     yield start

@@ -141,19 +141,20 @@ class Proxy:
     def _pass_answers(self, connection: "_Connection") -> None:
         with connection.until_it_ends():
             for message in _messages(connection.server):
-                if connection.answer is Fate.CUT_ANSWER:
+                fate, connection.answer = connection.answer, Fate.PASS
+                if fate is Fate.CUT_ANSWER:
                     return
-                if connection.answer is Fate.GARBAGE:
+                if fate is Fate.GARBAGE:
                     connection.client.sendall(random.Random(len(message)).randbytes(4096))
                     return
-                if connection.answer is Fate.ODD_BSON:
+                if fate is Fate.ODD_BSON:
                     message = message[: _BODY + 4] + b"\x7f" * (len(message) - _BODY - 4)
                 connection.client.sendall(message)
 
 
 @dataclass
 class _Connection:
-    """A client's connection and ours to the server; `answer` is the fate of what comes back."""
+    """A client's connection and ours to the server; `answer` is the next answer's fate."""
 
     client: socket.socket
     server: socket.socket
@@ -207,5 +208,33 @@ def at(name: str, collection: str, number: int = 1, fate: Fate = Fate.STALL) -> 
             return Fate.PASS
         seen += 1
         return fate if seen >= number else Fate.PASS
+
+    return rule
+
+
+def once(rule: Rule) -> Rule:
+    """A rule that does harm one time only."""
+    is_done = False
+
+    def only_once(command: Command) -> Fate:
+        nonlocal is_done
+        fate = Fate.PASS if is_done else rule(command)
+        is_done = is_done or fate is not Fate.PASS
+        return fate
+
+    return only_once
+
+
+def at_random(seed: int, share: float, most: int) -> Rule:
+    """A rule that cuts a share of all connections that are at a command, `most` of them."""
+    dice = random.Random(seed)
+    left = most
+
+    def rule(command: Command) -> Fate:
+        nonlocal left
+        if not left or not command.name or dice.random() >= share:
+            return Fate.PASS
+        left -= 1
+        return dice.choice((Fate.CUT, Fate.CUT_ANSWER))
 
     return rule
