@@ -1,4 +1,4 @@
-"""Processes of the command line, watched from outside: who they are, and when they got somewhere."""
+"""Processes of the command line, watched from outside: who they are, and where they are."""
 
 import os
 import signal
@@ -63,15 +63,15 @@ def _command_of(pid: str) -> str:
         return ""
 
 
-def owner_of(port: int, processes: Sequence[int]) -> int:
-    """Which of some processes has the client's end of a connection (Linux tells in /proc)."""
-    for pid in processes:
-        with open(f"/proc/{pid}/net/tcp", encoding="ascii") as listing:
-            lines = [line.split() for line in listing][1:]
-        sockets = {line[9] for line in lines if int(line[1].split(":")[1], 16) == port}
-        if any(f"socket:[{inode}]" in _open_files(pid) for inode in sockets):
-            return pid
-    raise AssertionError(f"none of {processes} has the port {port}")
+def owners_of(port: int, processes: Sequence[int]) -> list[int]:
+    """Which of some processes have the client's end of a connection (Linux tells in /proc)."""
+    return [pid for pid in processes if _sockets_at(port, pid) & _open_files(pid)]
+
+
+def _sockets_at(port: int, pid: int) -> set[str]:
+    listing = Path(f"/proc/{pid}/net/tcp").read_text(encoding="ascii")
+    lines = [line.split() for line in listing.splitlines()[1:]]
+    return {f"socket:[{line[9]}]" for line in lines if int(line[1].split(":")[1], 16) == port}
 
 
 def _open_files(pid: int) -> set[str]:

@@ -74,7 +74,14 @@ def check_complete(done: Outcome, rows: int = ROWS) -> None:
 @WAYS
 @pytest.mark.parametrize("harm", [Path.unlink, replace_by_a_text, replace_by_a_copy])
 def test_a_database_that_is_taken_away_during_an_import(
-    hpnorton: CommandLine, start: Start, big: Path, database: Path, hold: Hold, way: str, harm: Harm
+    *,
+    hpnorton: CommandLine,
+    start: Start,
+    big: Path,
+    database: Path,
+    hold: Hold,
+    way: str,
+    harm: Harm,
 ) -> None:
     """Exit 1, nothing is said to be stored, and the import that is told makes all of it anew."""
     process = start(*way.split(), big, uri=uri_of(database))
@@ -92,6 +99,7 @@ def test_a_database_that_is_taken_away_during_an_import(
 @WAYS
 @pytest.mark.parametrize("harm", [overwrite_with_a_text, halve, empty])
 def test_a_database_that_is_cut_during_an_import(
+    *,
     hpnorton: CommandLine,
     start: Start,
     big: Path,

@@ -144,7 +144,7 @@ def test_no_room_for_the_rejects(
         f"the rejected rows of {faulty} cannot be written to {small}: File too large" in failed.err
     )
     assert "; name another folder with --rejects" in failed.err
-    assert list(small.iterdir()) == []
+    assert not any(small.iterdir())
     report = failed.data[0]["thing"]
     assert (report["rejected"], report["total_records"]) == (20_000, 1)
     other = tmp_path / "other"
@@ -173,7 +173,7 @@ def test_no_room_for_temporary_files(
 
 
 def test_no_room_for_an_export(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """Exit 1; what an earlier export wrote is left as it was, without a half of a file beside it."""
+    """Exit 1; what an earlier export wrote is left as it was, with no half of a file beside."""
     assert hpnorton("--linear", "--quiet").status == 0
     before = tmp_path / "backup"
     assert hpnorton("--export", before, "--quiet").status == 0

@@ -23,12 +23,50 @@ _COURTESY_SECONDS = 0.05
 _LEAST_COURTESY = 0.001
 _CACHE_KIB = 32 * 1024
 _CHECKPOINT_PAGES = 20_000
-_ACCESS_CODES = (
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_AUTH,
+# What is wrong and what to do next, by SQLite's code: https://www.sqlite.org/rescode.html
+_NO_ACCESS = (
+    "the database {path} cannot be opened or written ({error}); check the path and who may write "
+    "there"
 )
+_MESSAGES: dict[int, tuple[type[StoreError], str]] = {
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_PERM,
+            sqlite3.SQLITE_AUTH,
+        ),
+        (StoreAccessError, _NO_ACCESS),
+    ),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        (
+            StoreBusyError,
+            "another program has kept the database {path} locked for {seconds:.0f} s; end it and "
+            "try again",
+        ),
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        StoreAccessError,
+        "{path} is not an SQLite database; put it back from a backup, or name another file in the "
+        "URI",
+    ),
+    sqlite3.SQLITE_FULL: (
+        StoreError,
+        "the disk is full: {path} cannot grow, or a temporary file; make room, then try again",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        StoreError,
+        "the system could not read or write the database {path} ({error}); see whether the disk is "
+        "full, a quota is used up or the disk fails, then try again",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreError,
+        "the database {path} is damaged; put it back from a backup, or remove it and import "
+        "everything again",
+    ),
+}
+_OTHER = (StoreError, "the database {path} refused: {error}")
 
 
 class SqliteConnection:
@@ -137,37 +175,8 @@ class SqliteConnection:
 
     def _explained(self, error: sqlite3.Error) -> StoreError:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreBusyError(
-                f"another program has kept the database {self._path} locked for "
-                f"{_BUSY_SECONDS:.0f} s; end it and try again"
-            )
-        if code in _ACCESS_CODES:
-            return StoreAccessError(
-                f"the database {self._path} cannot be opened or written ({error}); "
-                "check the path and who may write there"
-            )
-        if code == sqlite3.SQLITE_NOTADB:
-            return StoreAccessError(
-                f"{self._path} is not an SQLite database; put it back from a backup, or name "
-                "another file in the URI"
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return StoreError(
-                f"the disk is full: {self._path} cannot grow, or a temporary file; make room, then "
-                "try again"
-            )
-        if code == sqlite3.SQLITE_IOERR:
-            return StoreError(
-                f"the system could not read or write the database {self._path} ({error}); see "
-                "whether the disk is full, a quota is used up or the disk fails, then try again"
-            )
-        if code == sqlite3.SQLITE_CORRUPT:
-            return StoreError(
-                f"the database {self._path} is damaged; put it back from a backup, or remove it "
-                "and import everything again"
-            )
-        return StoreError(f"the database {self._path} refused: {error}")
+        kind, text = _MESSAGES.get(code, _OTHER)
+        return kind(text.format(path=self._path, error=error, seconds=_BUSY_SECONDS))
 
     def _run(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Cursor:
         """Runs a statement, and waits for the lock that it may need.
