@@ -212,6 +212,18 @@ def at(name: str, collection: str, number: int = 1, fate: Fate = Fate.STALL) -> 
     return rule
 
 
+def after_chunks(chunks: int, collection: str) -> Rule:
+    """A rule that holds whatever is about a collection after the notes of so many chunks."""
+    notes = 0
+
+    def rule(command: Command) -> Fate:
+        nonlocal notes
+        notes += (command.name, command.collection) == ("insert", "hpnorton_chunks")
+        return Fate.STALL if command.collection == collection and notes >= chunks else Fate.PASS
+
+    return rule
+
+
 def once(rule: Rule) -> Rule:
     """A rule that does harm one time only."""
     is_done = False

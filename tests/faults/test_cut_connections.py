@@ -59,8 +59,10 @@ def test_an_import_goes_on(
     found = hpnorton("--linear", path, "--quiet", uri=f"{server.uri}/shop").data[0]["thing"]
     # The same file again: of a key that comes twice one row is there, and the other is not.
     assert (found["unchanged"], found["conflicts"]) == (ROWS, twice), f"seed {SEED}"
-    kept = hpnorton("--linear", "thing=-", "--quiet", uri=f"{server.uri}/shop",
-                    stdin=b"id,a\n" + lines[-1 if mode == "upsert" else ROWS - 100].encode())  # fmt: skip
+    right = lines[-1 if mode == "upsert" else ROWS - 100]
+    kept = hpnorton(
+        "--linear", "thing=-", uri=f"{server.uri}/shop", stdin=f"id,a\n{right}\n".encode()
+    )
     assert kept.data[0]["thing"]["unchanged"] == 1, f"seed {SEED}"
 
 

@@ -8,7 +8,6 @@ of a Dask cluster.
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from tests.faults.processes import (
     wait_for,
     workers_of,
 )
-from tests.faults.proxy import Command, Fate, Proxy, Rule, at
+from tests.faults.proxy import Command, Fate, Proxy, Rule, after_chunks, at
 from tests.shop import write_csv, write_customers, write_products
 
 Write = Callable[..., Path]
@@ -37,19 +36,6 @@ CHUNK_ROWS = 50
 ANALYZED = 300_000  # more than is read at a time, less than is given to a worker
 CHUNKS = 2 + 1 + 7  # of customers, product, rental
 WORK = ("--workers", "2", "--quiet")
-
-
-@dataclass
-class AfterChunks:
-    """A rule that holds the first look at a parent after the notes of all chunks."""
-
-    notes: int = 0
-
-    def __call__(self, command: Command) -> Fate:
-        if (command.name, command.collection) == ("insert", "hpnorton_chunks"):
-            self.notes += 1
-        is_look = (command.name, command.collection) == ("find", "customers")
-        return Fate.STALL if is_look and self.notes == CHUNKS else Fate.PASS
 
 
 @pytest.fixture(name="files")
@@ -74,7 +60,7 @@ PHASES: dict[str, Callable[[], Rule]] = {
     "parents": lambda: at("insert", "product"),
     "children": lambda: at("insert", "rental", 2),
     "note of a chunk": lambda: at("insert", "hpnorton_chunks", 4),
-    "second look": AfterChunks,
+    "second look": lambda: after_chunks(CHUNKS, "customers"),
     "late indexes": lambda: at("createIndexes", "rental"),
 }
 
@@ -195,7 +181,7 @@ def test_a_worker_of_an_analysis(hpnorton: CommandLine, start: Start, tmp_path: 
 
 
 def test_a_run_of_a_comparison(
-    hpnorton: CommandLine, start: Start, server: NxServer, proxy: Proxy, csv_file: Write
+    start: Start, server: NxServer, proxy: Proxy, csv_file: Write
 ) -> None:
     """Exit 1, which run it was, and nothing is left of it in the database."""
     path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(100)])

@@ -17,7 +17,7 @@ from hpnorton.stores import open_store
 from tests.conftest import CommandLine, NxServer, free_port
 from tests.faults.conftest import Start
 from tests.faults.processes import DEADLINE, end_of, wait_for
-from tests.faults.proxy import Proxy, at
+from tests.faults.proxy import Proxy, after_chunks, at
 from tests.shop import write_customers, write_products
 
 Write = Callable[..., Path]
@@ -147,13 +147,13 @@ def test_a_server_that_dies_in_a_look_at_the_database(
 
 
 def test_a_server_that_dies_in_the_second_look(
-    hpnorton: CommandLine, start: Start, server: NxServer, proxy: Proxy, csv_file: Write
+    start: Start, server: NxServer, proxy: Proxy, csv_file: Write
 ) -> None:
-    """Also what puts a parallel import in order is tried again: of two rows the last one is in."""
+    """Also what puts a parallel import in order is tried again: of two rows the last is in."""
     rows = 1000
     lines = [f"k{n:05},first" for n in range(rows)] + ["k00000,last", "k00001,last"]
     path = csv_file("thing.csv", "id,a", *lines)
-    proxy.rule = at("insert", "thing", 3)  # after those of the two chunks
+    proxy.rule = after_chunks(2, "thing")
     process = start(
         "--parallel", path, "--workers", "2", "--mode", "upsert", "--chunk-rows", str(rows),
         "--retry-timeout", "50", "--quiet", uri=f"{proxy.uri}/shop",

@@ -155,7 +155,7 @@ def test_a_server_that_talks_nonsense_from_the_start(
 def test_a_server_that_talks_nonsense_in_the_middle(
     hpnorton: CommandLine, start: Start, proxy: Proxy, path: Path, way: str, fate: Fate
 ) -> None:
-    """What was answered is unknown, so the chunk is repeated: now, or by the command that is told."""
+    """What was answered is unknown, so the chunk is repeated: now, or by what is told."""
     proxy.rule = once(at("insert", "thing", 3, fate))
     process = start(*way.split(), path, "--chunk-rows", "200", uri=f"{proxy.uri}/shop?{QUICK}")
     done = end_of(process)
