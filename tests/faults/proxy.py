@@ -213,13 +213,14 @@ def at(name: str, collection: str, number: int = 1, fate: Fate = Fate.STALL) -> 
 
 
 def after_chunks(chunks: int, collection: str) -> Rule:
-    """A rule that holds whatever is about a collection after the notes of so many chunks."""
+    """A rule that holds what is read of or written to a collection after so many chunks' notes."""
     notes = 0
 
     def rule(command: Command) -> Fate:
         nonlocal notes
         notes += (command.name, command.collection) == ("insert", "hpnorton_chunks")
-        return Fate.STALL if command.collection == collection and notes >= chunks else Fate.PASS
+        is_work = command.name in ("find", "insert", "update") and command.collection == collection
+        return Fate.STALL if is_work and notes >= chunks else Fate.PASS
 
     return rule
 
@@ -235,6 +236,18 @@ def once(rule: Rule) -> Rule:
         return fate
 
     return only_once
+
+
+def from_then_on(rule: Rule) -> Rule:
+    """A rule that holds everything, whatever it is, as soon as it would do harm once."""
+    is_frozen = False
+
+    def all_or_none(command: Command) -> Fate:
+        nonlocal is_frozen
+        is_frozen = is_frozen or rule(command) is not Fate.PASS
+        return Fate.STALL if is_frozen else Fate.PASS
+
+    return all_or_none
 
 
 def at_random(seed: int, share: float, most: int) -> Rule:

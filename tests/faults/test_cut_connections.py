@@ -42,7 +42,15 @@ def test_an_import_goes_on(
     lines = [f"k{n:05},{n}" for n in range(ROWS)] + [f"k{n:05},again" for n in range(0, ROWS, 100)]
     path = csv_file("thing.csv", "id,a", *lines)
     proxy.rule = at_random(SEED, 0.1, MOST_CUTS)
-    command = [*way.split(), path, "--mode", mode, "--chunk-rows", "200", "--quiet"]
+    command: list[str | Path] = [
+        *way.split(),
+        path,
+        "--mode",
+        mode,
+        "--chunk-rows",
+        "200",
+        "--quiet",
+    ]
     done = hpnorton(*command, uri=f"{proxy.uri}/shop")
     for _ in range(MOST_CUTS):
         if done.status != 1:

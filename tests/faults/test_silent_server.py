@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import CommandLine, NxServer, Outcome
 from tests.faults.conftest import Start
 from tests.faults.processes import Process, end_of, wait_for
-from tests.faults.proxy import Fate, Proxy, at, once
+from tests.faults.proxy import Fate, Proxy, at, from_then_on, once
 
 Write = Callable[..., Path]
 ROWS = 3000
@@ -56,29 +56,23 @@ def freeze(server: NxServer, number: int) -> None:
     os.kill(server.process.pid, number)
 
 
-@pytest.fixture(name="frozen")
-def freeze_in_an_import(
-    start: Start, server: NxServer, proxy: Proxy, path: Path
-) -> Callable[..., Process]:
-    """Starts an import, and freezes the server at its third chunk."""
-
-    def begin(*flags: str) -> Process:
-        proxy.rule = at("insert", "thing", 3)
-        uri = f"{proxy.uri}/shop?{QUICK}"
-        process = start("--linear", path, "--chunk-rows", "200", *flags, uri=uri)
-        wait_for(lambda: proxy.stalled, process)
-        freeze(server, signal.SIGSTOP)
-        proxy.release()
-        return process
-
-    return begin
+def begin(start: Start, proxy: Proxy, path: Path, *flags: str) -> Process:
+    """Starts an import, and waits until the proxy holds its third chunk."""
+    uri = f"{proxy.uri}/shop?{QUICK}"
+    process = start("--linear", path, "--chunk-rows", "200", *flags, uri=uri)
+    wait_for(lambda: proxy.stalled, process)
+    return process
 
 
 def test_a_server_that_freezes_for_a_while(
-    hpnorton: CommandLine, frozen: Callable[..., Process], server: NxServer, path: Path
+    hpnorton: CommandLine, start: Start, server: NxServer, proxy: Proxy, path: Path
 ) -> None:
     """It is tried again, said so, and the import ends well."""
-    process = frozen("--retry-timeout", "50", "--log-level", "WARNING")
+    proxy.rule = at("insert", "thing", 3)
+    more = ("--retry-timeout", "50", "--log-level", "WARNING")
+    process = begin(start, proxy, path, *more)
+    freeze(server, signal.SIGSTOP)
+    proxy.release()
     try:
         wait_for(lambda: b"trying again" in _read(process), process)
     finally:
@@ -94,17 +88,15 @@ def _read(process: Process) -> bytes:
 
 
 def test_a_server_that_stays_frozen(
-    hpnorton: CommandLine, frozen: Callable[..., Process], server: NxServer
+    hpnorton: CommandLine, start: Start, proxy: Proxy, path: Path
 ) -> None:
-    """Exit 1 after --retry-timeout, which flag helps, and a command that goes on later."""
-    process = frozen("--retry-timeout", "1")
-    try:
-        failed = end_of(process)
-    finally:
-        freeze(server, signal.SIGCONT)
+    """Exit 1 after --retry-timeout, and a command that goes on when it moves again."""
+    proxy.rule = from_then_on(at("insert", "thing", 3))
+    failed = end_of(begin(start, proxy, path, "--retry-timeout", "1"))
     assert failed.status == 1
     assert LATE in failed.err or "no MongoDB answers at" in failed.err
     assert "it was tried again for 1 s" in failed.err
+    proxy.release()  # what was held comes late
     check_complete(hpnorton.resume(failed.err.encode()))
 
 
