@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.pluginmanager.has_plugin(plugin.__name__):
         config.pluginmanager.register(plugin.KnownLimits(NX, limits_of(NX)))
 
+
 # Tests assert what the program does, never how fast: machines are shared.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
@@ -130,8 +131,18 @@ class CommandLine:
         stdin: bytes = b"",
         environment: Mapping[str, str] | None = None,
     ) -> Outcome:
+        return self.run(self.command(arguments, uri), stdin, environment)
+
+    def run(
+        self,
+        command: Sequence[str] | str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Outcome:
+        """Runs a command, or a line of the shell, where the command line is run."""
         done = subprocess.run(
-            self.command(arguments, uri),
+            command,
+            shell=isinstance(command, str),
             input=stdin,
             capture_output=True,
             cwd=self.folder,
@@ -156,16 +167,7 @@ class CommandLine:
     def resume(self, err: bytes) -> Outcome:
         """Runs the command that an interrupted import has told on stderr, as it stands there."""
         _, told = err.decode().split("To go on where it stopped:\n  ")
-        done = subprocess.run(
-            told,
-            shell=True,
-            capture_output=True,
-            cwd=self.folder,
-            env=self.environment(),
-            timeout=120,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return self.run(told)
 
     def command(self, arguments: Sequence[str | Path], uri: str | None = None) -> list[str]:
         """The whole command."""

@@ -31,7 +31,7 @@ FLOORS = (
     ("look.analysis",),
     ("stores.changes",),
     ("stores.protocol",),
-    ("stores.compare", "stores.sql", "stores.tallies"),
+    ("stores.compare", "stores.sql", "stores.sqlite_files", "stores.tallies"),
     ("stores.ranges", "stores.shapes"),
     ("stores.sqlite_scan", "stores.mongo_scan"),
     ("stores.sqlite_connection", "stores.mongo_connection"),

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
 from hpnorton.catalog import Shop
-from hpnorton.errors import RefusedError, UnknownIdError, UsageError
+from hpnorton.errors import RefusedError, StoreLostError, UnknownIdError, UsageError
 from hpnorton.fields import CellError, Value
 from hpnorton.schema import Collection
 from hpnorton.shop import (
@@ -297,7 +297,19 @@ def _post(store: CounterStore, subject: Place, decide: Callable[[int], Change]) 
         with store.transaction():
             (number,) = store.last_numbers([subject])
             change = decide(number + 1)
-            if not store.post([change]):
+            if not _is_taken(store, change):
                 return change
         # So that clerks who fight for one product do not all come again at once.
         time.sleep(random.uniform(0, _LONGEST_PAUSE))
+
+
+def _is_taken(store: CounterStore, change: Change) -> bool:
+    """Writes a change, unless its number is taken."""
+    try:
+        return bool(store.post([change]))
+    except StoreLostError as error:
+        who = change.subject.text
+        raise StoreLostError(
+            f"{error}. Nobody knows whether this was done: when the server is back, "
+            f"--history {who} tells; repeat it only if it is not there"
+        ) from error

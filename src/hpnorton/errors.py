@@ -12,6 +12,7 @@
     ├── ComparisonError         1  timing runs that fail, or that do not lead to the same
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
+        ├── StoreGoneError      1  it was taken away while it was in use
         ├── StoreAccessError    1  it is there, but does not let us in
         │   └── StoreLostError  1  it does not answer, or no longer
         └── StoreBusyError      1  somebody else keeps it locked
@@ -83,6 +84,10 @@ class StoreError(HPNortonError):
 
 class StoreMissingError(StoreError):
     """There is no database at that place yet."""
+
+
+class StoreGoneError(StoreError):
+    """The database was taken away while it was in use, with all that was written."""
 
 
 class StoreAccessError(StoreError):

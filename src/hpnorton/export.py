@@ -2,16 +2,17 @@
 
 import csv
 import json
-from collections.abc import Container, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from hpnorton.catalog import Catalog
 from hpnorton.descriptors import descriptor_of, null_text
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
+from hpnorton.files import replacing
 from hpnorton.output import UnixLines
 from hpnorton.schema import PACKAGE_NAME, Collection
 from hpnorton.stores.protocol import CounterStore, Document
@@ -67,7 +68,7 @@ def _write(made: Exported, collection: Collection, records: Iterable[Document]) 
     names = collection.columns
     nulls = [null_text(field) for field in collection.fields]
     years = [f.name for f in collection.fields if f.type == "year"]
-    with _replacing(made.file) as out:
+    with replacing(made.file) as raw, _text(raw) as out:
         writer = csv.writer(UnixLines(out))
         writer.writerow(names)
         for row, record in enumerate(records, start=2):
@@ -97,7 +98,7 @@ def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
         "name": "hpnorton-export",
         "resources": resources,
     }
-    with _replacing(path) as out:
+    with replacing(path) as raw, _text(raw) as out:
         json.dump(package, out, ensure_ascii=False, indent=2)
         out.write("\n")
 
@@ -129,10 +130,5 @@ def _resource(collection: Collection, path: str, known: Container[str]) -> dict[
     }
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[TextIO]:
-    """A new file that takes its place when it is complete."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as out:
-        yield out
-    part.replace(path)
+def _text(out: IO[bytes]) -> TextIOWrapper:
+    return TextIOWrapper(out, encoding="utf-8", newline="")

@@ -7,8 +7,10 @@ URLs need the package fsspec (https://filesystem-spec.readthedocs.io), which com
 import os
 import stat
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, cast
 
 from hpnorton.errors import FileError
@@ -94,6 +96,22 @@ def check_growth(path: str, stream: IO[bytes]) -> None:
         raise FileError(f"{path} was replaced while it was followed; {again}")
     if ours.st_size < stream.tell():
         raise FileError(f"{path} has become shorter while it was followed; {again}")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of `path` when it is complete. Raises OSError.
+
+    What could not be completed is removed: on a full disk it would only take up room.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as out:
+            yield out
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 @dataclass(frozen=True)

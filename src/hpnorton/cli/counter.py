@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser
 from hpnorton.cli.show import minute, show
-from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.errors import ExitStatus, StoreLostError, UsageError
 from hpnorton.settings import Settings
 from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID, spellings
 
@@ -89,6 +89,9 @@ def _open_counter(settings: Settings) -> Iterator["Counter"]:
         shop = open_shop(Catalog(store, [settings.data]))
         try:
             yield Counter(store, shop, settings.rental_days)
+        except StoreLostError:
+            left = []  # there is nobody to ask, and what this error says counts
+            raise
         finally:
             store.finish(left)
 

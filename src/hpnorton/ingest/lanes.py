@@ -5,13 +5,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
+from tempfile import gettempdir
 from typing import Any
 
 from hpnorton import log
 from hpnorton.csvfile import Chunk
-from hpnorton.errors import FileError, HPNortonError, StoreLostError
+from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
 from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.work import Task, Work
+
+# What an import asks of the system beside its file and its database.
+_SYSTEM_ADVICE = "see whether {} has room for temporary files, and the system for more processes"
 
 
 @dataclass
@@ -103,7 +107,7 @@ class Lane:
                 if task is None:
                     return
                 self.in_flight[self.desk.submit(task)] = task
-            except (HPNortonError, BrokenExecutor) as error:
+            except (HPNortonError, BrokenExecutor, OSError) as error:
                 self._fail(error)
 
     def take(self, future: "Future[Any]") -> None:
@@ -165,8 +169,12 @@ class Lane:
 
     def _fail(self, error: Exception, chunks: Sequence[Chunk] = ()) -> None:
         can_resume = not isinstance(error, FileError) and self.work.file.is_repeatable
+        if isinstance(error, StoreGoneError):
+            self.report.forget()
         if isinstance(error, BrokenExecutor):
             reason = "a process that imported it died (killed, or out of memory?)"
+        elif isinstance(error, OSError) and error.errno:
+            reason = f"the system refused: {error}; {_SYSTEM_ADVICE.format(gettempdir())}"
         elif isinstance(error, HPNortonError) or not chunks:
             reason = str(error)
         else:

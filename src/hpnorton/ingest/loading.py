@@ -29,7 +29,7 @@ class Job:
     `is_alone` that no other process of the import writes to it. `wants_hashes` asks for the hashes
     of all keys (see hash_keys), `notes_begin` for a note of the keys that are taken before anything
     is written. `indexes_late` says that only the key has an index until all chunks are loaded (see
-    build_indexes).
+    build_indexes). `is_begun` says that the database was made before: a worker makes no new one.
     """
 
     uri: str
@@ -42,10 +42,11 @@ class Job:
     wants_hashes: bool = False
     notes_begin: bool = False
     indexes_late: bool = False
+    is_begun: bool = False
 
     def open_store(self) -> Store:
-        """This process's own store."""
-        return process_store(self.uri, self.scratch)
+        """This process's own store. Raises StoreError, also if a database is there no longer."""
+        return process_store(self.uri, self.scratch, create=not self.is_begun)
 
     def write(self, store: Store, batch: Batch) -> Written:
         """Writes records to the store."""
@@ -162,6 +163,18 @@ def find_rows(job: Job, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
         FoundRow(key, chunk.first_row + at, raw[at][1], raw[at][0], record)
         for at, key, record in found
     ]
+
+
+def begun_chunks(job: Job) -> list[BegunNote]:
+    """The chunks that have begun, as far as that was noted."""
+    return journal.begun(job.open_store(), job.run)
+
+
+def put_records(job: Job, records: Sequence[Record]) -> None:
+    """Puts records in the place of others of the same file; this can be repeated."""
+    store = job.open_store()
+    with store.transaction():
+        job.replace(store, Batch(job.layout.collection, job.layout.columns, list(zip(*records))))
 
 
 def conflict_flaw(layout: Layout, record: Record, field: str, kept: Value) -> Flaw:

@@ -1,6 +1,7 @@
 """The plan of an import: each file with its lane and its note in the journal, new or resumed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from hpnorton.checks import Layout
 from hpnorton.csvfile import CsvFile
-from hpnorton.errors import FileError, HPNortonError
+from hpnorton.errors import FileError, HPNortonError, StoreGoneError
 from hpnorton.files import Fingerprint, fingerprint, is_url
 from hpnorton.ingest import journal
 from hpnorton.ingest.journal import ImportNote
@@ -98,15 +99,24 @@ class Planned:
     def finish(self, store: Store) -> None:
         """Writes the refused rows and the note, and counts what the collection holds now."""
         report = self.lane.report
-        try:
+        with self._failing():
             if self.is_finished:
                 report.rejects_file = self.note.rejects_file
             else:
                 self._tell_refused()
                 if not self.options.is_dry_run:
                     self._note_end(store)
+        with self._failing():
             report.total_records = store.count(report.collection)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Tells in the report of what goes wrong."""
+        try:
+            yield
         except HPNortonError as error:
+            if isinstance(error, StoreGoneError):
+                self.lane.report.forget()
             self.lane.stop(Ending.FAILED, str(error), can_resume=self.lane.work.file.is_repeatable)
 
     def _tell_refused(self) -> None:
@@ -167,6 +177,7 @@ def plan(
             scratch,
             is_alone=not (options.is_parallel or options.is_feed),
             is_noted=not options.is_feed,
+            is_begun=True,
             # SQLite writes rows and note in one transaction; of an empty collection all is clear.
             notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
             and not (note.was_empty or options.is_dry_run),

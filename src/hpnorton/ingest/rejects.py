@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
+from hpnorton.files import replacing
 from hpnorton.ingest.reports import RowFault, readable
 
 _MEMORY_BYTES = 2**20
@@ -88,23 +89,34 @@ class Rejects:
         self._spool = SpooledTemporaryFile(max_size=_MEMORY_BYTES)
         self._places: list[tuple[int, int, int]] = []
         self._amended: dict[int, Refused | None] = {}
+        self._is_whole = True
 
     def close(self) -> None:
         """Forgets the rows."""
         self._spool.close()
 
     def add(self, first_row: int, packed: str) -> None:
-        """Adds the refused rows of the chunk that begins at `first_row`."""
+        """Adds the refused rows of the chunk that begins at `first_row`. Raises OSError."""
         data = packed.encode()
-        self._places.append((first_row, self._spool.seek(0, 2), len(data)))
-        self._spool.write(data)
+        start = self._spool.seek(0, 2)
+        try:
+            self._spool.write(data)
+        except OSError:
+            self._is_whole = False
+            raise
+        self._places.append((first_row, start, len(data)))
 
     def amend(self, row: int, refused: Refused | None) -> None:
         """Puts something else in place of what is known of a row; None if it is not refused."""
         self._amended[row] = refused
 
     def __iter__(self) -> Iterator[Refused]:
-        """The rows in the order of the file."""
+        """The rows in the order of the file. Raises FileError if some could not be kept."""
+        if not self._is_whole:
+            raise FileError(
+                "the rejected rows could not be kept; make room for temporary files in "
+                + gettempdir()
+            )
         amended = [refused for _, refused in sorted(self._amended.items()) if refused]
         yield from heapq.merge(self._unamended(), amended, key=lambda refused: refused.row)
 
@@ -121,19 +133,16 @@ def write_rejects(
 ) -> Path:
     """Writes `name`.csv and `name`.reasons.jsonl, and returns the path of the first.
 
-    Raises FileError. A file that is there under one of the names is replaced when all is written.
+    Raises FileError. A file that is there under one of the names is replaced when it is written.
     """
     rows, reasons = folder / f"{name}.csv", folder / f"{name}.reasons.jsonl"
-    parts = [path.with_name(f"{path.name}.part") for path in (rows, reasons)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with parts[0].open("wb") as csv, parts[1].open("wb") as jsonl:
+        with replacing(rows) as csv, replacing(reasons) as jsonl:
             csv.write(ended(header))
             for refused in rejects:
                 csv.write(ended(refused.raw))
                 _write_reasons(jsonl, refused, file)
-        for part, path in zip(parts, (rows, reasons)):
-            part.replace(path)
     except OSError as error:
         raise FileError(
             f"the rejected rows of {file} cannot be written to {folder}: {error.strerror}; "

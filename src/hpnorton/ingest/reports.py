@@ -139,6 +139,10 @@ class FileReport:
             return _STATUSES[self.ending]
         return ExitStatus.ROWS_REFUSED if self.counts.refused else ExitStatus.OK
 
+    def forget(self) -> None:
+        """Counts nothing: what was written is no longer there."""
+        self.counts, self.rows, self.rejects_file = Counts(), 0, None
+
     def as_document(self) -> dict[str, int | float | str | None]:
         """The report under the names of the command line's contract."""
         counts = self.counts

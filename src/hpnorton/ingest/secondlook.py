@@ -9,18 +9,18 @@ wrong is put right. It can be repeated: an import that is killed here is resumed
 import tempfile
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 
-from hpnorton.fields import Value
+from hpnorton.checks import Record
 from hpnorton.ingest.journal import BegunNote, has_bit, unpack_bits
 from hpnorton.ingest.loading import FoundRow, Job, conflict_flaw, hash_of
 from hpnorton.ingest.rejects import Refused, Rejects
 from hpnorton.ingest.reports import Counts
 from hpnorton.stores.compare import first_difference
-from hpnorton.stores.protocol import Batch, Key, Mode
+from hpnorton.stores.protocol import Key, Mode
 
 _HASHES_A_ROUND = 100_000  # some 10 MB in each process
 _PARTS = 64
@@ -106,9 +106,17 @@ def suspects(rejects: Rejects) -> Iterator[int]:
     return (hash_of(refused.key) for refused in rejects if refused.key is not None)
 
 
+@dataclass(frozen=True)
+class Wrong:
+    """The records to put in the place of those that are stored, and what counts them then."""
+
+    records: Sequence[Record]
+    recount: Callable[[None], None]
+
+
 @dataclass
 class SecondLook:
-    """What has to be known to put an import in order, and what changes by that.
+    """What has to be known to put an import in order.
 
     `was_empty` says that nothing was stored before the import, so that every key is its own.
     """
@@ -119,35 +127,28 @@ class SecondLook:
     rejects: Rejects
     counts: Counts
 
-    def settle(self, found: Iterable[FoundRow]) -> None:
-        """Makes the first row of each key the one that is stored; for an upsert, the last."""
+    def settle(self, found: Iterable[FoundRow]) -> Wrong:
+        """What is not as it should be: the first row of each key is stored; of upserts the last."""
         by_key: dict[Key, list[FoundRow]] = {}
         for row in sorted(found, key=lambda row: row.row):
             by_key.setdefault(row.key, []).append(row)
         several = [rows for rows in by_key.values() if len(rows) > 1]
         if self.job.mode is Mode.UPSERT:
-            self._put([rows[-1] for rows in several])
-            return
+            return Wrong([rows[-1].record for rows in several], lambda done: None)
         conflicts = {refused.row for refused in self.rejects if refused.key in by_key}
         wrong = [rows for rows in several if self._is_wrong(rows, conflicts)]
-        self._put([rows[0] for rows in wrong])
-        for rows in wrong:
-            self._recount(rows, conflicts)
+
+        def recount(_done: None) -> None:
+            for rows in wrong:
+                self._recount(rows, conflicts)
+
+        return Wrong([rows[0].record for rows in wrong], recount)
 
     def _is_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
         """Whether a later row of this very file keeps out the first one."""
         if rows[0].row not in conflicts:
             return False
         return self.was_empty or any(found.row not in self.taken for found in rows)
-
-    def _put(self, rows: list[FoundRow]) -> None:
-        if not rows:
-            return
-        layout = self.job.layout
-        values: list[tuple[Value, ...]] = list(zip(*(found.record for found in rows)))
-        store = self.job.open_store()
-        with store.transaction():
-            self.job.replace(store, Batch(layout.collection, layout.columns, values))
 
     def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
         """Counts the rows of one key as if they had come in their order."""

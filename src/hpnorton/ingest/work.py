@@ -13,16 +13,17 @@ from typing import IO, Any
 
 from hpnorton.csvfile import Chunk, CsvFile
 from hpnorton.errors import FileError
-from hpnorton.ingest import journal
-from hpnorton.ingest.journal import ChunkNote
+from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.loading import (
     FoundRow,
     Job,
     Outcome,
+    begun_chunks,
     build_indexes,
     find_rows,
     hash_keys,
     load_chunks,
+    put_records,
 )
 from hpnorton.ingest.rejects import Rejects
 from hpnorton.ingest.reports import FileReport
@@ -107,7 +108,12 @@ class Work:
             if self._done:
                 yield self._look(hash_keys, hashes.add)
             doubtful = hashes.repeated()
-        elif not self.is_ordered and counts.conflicts and self._may_be_wrong():
+        elif not self.is_ordered and counts.conflicts:
+            begun: list[BegunNote] = []
+            if not self.job.scratch:
+                yield iter([Task(begun_chunks, (self.job,), begun.extend, ())])
+            if not self._may_be_wrong(begun):
+                return
             doubtful = suspects(self.rejects)
         else:
             return
@@ -115,11 +121,12 @@ class Work:
         for some in rounds(doubtful):
             found: list[FoundRow] = []
             yield self._look(find_rows, found.extend, some)
-            look.settle(found)
+            wrong = look.settle(found)
+            if wrong.records:
+                yield iter([Task(put_records, (self.job, wrong.records), wrong.recount, ())])
 
-    def _may_be_wrong(self) -> bool:
+    def _may_be_wrong(self, begun: Sequence[BegunNote]) -> bool:
         """Whether any row that was inserted, maybe before it was repeated, keeps others out."""
-        begun = [] if self.job.scratch else journal.begun(self.job.open_store(), self.job.run)
         self._taken.limit(begun)
         return bool(begun) or self._was_empty or self.report.counts.inserted > 0
 

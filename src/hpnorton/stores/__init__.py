@@ -40,24 +40,25 @@ _LOCK = Lock()
 
 
 @overload
-def process_store(uri: str) -> Database: ...
+def process_store(uri: str, *, create: bool = True) -> Database: ...
 
 
 @overload
-def process_store(uri: str, scratch: str | None) -> Store: ...
+def process_store(uri: str, scratch: str | None, *, create: bool = True) -> Store: ...
 
 
-def process_store(uri: str, scratch: str | None = None) -> Store:
+def process_store(uri: str, scratch: str | None = None, *, create: bool = True) -> Store:
     """This process's own store for a URI, opened at its first use and kept until the end.
 
-    With `scratch`, the path of a temporary file, it is one that leaves the database as it is:
-    see stores/dryrun.py.
+    `create` makes a database where there is none; otherwise StoreMissingError is raised. With
+    `scratch`, the path of a temporary file, it is one that leaves the database as it is: see
+    stores/dryrun.py.
     """
     with _LOCK:
         if (uri, scratch) not in _KEPT:
             if not _KEPT:
                 atexit.register(close_process_stores)
-            _KEPT[uri, scratch] = _open(uri, scratch)
+            _KEPT[uri, scratch] = _open(uri, scratch, create)
         return _KEPT[uri, scratch]
 
 
@@ -68,9 +69,9 @@ def close_process_stores() -> None:
             _KEPT.popitem()[1].close()
 
 
-def _open(uri: str, scratch: str | None) -> Store:
+def _open(uri: str, scratch: str | None, create: bool) -> Store:
     if scratch is None:
-        return open_store(uri, create=True)
+        return open_store(uri, create=create)
     # pylint: disable-next=import-outside-toplevel # as above
     from hpnorton.stores.dryrun import DryRunStore
 

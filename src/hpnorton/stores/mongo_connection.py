@@ -40,6 +40,12 @@ _BY_CODE: Mapping[int, _Words] = {
 _BY_CLASS: Sequence[tuple[type[Exception], type[StoreError], str]] = (
     (errors.WaitQueueTimeoutError, StoreError, "MongoDB at {at} refused: {why}"),
     (
+        errors.NetworkTimeout,
+        StoreLostError,
+        "MongoDB at {at} took the call and has not answered in time; see what keeps it, or give it "
+        f"longer with {_SOCKET_OPTION} in the URI (milliseconds; {_SOCKET_MS} without it)",
+    ),
+    (
         errors.ConnectionFailure,
         StoreLostError,
         "no MongoDB answers at {at}; check that it runs and that the address is right",

@@ -151,6 +151,7 @@ class SqliteStore(SqliteBatches):
     def count(self, collection: str) -> int:
         """How many records the table has; 0 if there is none of that name."""
         with self._errors():
+            self._files.check()  # an import says by this what it leaves
             if not self._column_types(collection):
                 return 0
             rows = self._run(f"SELECT count(*) FROM {sql.quote(collection)}")

@@ -4,12 +4,13 @@ import random
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hpnorton import log
 from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
 from hpnorton.fields import Value
+from hpnorton.stores.sqlite_files import JOURNAL, WAL, DatabaseFiles
 
 _BUSY_SECONDS = 600.0  # 32 tills of 3 s each wait for each other for a minute and a half
 # A look takes 2 microseconds (measured). All look equally often, so that nobody starves.
@@ -24,12 +25,50 @@ _CACHE_KIB = 32 * 1024
 # Of a new database: a million rows take 6% less time than with 4096, in no order 10% (measured).
 _PAGE_BYTES = 16_384
 _CHECKPOINT_BYTES = 80 * 2**20
-_ACCESS_CODES = (
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_AUTH,
+# What is wrong and what to do next, by SQLite's code: https://www.sqlite.org/rescode.html
+_NO_ACCESS = (
+    "the database {path} cannot be opened or written ({error}); check the path and who may write "
+    "there"
 )
+_MESSAGES: dict[int, tuple[type[StoreError], str]] = {
+    **dict.fromkeys(
+        (
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_PERM,
+            sqlite3.SQLITE_AUTH,
+        ),
+        (StoreAccessError, _NO_ACCESS),
+    ),
+    **dict.fromkeys(
+        (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
+        (
+            StoreBusyError,
+            "another program has kept the database {path} locked for {seconds:.0f} s; end it and "
+            "try again",
+        ),
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        StoreAccessError,
+        "{path} is not an SQLite database; put it back from a backup, or name another file in the "
+        "URI",
+    ),
+    sqlite3.SQLITE_FULL: (
+        StoreError,
+        "the disk is full: {path} cannot grow, or a temporary file; make room, then try again",
+    ),
+    sqlite3.SQLITE_IOERR: (
+        StoreError,
+        "the system could not read or write the database {path} ({error}); see whether the disk is "
+        "full, a quota is used up or the disk fails, then try again",
+    ),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreError,
+        "the database {path} is damaged; put it back from a backup, or remove it and import "
+        "everything again",
+    ),
+}
+_OTHER = (StoreError, "the database {path} refused: {error}")
 
 
 class SqliteConnection:
@@ -38,10 +77,8 @@ class SqliteConnection:
     def __init__(self, path: str, *, create: bool) -> None:
         self._path = Path(path)
         self._others_until = 0.0  # time.monotonic() from when on it may be our turn again
-        if not create and not self._path.exists():
-            raise StoreMissingError(
-                f"there is no database {path} yet; import the CSV files first, with --linear"
-            )
+        if not create:
+            self._check_present()
         try:
             if create:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +88,7 @@ class SqliteConnection:
             ) from error
         with self._errors():
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+        self._files = DatabaseFiles(self._path, self._is_whole)
         try:
             with self._errors():
                 self._set_up(create)
@@ -79,6 +117,7 @@ class SqliteConnection:
             self._run("BEGIN IMMEDIATE")
             begun = time.monotonic()
             try:
+                self._files.check()
                 yield
             except BaseException:
                 # SQLite has rolled back by itself after some errors, a full disk among them.
@@ -86,6 +125,7 @@ class SqliteConnection:
                     self._run("ROLLBACK")
                 raise
             self._run("COMMIT")
+            self._files.check()
             now = time.monotonic()
             self._others_until = now + min((now - begun) * _COURTESY_SHARE, _COURTESY_SECONDS)
 
@@ -98,6 +138,25 @@ class SqliteConnection:
                 yield
             finally:
                 self._run("COMMIT")
+
+    def _check_present(self) -> None:
+        """Raises StoreMissingError where nothing was ever written, or nothing is left of it."""
+        again = "import the CSV files first, with --linear"
+        if not self._path.exists():
+            raise StoreMissingError(f"there is no database {self._path} yet; {again}")
+        beside = [Path(f"{self._path}{suffix}") for suffix in (WAL, JOURNAL)]
+        if not self._path.stat().st_size and not any(path.exists() for path in beside):
+            raise StoreMissingError(
+                f"the database {self._path} is an empty file; put it back from a backup, or {again}"
+            )
+
+    def _is_whole(self) -> bool:
+        """Whether all of the database is as it should be: as the file has it, not our memory."""
+        try:
+            with closing(sqlite3.connect(self._path)) as other:
+                return bool(other.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError:
+            return False
 
     def _set_up(self, create: bool) -> None:
         run = self._run
@@ -121,25 +180,8 @@ class SqliteConnection:
 
     def _explained(self, error: sqlite3.Error) -> StoreError:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return StoreBusyError(
-                f"another program has kept the database {self._path} locked for "
-                f"{_BUSY_SECONDS:.0f} s; end it and try again"
-            )
-        if code in _ACCESS_CODES:
-            return StoreAccessError(
-                f"the database {self._path} cannot be opened or written ({error}); "
-                "check the path and who may write there"
-            )
-        if code == sqlite3.SQLITE_NOTADB:
-            return StoreAccessError(
-                f"{self._path} is not an SQLite database; name another file in the URI"
-            )
-        if code == sqlite3.SQLITE_FULL:
-            return StoreError(f"the disk is full: {self._path} cannot grow; make room, try again")
-        if code == sqlite3.SQLITE_CORRUPT:
-            return StoreError(f"the database {self._path} is damaged; restore it from a backup")
-        return StoreError(f"the database {self._path} refused: {error}")
+        kind, text = _MESSAGES.get(code, _OTHER)
+        return kind(text.format(path=self._path, error=error, seconds=_BUSY_SECONDS))
 
     def _run(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Cursor:
         """Runs a statement, and waits for the lock that it may need.

@@ -230,6 +230,11 @@ class _Session:
             paths = [_SOURCE, environment.get("PYTHONPATH", "")]
             environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         ended = self._children.run([*program, *self._arguments(timed)], environment)
+        if ended.status < 0:
+            raise ComparisonError(
+                f"a run with {timed.way.flags} was killed by signal {-ended.status} (out of "
+                "memory?); what was made for it is removed: compare again when there is room"
+            )
         if ended.status not in (ExitStatus.OK, ExitStatus.ROWS_REFUSED):
             told = ended.err.strip() or "it said nothing"
             raise ComparisonError(f"a run with {timed.way.flags} ended with {ended.status}: {told}")
