@@ -5,6 +5,7 @@ import json
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -12,6 +13,7 @@ from hpnorton.catalog import Catalog
 from hpnorton.descriptors import descriptor_of, null_text
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
+from hpnorton.files import replacing
 from hpnorton.output import UnixLines
 from hpnorton.schema import PACKAGE_NAME, Collection
 from hpnorton.stores.protocol import CounterStore, Document
@@ -131,8 +133,6 @@ def _resource(collection: Collection, path: str, known: Container[str]) -> dict[
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[TextIO]:
-    """A new file that takes its place when it is complete."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as out:
+    """A new text file that takes its place when it is complete."""
+    with replacing(path) as data, TextIOWrapper(data, "utf-8", newline="") as out:
         yield out
-    part.replace(path)

@@ -3,7 +3,7 @@
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
 from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
@@ -14,6 +14,7 @@ from hpnorton.ingest.rejects import Flaw, Refused, pack
 from hpnorton.shop import NAMED
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
+from hpnorton.texts import quoted
 from hpnorton.workers import no_garbage_collection
 
 _SAMPLE_STEP = 50
@@ -32,7 +33,7 @@ class Job:
     build_indexes).
     """
 
-    uri: str
+    uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
     layout: Layout
     mode: Mode = Mode.INSERT
     run: str = ""
@@ -144,10 +145,10 @@ def find_rows(job: Job, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
     ]
 
 
-def conflict_flaw(layout: Layout, record: Record, field: str, kept: Value) -> Flaw:
+def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -> Flaw:
     """Why a record is not in the database, if another one with its key is kept."""
     columns, key = layout.columns, layout.collection.key
-    at = columns.index(field)
+    at = columns.index(differing)
     mine = record[at]
     if layout.fields[at].type == "boolean" and kept is not None:
         kept = bool(kept)  # SQLite has none
@@ -155,7 +156,7 @@ def conflict_flaw(layout: Layout, record: Record, field: str, kept: Value) -> Fl
         ", ".join(key),
         "primary-key",
         ", ".join(str(record[columns.index(name)]) for name in key),
-        f"is there already, with another {field}: {_shown(kept)} is kept, not {_shown(mine)}",
+        f"is there already, with another {differing}: {_shown(kept)} is kept, not {_shown(mine)}",
     )
 
 
@@ -251,7 +252,7 @@ class _Tally:
         chunk, refused = self._chunk, self._refused()
         note = ChunkNote(
             run=self._job.run,
-            **{field.name: getattr(chunk, field.name) for field in fields(Span)},
+            **{each.name: getattr(chunk, each.name) for each in fields(Span)},
             inserted=self._inserted,
             updated=self._updated,
             unchanged=self._good - self._inserted - self._updated - self._conflicts,
@@ -302,4 +303,4 @@ def _shown(value: Value) -> str:
     """A value as a clerk would write it."""
     if value is None:
         return "empty"
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return quoted(value) if isinstance(value, str) else str(value).lower()

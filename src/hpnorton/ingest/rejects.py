@@ -16,7 +16,9 @@ from typing import IO
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
-from hpnorton.ingest.reports import RowFault, readable
+from hpnorton.files import replacing
+from hpnorton.ingest.reports import RowFault
+from hpnorton.texts import readable
 
 _MEMORY_BYTES = 2**20
 _FAST = 1  # zlib's level
@@ -124,16 +126,13 @@ def write_rejects(
     Raises FileError. A file that is there under one of the names is replaced when all is written.
     """
     rows, reasons = folder / f"{name}.csv", folder / f"{name}.reasons.jsonl"
-    parts = [path.with_name(f"{path.name}.part") for path in (rows, reasons)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with parts[0].open("wb") as csv, parts[1].open("wb") as jsonl:
+        with replacing(rows) as csv, replacing(reasons) as jsonl:
             csv.write(ended(header))
             for refused in rejects:
                 csv.write(ended(refused.raw))
                 _write_reasons(jsonl, refused, file)
-        for part, path in zip(parts, (rows, reasons)):
-            part.replace(path)
     except OSError as error:
         raise FileError(
             f"the rejected rows of {file} cannot be written to {folder}: {error.strerror}; "
