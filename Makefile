@@ -1,14 +1,16 @@
 # make run   imports the test dataset in parallel and shows the available products
 # make test  the whole test suite, coverage, pylint, mypy and the format
+# make fuzz  any bytes as files, each target for SECONDS=60, or TARGETS=read_csv alone
 # PYTHON=... chooses the interpreter (3.11 or newer)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 60
 CODE := src tests scripts benchmarks HPNorton.py
 
 .DEFAULT_GOAL := install
-.PHONY: install run test format clean
+.PHONY: install run test fuzz format clean
 
 install: $(VENV)/installed
 
@@ -22,6 +24,10 @@ test: $(VENV)/installed-dev
 	$(BIN)/pylint $(CODE)
 	$(BIN)/coverage erase
 	$(BIN)/pytest --cov --cov-report=term
+
+fuzz: $(VENV)/installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python scripts/fuzz.py --seconds $(SECONDS) $(TARGETS)
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format $(CODE)
