@@ -12,7 +12,7 @@ from functools import cache
 from hpnorton.errors import SchemaError
 from hpnorton.texts import quoted
 
-MOST_SECONDS = 5.0  # of computing; good patterns take microseconds
+MOST_SECONDS = 2.0  # of computing; good patterns take microseconds
 
 
 class _TooLongError(Exception):

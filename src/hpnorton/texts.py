@@ -4,9 +4,10 @@ import re
 
 from hpnorton.settings import MONGO_PREFIXES, SQLITE_PREFIX, redact
 
+_STARS = "***"
 _SHOWN_CHARACTERS = 60
 _LINE_CHARACTERS = 4000
-_QUERY_VALUE = re.compile(r"(?<=[?&#;])([^=&#;]*=)?[^&#;]+")
+_QUERY_PART = re.compile(r"(?<=[?&#;])[^&#;]+")
 _URL = re.compile(r"(?:[\w+.:-]{1,40}://|mongodb(?:\+srv)?:)\S+")
 
 
@@ -41,7 +42,15 @@ def without_secrets(url: str) -> str:
     shown = redact(url)
     query = re.search("[?#]", shown)
     at = query.start() if query else len(shown)
-    return shown[:at] + _QUERY_VALUE.sub(r"\1***", shown[at:])
+    return shown[:at] + _QUERY_PART.sub(_hidden, shown[at:])
+
+
+def _hidden(part: re.Match[str]) -> str:
+    """A part of a query, NAME=VALUE or VALUE; one that is hidden already stays as it is."""
+    name, sign, value = part[0].partition("=")
+    if (value or name).startswith(_STARS):
+        return part[0]
+    return f"{name}{sign}{_STARS}" if sign else _STARS
 
 
 def tellable(text: str) -> str:

@@ -11,7 +11,7 @@ from hpnorton import cli
 from hpnorton.log import start_log
 from hpnorton.stores import open_store
 from tests.conftest import MONGO_SERVERS, NX, ROOT, Outcome
-from tests.shop import DATASET, import_files
+from tests.shop import DATASET, import_files, open_till
 
 Ask = Callable[..., Outcome]
 TAKE_REJECTS = ("--linear", "--parallel", "--stream")
@@ -26,6 +26,8 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         server = request.getfixturevalue("nx_server") if request.param == NX else request.param
         uri = f"{server}/hpnorton_hostile_{uuid.uuid4().hex[:12]}"
     import_files(uri, *DATASET)
+    with open_till(uri):  # adds to the database what the counter needs
+        pass
     yield uri
     with closing(open_store(uri)) as store:
         store.drop_database()
@@ -39,7 +41,8 @@ def ask(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[Ask]:
     """
 
     def call(*arguments: str | Path, uri: str) -> Outcome:
-        rejects = ["--rejects", str(tmp_path / "rejects")] if arguments[0] in TAKE_REJECTS else []
+        has_rejects = arguments[0] in TAKE_REJECTS and "--to" not in arguments
+        rejects = ["--rejects", str(tmp_path / "rejects")] if has_rejects else []
         words = [*map(str, arguments), *rejects, "--uri", uri, "--disable-log"]
         status = cli.main(words, ROOT)
         out, err = capsys.readouterr()

@@ -1,6 +1,8 @@
 """A command as a process of its own: what it says, and the most memory that it held."""
 
 import gzip
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -42,9 +44,16 @@ class Measured:
 
 
 def run_measured(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str], feed: Iterable[bytes]
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    feed: Iterable[bytes],
+    patience: float = 100,
 ) -> Measured:
-    """Runs a command that is fed through stdin, as long as it takes any."""
+    """Runs a command that is fed through stdin, as long as it takes any.
+
+    After so many seconds of `patience` it is killed, and TimeoutExpired raised.
+    """
     fed = 0
 
     def pour() -> None:
@@ -68,10 +77,17 @@ def run_measured(
             env=environment,
             bufsize=0,
             pass_fds=[result.fileno()],
+            start_new_session=True,
         ) as process:
             pouring = threading.Thread(target=pour)
             pouring.start()
-            pouring.join()
+            try:
+                process.wait(patience)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+            finally:
+                pouring.join()
         texts = []
         for file in (out, err, result):
             file.seek(0)

@@ -146,7 +146,7 @@ def test_foreign_keys_in_a_circle(
         assert done.status == 1 and "form a circle" in done.err
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
+@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2"])
 def test_a_pattern_that_never_ends_is_given_up(
     hpnorton: CommandLine, csv_file: Write, describe: Describe, way: str
 ) -> None:
@@ -155,7 +155,7 @@ def test_a_pattern_that_never_ends_is_given_up(
     path = csv_file("thing.csv", "id,a", "1,ab", f"2,{'a' * 40}")
     done = hpnorton(*way.split(), path, "--quiet")
     assert done.status == 1
-    assert f'the pattern "(a+)+b" takes more than 5 s to match the text "{"a" * 40}"' in done.err
+    assert f'the pattern "(a+)+b" takes more than 2 s to match the text "{"a" * 40}"' in done.err
     assert done.data[0]["thing"]["read"] == done.data[0]["thing"]["inserted"] == 0
 
 

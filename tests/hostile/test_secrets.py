@@ -2,8 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from hpnorton.settings import redact
 from hpnorton.texts import tellable, without_secrets
 from tests.conftest import CommandLine, NxServer
 from tests.hostile.conftest import Ask
-from tests.hostile.proxy import TLS, proxy_of
+from tests.hostile.proxy import TLS, tls_proxy_of
 
 SECRET = "geheim7"
 NOWHERE = "127.0.0.1:1/shop?serverSelectionTimeoutMS=50"
@@ -60,8 +59,8 @@ def test_no_message_shows_what_a_uri_keeps(
 ) -> None:
     """Not even a traceback: neither of the flag, nor of the environment, nor as a file's name."""
     done = [
-        hpnorton("--find", "x", "--log-level", "DEBUG", uri=URIS[case]),
         hpnorton("--log-level", "DEBUG", "--linear", environment={"HPNORTON_URI": URIS[case]}),
+        ask("--find", "x", uri=URIS[case]),
         ask("--linear", URIS[case], uri=sqlite_uri),
         ask("--all-products", URIS[case], uri=sqlite_uri),
     ]
@@ -114,14 +113,6 @@ def test_a_password_on_the_command_line_is_warned_of(hpnorton: CommandLine) -> N
         assert "WARNING" not in each.err
 
 
-def _family(parent: int) -> Iterator[int]:
-    """A process and those that it has started, and they."""
-    yield parent
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        for child in (task / "children").read_text("ascii").split():
-            yield from _family(int(child))
-
-
 def _uri_with_a_secret(port: int) -> str:
     """The URI of a server that speaks TLS, with the password of the client's key."""
     authority, client = (quote(str(TLS / name), safe="") for name in ("ca.pem", "client.pem"))
@@ -131,8 +122,15 @@ def _uri_with_a_secret(port: int) -> str:
     )
 
 
-def _list_of_processes(parent: int) -> str:
-    return "".join(Path(f"/proc/{pid}/cmdline").read_text("utf-8") for pid in _family(parent))
+def _list_of_processes() -> str:
+    """The command lines of all processes."""
+    if not Path("/proc/self/cmdline").exists():  # macOS
+        return subprocess.check_output(["ps", "-A", "-ww", "-o", "command="], text=True)
+    listed = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
+            listed.append(path.read_text("utf-8", errors="replace"))
+    return "\n".join(listed)
 
 
 def test_no_process_and_no_record_holds_the_password(
@@ -143,9 +141,9 @@ def test_no_process_and_no_record_holds_the_password(
     The server's whole file is searched; the import is still working when its processes are listed.
     """
     os.mkfifo(tmp_path / "thing.csv")
-    with proxy_of(server.port, is_tls=True) as proxy:
+    with tls_proxy_of(server.port) as proxy:
         uri = _uri_with_a_secret(proxy.port)
-        command = ["--parallel", "--workers", "2", "--chunk-rows", "1", "--log-level", "DEBUG"]
+        command = ["--parallel", "--workers", "2", "--chunk-rows", "100", "--log-level", "DEBUG"]
         with subprocess.Popen(
             hpnorton.command([*command, tmp_path / "thing.csv"]),
             stdout=subprocess.PIPE,
@@ -154,11 +152,14 @@ def test_no_process_and_no_record_holds_the_password(
             env=hpnorton.environment({"HPNORTON_URI": uri}),
         ) as process:
             with (tmp_path / "thing.csv").open("wb", buffering=0) as pipe:
-                pipe.write(b"id,a\n" + b"".join(b"%d,2\n" % (n % 5) for n in range(2**17)))
-                listed = _list_of_processes(process.pid)
+                # More than it reads before it has started its workers, and than a pipe holds.
+                pipe.write(
+                    b"id,a\n" + b"".join(b"%d,%01000d\n" % (n % 5, n % 5) for n in range(4000))
+                )
+                listed = _list_of_processes()
             out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert listed.count("spawn_main") == 2
+    assert str(tmp_path / "thing.csv") in listed and "spawn_main" in listed
     rejected = b"".join(path.read_bytes() for path in hpnorton.folder.rglob("rejects/*"))
     kept = b"".join(path.read_bytes() for path in server.folder.glob("nx.db*"))
     assert b"hpnorton_imports" in kept
@@ -170,7 +171,7 @@ def test_the_command_that_goes_on_hides_them(hpnorton: CommandLine, server: NxSe
     path = hpnorton.folder / f"thing.csv?sig={SECRET}"
     path.write_bytes(b"id\n" + b"".join(b"%d\n" % n for n in range(100_000)))
     command = "--linear", f"file://{path}", "--chunk-rows", "50", "--retry-timeout", "0", "--uri"
-    with proxy_of(server.port, is_tls=True) as proxy:
+    with tls_proxy_of(server.port) as proxy:
         process = hpnorton.start(*command, _uri_with_a_secret(proxy.port))
         assert process.stderr is not None
         told = process.stderr.readline()

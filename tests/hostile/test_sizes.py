@@ -58,10 +58,11 @@ def test_a_gigabyte_without_a_line_end_from_a_pipe(hpnorton: CommandLine, cell: 
 
 
 def test_a_file_that_is_followed_and_whose_line_never_ends(
-    hpnorton: CommandLine, csv_file: Write
+    hpnorton: CommandLine, tmp_path: Path
 ) -> None:
     """A feed ends there too."""
-    path = csv_file("thing.csv", "id,a", "1,2", b"0" * (17 * MIB))
+    path = tmp_path / "thing.csv"
+    path.write_bytes(b"id,a\n1,2\n" + b"0" * (21 * MIB))
     _check_refused(_measure(hpnorton, "--stream", path, "--follow", "--every", "0", "0"))
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.conftest import CommandLine
-from tests.hostile.proxy import TLS, Proxy, proxy_of
+from tests.hostile.proxy import TLS, Proxy, tls_proxy_of
 
 PATIENCE = "serverSelectionTimeoutMS=2000"
 
@@ -18,7 +18,7 @@ def _port(server: str) -> int:
 @pytest.fixture(name="proxy")
 def start_proxy(nx_server: str) -> Iterator[Proxy]:
     """A server that speaks TLS."""
-    with proxy_of(_port(nx_server), is_tls=True) as proxy:
+    with tls_proxy_of(_port(nx_server)) as proxy:
         yield proxy
 
 

@@ -18,6 +18,7 @@ from hpnorton.texts import quoted
 from hpnorton.workers import no_garbage_collection
 
 _SAMPLE_STEP = 50
+_MOST_CHARACTERS = 10_000  # of a cell that is told about; the row itself is kept whole
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,8 @@ class _Tally:
         self._taken += [checked.positions[at] for at in written.taken]
         self._note_keys(batch, written.touched(len(batch)))
         for fault in checked.faults:
-            flaw = Flaw(fault.field, fault.code, fault.value, fault.message)
+            value = fault.value and fault.value[:_MOST_CHARACTERS]
+            flaw = Flaw(fault.field, fault.code, value, fault.message)
             self._flaws.setdefault(fault.at, []).append(flaw)
         for conflict in written.conflicts:
             at, record = checked.positions[conflict.at], batch.record(conflict.at)
