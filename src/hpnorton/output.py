@@ -62,7 +62,8 @@ def _escape(char: str) -> str:
 class _Writing(Protocol):
     """What texts can be written to."""
 
-    def write(self, text: str, /) -> int: ...
+    def write(self, text: str, /) -> int:
+        """Writes a text."""
 
 
 class _Screen:

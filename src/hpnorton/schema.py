@@ -292,21 +292,20 @@ def _check_names(collection: Collection, where: str | None = None) -> None:
 
 
 def _unusable(column: str) -> str | None:
-    if column.startswith("$"):
-        return "starts with $, which MongoDB takes for an operator"
-    if "." in column:
-        return "has a dot, which MongoDB takes for a path"
-    if "\0" in column:
-        return "has a NUL character"
-    if len(column.encode(errors="surrogatepass")) > _MOST_COLUMN_BYTES:
-        return f"is longer than {_MOST_COLUMN_BYTES} bytes"
-    if any("\ud800" <= char <= "\udfff" for char in column):
-        return "is no text: it has half a character"
-    if column == "_id":
-        return "is the one that MongoDB keeps for itself"
-    if column.lower().startswith(OWN_PREFIX):
-        return "starts like those that HPNorton keeps for its own notes"
-    return None
+    """Why a column cannot have its name, if it cannot."""
+    length = len(column.encode(errors="surrogatepass"))
+    reasons = {
+        "starts with $, which MongoDB takes for an operator": column.startswith("$"),
+        "has a dot, which MongoDB takes for a path": "." in column,
+        "has a NUL character": "\0" in column,
+        "has half a character": any("\ud800" <= char <= "\udfff" for char in column),
+        "is the one that MongoDB keeps for itself": column == "_id",
+        "starts like those that HPNorton keeps for its own notes": column.lower().startswith(
+            OWN_PREFIX
+        ),
+        f"is longer than {_MOST_COLUMN_BYTES} bytes": length > _MOST_COLUMN_BYTES,
+    }
+    return next((reason for reason, is_so in reasons.items() if is_so), None)
 
 
 def check_collection_name(name: str) -> None:

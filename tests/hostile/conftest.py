@@ -19,7 +19,7 @@ TAKE_REJECTS = ("--linear", "--parallel", "--stream")
 
 @pytest.fixture(scope="module", params=["sqlite", *MONGO_SERVERS])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URI of a database with the test dataset, of each kind in turn, for tests that only ask."""
+    """The URI of a database with the test dataset, of each kind, for tests that only ask."""
     if request.param == "sqlite":
         uri = f"sqlite:///{tmp_path_factory.mktemp('shop')}/shop.db"
     else:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import IO
 
 from hpnorton.timing import stopwatch
 
@@ -88,9 +89,12 @@ def run_measured(
                 raise
             finally:
                 pouring.join()
-        texts = []
-        for file in (out, err, result):
-            file.seek(0)
-            texts.append(file.read().decode())
-    status, seconds, _, peak = texts.pop().split()
-    return Measured(int(status), *texts, int(peak) * _RSS_BYTES, fed, float(seconds))
+        status, seconds, _, peak = _text_of(result).split()
+        return Measured(
+            int(status), _text_of(out), _text_of(err), int(peak) * _RSS_BYTES, fed, float(seconds)
+        )
+
+
+def _text_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()

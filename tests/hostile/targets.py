@@ -1,4 +1,4 @@
-"""What fuzzing calls with any bytes: nothing but HPNortonError may come of them, and sums are right.
+"""What fuzzing calls with any bytes: only HPNortonError may come of them, and sums are right.
 
 hypothesis calls these in the test suite, scripts/fuzz.py for as long as somebody likes.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import deepcopy
 from functools import cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.shop import PACKAGE
 Target = Callable[[Path, bytes], None]
 
 # A field of each type, and of each constraint: what a cell may meet.
-EVERY_FIELD = [
+EVERY_FIELD: list[dict[str, Any]] = [
     {"name": "id"},
     {"name": "integer", "type": "integer", "bareNumber": False, "constraints": {"minimum": -5}},
     {"name": "number", "type": "number", "groupChar": "'", "decimalChar": ","},
@@ -39,6 +40,7 @@ EVERY_FIELD = [
 EVERY_PACKAGE = {
     "resources": [{"name": "every", "schema": {"fields": EVERY_FIELD, "primaryKey": ["id"]}}]
 }
+_NUMBERS = count()
 HEADER = ",".join(str(field["name"]) for field in EVERY_FIELD).encode() + b"\n"
 
 
@@ -70,13 +72,14 @@ def read_typed_csv(folder: Path, data: bytes) -> None:
 
 def read_description(folder: Path, data: bytes) -> None:
     """Reads a datapackage.json of any bytes; what is in one that is taken suits a database."""
-    path = folder / "datapackage.json"
+    path = folder / f"{next(_NUMBERS)}.json"  # what is read of a path is kept
     path.write_bytes(data)
-    load_package.cache_clear()
     try:
         package = load_package(path)
     except HPNortonError:
         return
+    finally:
+        path.unlink()
     for collection in package.values():
         _use(collection)
 
