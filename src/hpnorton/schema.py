@@ -100,7 +100,8 @@ def describe(name: str, folders: Iterable[Path]) -> Collection | None:
             path = place / PACKAGE_NAME
             if not path.is_file():
                 continue
-            names = [str(r.get("name")) for r in _resources(path) if isinstance(r, dict)]
+            known = [r.get("name") for r in _resources(path) if isinstance(r, dict)]
+            names = [each for each in known if isinstance(each, str)]
             if name in names:
                 return load_package(path, name)[name]
             for twin in names:
@@ -202,7 +203,7 @@ def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
     foreign_keys = tuple(
         ForeignKey(
             _names(foreign["fields"]),
-            foreign["reference"].get("resource") or name,
+            _parent(foreign["reference"], name),
             _names(foreign["reference"]["fields"]),
         )
         for foreign in schema.get("foreignKeys", ())
@@ -215,8 +216,17 @@ def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
     return collection
 
 
+def _parent(reference: Mapping[str, Any], name: str) -> str:
+    parent = reference.get("resource") or name
+    if not isinstance(parent, str):
+        raise TypeError("a reference to what is no name")
+    return parent
+
+
 def _names(value: str | Sequence[str]) -> tuple[str, ...]:
     names = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(each, str) for each in names):
+        raise TypeError("a key whose fields are no texts")
     if len(set(names)) < len(names):
         raise ValueError(f"a key that has a field twice: {', '.join(names)}")
     return names
@@ -241,7 +251,7 @@ def _inside(folder: Path, name: str, where: str) -> Path:
 
 def _check_path(resource: Mapping[str, Any], where: str) -> None:
     """Refuses a path that the standard forbids. Nothing is read from there: files are named."""
-    paths = resource.get("path", ())
+    paths = resource.get("path") or ()
     for path in [paths] if isinstance(paths, str) else paths:
         parts = PurePosixPath(path).parts
         if "://" not in path and (path.startswith("/") or ".." in parts):

@@ -118,6 +118,15 @@ def test_json_of_odd_shapes(
     assert (message or "") in done.err
 
 
+def test_a_name_that_is_a_number_names_nothing(
+    ask: Ask, csv_file: Write, describe: Describe, sqlite_uri: str
+) -> None:
+    """The file 5.csv is imported as one that nobody describes."""
+    describe({"name": 5, "schema": ID})
+    done = ask("--linear", csv_file("5.csv", "id,a", "1,2"), uri=sqlite_uri)
+    assert done.status == 0 and done.data[0]["5"]["inserted"] == 1
+
+
 def test_resources_of_one_name(
     ask: Ask, csv_file: Write, describe: Describe, sqlite_uri: str
 ) -> None:
