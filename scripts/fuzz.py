@@ -21,9 +21,10 @@ SEEDS = {
     "read_csv": ["data/test/*.csv"],
     "read_typed_csv": ["data/test/*.csv"],
     "read_description": ["data/*.json", "examples/*/*.json"],
-    "read_mutated_description": ["data/*.json"],
+    "read_mutated_description": [],  # see MUTATIONS
     "read_settings_file": ["settings.ini"],
 }
+MUTATIONS = (b"\0\0null", b'\0\7"delete"', b"\0\x10[]", b'\1\0{"a": 1}', b"\0\x21-1", b"\0\x40%d")
 LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=16384", "-print_final_stats=1")
 
 
@@ -59,6 +60,8 @@ def fuzz(name: str, seconds: int) -> None:
     for pattern in SEEDS[name]:
         for seed in HOME.glob(pattern):
             (corpus / seed.name).write_bytes(seed.read_bytes()[:16384])
+    for at, mutation in enumerate(MUTATIONS):  # to others they are as good as any
+        (corpus / f"mutation-{at}").write_bytes(mutation)
     with TemporaryDirectory() as folder:
 
         def once(data: bytes) -> None:

@@ -86,8 +86,6 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     Columns may come in any order and those that are not required may be absent. Raises FileError.
     """
     known = {field.name: field for field in collection.fields}
-    if len(header) > MAX_COLUMNS:
-        raise FileError(f"{file}: the header has {len(header):,} columns; at most {MAX_COLUMNS:,}")
     if repeated := sorted(name for name, count in Counter(header).items() if count > 1):
         raise FileError(f"{file}: the header has {_listed(repeated)} twice; rename one of them")
     if unknown := [name for name in header if name not in known]:
@@ -101,6 +99,15 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     fields = tuple(field for field in collection.fields if field.name in header)
     positions = tuple(header.index(field.name) for field in fields)
     return Layout(collection, fields, positions, len(header))
+
+
+def check_width(header: Sequence[str], file: str) -> None:
+    """Raises FileError for more columns than any collection can have."""
+    if len(header) > MAX_COLUMNS:
+        raise FileError(
+            f"{file}: the header has {len(header):,} columns; a table of SQLite can have "
+            f"{MAX_COLUMNS:,}"
+        )
 
 
 def check_delimiter(header: Sequence[str], file: str) -> None:

@@ -3,13 +3,13 @@
 hypothesis calls these in the test suite, scripts/fuzz.py for as long as somebody likes.
 """
 
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import deepcopy
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ EVERY_FIELD: list[dict[str, Any]] = [
 EVERY_PACKAGE = {
     "resources": [{"name": "every", "schema": {"fields": EVERY_FIELD, "primaryKey": ["id"]}}]
 }
-_NUMBERS = count()
+_NUMBERS = itertools.count()
 HEADER = ",".join(str(field["name"]) for field in EVERY_FIELD).encode() + b"\n"
 
 

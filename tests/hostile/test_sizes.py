@@ -86,7 +86,7 @@ def test_a_header_of_a_million_columns(hpnorton: CommandLine, name: str) -> None
     assert twice.status == 1 and len(twice.err) < 1000
 
 
-def test_short_rows_in_agzip_bomb(hpnorton: CommandLine, tmp_path: Path) -> None:
+def test_short_rows_in_a_bomb(hpnorton: CommandLine, tmp_path: Path) -> None:
     """Rows without number in a few kilobytes take time, not memory: 32 times as many take the same.
 
     Of a part that is imported all are told about, since all but the first are there already.
