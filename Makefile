@@ -2,15 +2,17 @@
 # make test  the whole test suite, coverage, pylint, mypy and the format
 # make test-servers  the tests of the MongoDB store, against each server that can be had
 # make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
+# make fuzz  any bytes as files, each target for SECONDS=60, or TARGETS=read_csv alone
 # PYTHON=... chooses the interpreter (3.11 or newer)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SECONDS ?= 60
 CODE := src tests scripts benchmarks HPNorton.py
 
 .DEFAULT_GOAL := install
-.PHONY: install run test servers test-servers format clean
+.PHONY: install run test servers test-servers fuzz format clean
 
 install: $(VENV)/installed
 
@@ -30,6 +32,10 @@ servers: $(VENV)/installed-dev
 
 test-servers: $(VENV)/installed-dev
 	$(BIN)/python -m tests.servers.suite
+
+fuzz: $(VENV)/installed-dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python scripts/fuzz.py --seconds $(SECONDS) $(TARGETS)
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format $(CODE)

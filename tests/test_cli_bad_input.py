@@ -216,7 +216,7 @@ def test_the_line_that_excel_adds_is_told(hpnorton: CommandLine, csv_file: Write
 def test_odd_places_are_told_plainly(hpnorton: CommandLine, tmp_path: Path) -> None:
     """A name no file can have, a closed stdin, a full disk for the result: no bug to report."""
     assert hpnorton("--linear").status == 0
-    long_name = hpnorton("--linear", "x" * 300 + ".csv")
+    long_name = hpnorton("--linear", "thing=" + "x" * 300 + ".csv")
     assert long_name.status == 1 and "cannot be opened" in long_name.err
     python, script, *rest = hpnorton.command(["--linear", "thing=-"])
     shell = f"exec {python} {script} {' '.join(rest)} <&-"

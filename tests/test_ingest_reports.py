@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import ExitStatus, HPNortonError
-from hpnorton.ingest.reports import Counts, Ending, FileReport, RowFault, exit_status, readable
+from hpnorton.ingest.reports import Counts, Ending, FileReport, RowFault, exit_status
+from hpnorton.texts import readable
 
 NUMBERS = ("inserted", "updated", "unchanged", "conflicts", "rejected")
 # The shape of --linear and --parallel in the command line's contract.

@@ -5,18 +5,21 @@ same. Codes are those of the Data Package world.
 """
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value
-from hpnorton.schema import Collection
+from hpnorton.schema import MAX_COLUMNS, Collection
 
 Row = list[str]
 Record = tuple[Value, ...]
 
+MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
 _OTHER_DELIMITERS = ";\t|"
+_MOST_LISTED, _LONG = 10, 100  # columns in a message, and the characters of a column's name
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     Columns may come in any order and those that are not required may be absent. Raises FileError.
     """
     known = {field.name: field for field in collection.fields}
-    if repeated := sorted({name for name in header if list(header).count(name) > 1}):
+    if repeated := sorted(name for name, count in Counter(header).items() if count > 1):
         raise FileError(f"{file}: the header has {_listed(repeated)} twice; rename one of them")
     if unknown := [name for name in header if name not in known]:
         raise FileError(f"{file}: {_unknown_columns(unknown, list(known), collection.name)}")
@@ -96,6 +99,15 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     fields = tuple(field for field in collection.fields if field.name in header)
     positions = tuple(header.index(field.name) for field in fields)
     return Layout(collection, fields, positions, len(header))
+
+
+def check_width(header: Sequence[str], file: str) -> None:
+    """Raises FileError for more columns than any collection can have."""
+    if len(header) > MAX_COLUMNS:
+        raise FileError(
+            f"{file}: the header has {len(header):,} columns; a table of SQLite can have "
+            f"{MAX_COLUMNS:,}"
+        )
 
 
 def check_delimiter(header: Sequence[str], file: str) -> None:
@@ -111,6 +123,8 @@ def check_delimiter(header: Sequence[str], file: str) -> None:
 
 def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> str:
     message = f"the header has {_listed(unknown)}, which {collection} does not know"
+    if len(unknown) > _MOST_LISTED or max(map(len, unknown)) > _LONG:
+        return f"{message}; is it a file of {collection}?"
     by_case = {name.casefold(): name for name in known}
     close = [
         by_case.get(name.strip().casefold())
@@ -123,7 +137,13 @@ def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> s
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ("column " if len(names) == 1 else "columns ") + ", ".join(map(repr, names))
+    more = f" and {len(names) - _MOST_LISTED:,} more" if len(names) > _MOST_LISTED else ""
+    listed = ", ".join(map(_shortened, names[:_MOST_LISTED]))
+    return ("column " if len(names) == 1 else "columns ") + listed + more
+
+
+def _shortened(name: str) -> str:
+    return repr(name) if len(name) <= _LONG else f"{name[:_LONG]!r}..."
 
 
 def check_rows(
@@ -131,7 +151,8 @@ def check_rows(
 ) -> Checked:
     """Checks rows of a chunk, which stand in it from the position `first` on.
 
-    `is_suspicious` says that cells may hold what no text should (see csvfile.read_blocks).
+    `is_suspicious` says that cells may hold what no text should, or be very long (see
+    csvfile.read_blocks).
     """
     faults: list[Fault] = []
     if set(map(len, rows)) - {layout.width}:
@@ -139,6 +160,7 @@ def check_rows(
             _shape_fault(layout, at, row) for at, row in enumerate(rows) if len(row) != layout.width
         ]
     if is_suspicious:
+        faults += _length_faults(layout, rows)
         faults += _text_faults(layout, rows)
     kept = _without(faults, range(len(rows)))
     columns = list(zip(*(rows[at] for at in kept))) if faults else list(zip(*rows))
@@ -187,6 +209,24 @@ def _shape_fault(layout: Layout, at: int, row: Row) -> Fault:
             at, "missing-cell", f"{expected}, and runs over several lines; is a quote left open?"
         )
     return Fault(at, "missing-cell", expected)
+
+
+def _length_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
+    """The rows that no document of MongoDB can hold; it has the key twice."""
+    key = [p for p, f in zip(layout.positions, layout.fields) if f.name in layout.collection.key]
+    faults = []
+    for at, row in enumerate(rows):
+        cells = [*row, *(row[position] for position in key if position < len(row))]
+        if 4 * sum(map(len, cells)) <= MOST_ROW_BYTES:  # a character has at most four bytes
+            continue
+        size = sum(len(cell.encode(errors="surrogateescape")) for cell in cells)
+        if size > MOST_ROW_BYTES:
+            message = (
+                f"the row has {size / 2**20:.1f} MiB, its key counted twice; a record can have "
+                f"{MOST_ROW_BYTES >> 20}: take a part of it out"
+            )
+            faults.append(Fault(at, "too-long", message))
+    return faults
 
 
 def _text_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:

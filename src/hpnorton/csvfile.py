@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from hpnorton import log
-from hpnorton.checks import Row
+from hpnorton.checks import MOST_ROW_BYTES, Row
 from hpnorton.errors import FileError
-from hpnorton.files import open_binary
+from hpnorton.files import open_binary, shown
 from hpnorton.inputs import Input, Reading
 
-MAX_RECORD_BYTES = 16 * 2**20  # what one MongoDB document can hold
+MAX_RECORD_BYTES = 16 * 2**20  # more than any record can have: see checks.MOST_ROW_BYTES
 _NO_LIMIT = 2**31 - 1  # of the csv module's: that of a record comes first
 _BLOCK_BYTES = 2**20
 _LIVE_BYTES = 2**12  # a few rows: the buffer is searched for each chunk
@@ -62,7 +62,7 @@ class Chunk(Span):
     cannot be read again from an offset, such as stdin.
     """
 
-    file: str
+    file: str = field(repr=False)  # a URL may hold a password
     is_row_a_line: bool
     data: bytes | None = field(default=None, repr=False)
 
@@ -86,7 +86,8 @@ class CsvFile:
     """An open CSV file: its `header`, and its chunks in order.
 
     `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `offset` is where the
-    next chunk begins, `raw_header` the header as it stands there.
+    next chunk begins, `raw_header` the header as it stands there. `place` is where it can be opened
+    again, `path` the same without a password that a URL may hold.
 
     `reading` says how. A chunk of a file that is not read in bulk comes as soon as it is there, and
     holds its bytes; the chunks of one that is followed have no end. Raises FileError for a file
@@ -96,6 +97,7 @@ class CsvFile:
     def __init__(self, path: str, collection: str, reading: Reading = Reading.BULK) -> None:
         self._input = Input(path, reading)
         self.path = self._input.path
+        self.place = self._input.place
         self.collection = collection
         self._is_live = reading is not Reading.BULK
         self._buffer = b""
@@ -144,7 +146,7 @@ class CsvFile:
                 lines=cut.lines,
                 offset=self.offset,
                 length=cut.length,
-                file=self.path,
+                file=self.place,
                 is_row_a_line=cut.is_row_a_line,
                 data=cut.data if self.size is None else None,
             )
@@ -226,7 +228,7 @@ class CsvFile:
 
 
 def read_blocks(chunk: Chunk) -> Iterator[tuple[list[Row], bool]]:
-    """The rows of a chunk in blocks, and whether a cell may hold bytes that no text should.
+    """The rows of a chunk in blocks, and whether a cell may hold what no text should, or too much.
 
     Blocks, because what fits into the processor's cache is checked a quarter faster (measured).
     Bytes that are not UTF-8 come as lone surrogates (PEP 383). Raises FileError if the file is
@@ -237,7 +239,7 @@ def read_blocks(chunk: Chunk) -> Iterator[tuple[list[Row], bool]]:
     for block in _line_blocks(data) if chunk.is_row_a_line else [data]:
         try:
             text = block.decode()
-            is_suspicious = "\0" in text
+            is_suspicious = "\0" in text or len(block) > MOST_ROW_BYTES // 2
         except UnicodeDecodeError:
             text = block.decode(errors="surrogateescape")
             is_suspicious = True
@@ -245,7 +247,7 @@ def read_blocks(chunk: Chunk) -> Iterator[tuple[list[Row], bool]]:
             count += len(rows)
             yield rows, is_suspicious
     if count != chunk.rows:
-        raise FileError(f"{chunk.file} has changed while it was read; start again")
+        raise FileError(f"{shown(chunk.file)} has changed while it was read; start again")
 
 
 def raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
@@ -271,9 +273,9 @@ def _read_bytes(chunk: Chunk) -> bytes:
             data = file.read(chunk.length)
     except OSError as error:
         reason = error.strerror or error
-        raise FileError(f"{chunk.file} cannot be read any more: {reason}") from error
+        raise FileError(f"{shown(chunk.file)} cannot be read any more: {reason}") from error
     if len(data) != chunk.length:
-        raise FileError(f"{chunk.file} has become shorter while it was read; start again")
+        raise FileError(f"{shown(chunk.file)} has become shorter while it was read; start again")
     return data
 
 

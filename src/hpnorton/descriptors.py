@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from hpnorton import log
@@ -15,6 +16,7 @@ _UNCHECKED_CONSTRAINTS = {
 }
 _TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
 _ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_SOME_TIME = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
 _CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
 
 
@@ -27,11 +29,15 @@ def field_from_descriptor(
     HPNorton does not check is told in a warning of the log. Raises SchemaError.
     """
     name, kind = descriptor["name"], descriptor.get("type", "string")
+    if not isinstance(name, str):
+        raise SchemaError(f"{where} has a field whose name is no text: {str(name)[:100]}")
     where = f"{where}, field {name}"
     if kind not in TYPES:
         known = ", ".join(TYPES)
         raise SchemaError(f"{where}: the type {kind!r} cannot be stored; use one of {known}")
     form = descriptor.get("format", "default")
+    if not isinstance(form, str):
+        raise SchemaError(f"{where}: the format is {form!r}, not a text")
     if (kind == "string" and form != "default") or form == "any":
         log.warning("{}: the format {!r} is not checked", where, form)
         form = "default"
@@ -47,14 +53,15 @@ def field_from_descriptor(
             format=form,
             unique=is_unique,
             missing_values=_missing_values(descriptor.get("missingValues", missing_values)),
-            true_values=tuple(descriptor.get("trueValues", Field.true_values)),
-            false_values=tuple(descriptor.get("falseValues", Field.false_values)),
-            decimal_char=descriptor.get("decimalChar", "."),
-            group_char=descriptor.get("groupChar", ""),
+            true_values=_texts(descriptor, "trueValues", Field.true_values),
+            false_values=_texts(descriptor, "falseValues", Field.false_values),
+            decimal_char=_text(descriptor, "decimalChar", "."),
+            group_char=_text(descriptor, "groupChar", ""),
             bare_number=descriptor.get("bareNumber", True),
         )
+        _check_format(plain)
         return _constrained(plain, constraints)
-    except (ValueError, TypeError, KeyError, re.error) as error:
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, re.error) as error:
         raise SchemaError(f"{where}: its description makes no sense: {error}") from error
 
 
@@ -80,6 +87,26 @@ def descriptor_of(field: Field) -> dict[str, Any]:
 def null_text(field: Field) -> str:
     """The text that stands for null where descriptor_of describes the field."""
     return "" if "" in field.missing_values or not field.missing_values else field.missing_values[0]
+
+
+def _text(descriptor: Mapping[str, Any], name: str, default: str) -> str:
+    given = descriptor.get(name, default)
+    if not isinstance(given, str):
+        raise ValueError(f"{name} is {given!r}, not a text")
+    return given
+
+
+def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> tuple[str, ...]:
+    given = descriptor.get(name, default)
+    if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
+        raise ValueError(f"{name} is {given!r}, not a list of texts")
+    return tuple(given)
+
+
+def _check_format(field: Field) -> None:
+    """Raises an error if no date or time can be written in the field's format."""
+    if field.type in ("date", "time", "datetime") and field.format != "default":
+        field.convert(_SOME_TIME.strftime(field.format))
 
 
 def _missing_values(given: Any) -> tuple[str, ...]:

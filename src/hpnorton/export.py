@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TextIO
 
 from hpnorton.catalog import Catalog
 from hpnorton.descriptors import descriptor_of, null_text
@@ -68,7 +68,7 @@ def _write(made: Exported, collection: Collection, records: Iterable[Document]) 
     names = collection.columns
     nulls = [null_text(field) for field in collection.fields]
     years = [f.name for f in collection.fields if f.type == "year"]
-    with replacing(made.file) as raw, _text(raw) as out:
+    with replacing(made.file) as data, _text(data) as out:
         writer = csv.writer(UnixLines(out))
         writer.writerow(names)
         for row, record in enumerate(records, start=2):
@@ -98,7 +98,7 @@ def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
         "name": "hpnorton-export",
         "resources": resources,
     }
-    with replacing(path) as raw, _text(raw) as out:
+    with replacing(path) as data, _text(data) as out:
         json.dump(package, out, ensure_ascii=False, indent=2)
         out.write("\n")
 
@@ -130,5 +130,6 @@ def _resource(collection: Collection, path: str, known: Container[str]) -> dict[
     }
 
 
-def _text(out: IO[bytes]) -> TextIOWrapper:
-    return TextIOWrapper(out, encoding="utf-8", newline="")
+def _text(data: IO[bytes]) -> TextIO:
+    """A file for UTF-8 text, whose line ends stay as they are."""
+    return TextIOWrapper(data, "utf-8", newline="")

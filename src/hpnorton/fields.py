@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from hpnorton.patterns import matches
+
 Value = str | int | float | bool | None
 
 INT64 = range(-(2**63), 2**63)
+_DIGIT_OR_SIGN = re.compile(r"[-+\d]")
 
 
 class CellError(ValueError):
@@ -142,7 +145,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
             return f"is shorter than {self.min_length} characters"
         if self.max_length is not None and len(value) > self.max_length:
             return f"is longer than {self.max_length} characters"
-        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+        if self.pattern is not None and not matches(self.pattern, value):
             return f"does not have the form {self.pattern}"
         return None
 
@@ -155,7 +158,7 @@ def _numeral(field: Field, cell: str) -> str:
     """The digits of a number written with other signs around and between them."""
     text = cell.strip()
     if not field.bare_number:
-        text = re.sub(r"^[^-+\d]*|[^\d]*$", "", text)
+        text = _from_sign_to_digit(text)
     if field.group_char:
         text = text.replace(field.group_char, "")
     if field.decimal_char != ".":
@@ -163,6 +166,18 @@ def _numeral(field: Field, cell: str) -> str:
             raise ValueError(text)
         text = text.replace(field.decimal_char, ".")
     return text
+
+
+def _from_sign_to_digit(text: str) -> str:
+    """The text without what stands before its first digit or sign, and after its last digit.
+
+    Not by an expression: of a long cell it would look at each place from every other one.
+    """
+    first = _DIGIT_OR_SIGN.search(text)
+    end = len(text)
+    while end and not text[end - 1].isdecimal():
+        end -= 1
+    return text[first.start() : end] if first else ""
 
 
 def _integer(field: Field, cell: str) -> int:

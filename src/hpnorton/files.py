@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from hpnorton.errors import FileError
+from hpnorton.texts import tellable, without_secrets
 
 _BLOCK_BYTES = 2**20
 _URL_SIGN = "://"
@@ -25,6 +26,11 @@ def is_url(path: str) -> bool:
     return _URL_SIGN in path
 
 
+def shown(path: str) -> str:
+    """A path as it may be shown and kept: a URL without what gives access."""
+    return without_secrets(path) if is_url(path) else path
+
+
 def open_binary(path: str) -> IO[bytes]:
     """The file, open for reading bytes. Raises OSError, and FileError where fsspec is needed."""
     if not is_url(path):
@@ -34,12 +40,13 @@ def open_binary(path: str) -> IO[bytes]:
     try:
         import fsspec
     except ImportError:
-        raise FileError(f"{path} is a URL; install what reads it: hpnorton[dask]") from None
+        raise FileError(f"{shown(path)} is a URL; install what reads it: hpnorton[dask]") from None
     try:
         system, place = fsspec.url_to_fs(path)
         return cast(IO[bytes], _Remote(system.open(place, "rb", cache_type=_CACHE)))
     except Exception as error:  # pylint: disable=broad-exception-caught # each kind has its own
-        raise FileError(f"{path} cannot be opened: {error or type(error).__name__}") from error
+        reason = tellable(str(error)) or type(error).__name__
+        raise FileError(f"{shown(path)} cannot be opened: {reason}") from error
 
 
 class _Remote:
@@ -73,7 +80,25 @@ class _Remote:
         except OSError:
             raise
         except Exception as error:  # pylint: disable=broad-exception-caught # as above
-            raise OSError(str(error) or type(error).__name__) from error
+            raise OSError(tellable(str(error)) or type(error).__name__) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes the place of `path` when it is complete; else `path` is left as it is.
+
+    A link that somebody has put there is replaced, not followed. What could not be completed is
+    removed: on a full disk it would only take up room. Raises OSError.
+    """
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with part.open("xb") as out:
+            yield out
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def size_of(stream: IO[bytes]) -> int | None:
@@ -96,22 +121,6 @@ def check_growth(path: str, stream: IO[bytes]) -> None:
         raise FileError(f"{path} was replaced while it was followed; {again}")
     if ours.st_size < stream.tell():
         raise FileError(f"{path} has become shorter while it was followed; {again}")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of `path` when it is complete. Raises OSError.
-
-    What could not be completed is removed: on a full disk it would only take up room.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as out:
-            yield out
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
 
 
 @dataclass(frozen=True)
@@ -139,5 +148,5 @@ def fingerprint(path: str) -> Fingerprint | None:
             while block := stream.read(_BLOCK_BYTES):
                 checksum = zlib.crc32(block, checksum)
     except OSError as error:
-        raise FileError(f"{path} cannot be read: {error}") from error
+        raise FileError(f"{shown(path)} cannot be read: {error}") from error
     return Fingerprint(size, modified, f"crc32:{checksum:08x}")

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import IO, cast
 
 from hpnorton.errors import FileError
-from hpnorton.files import check_growth, is_url, open_binary, size_of
+from hpnorton.files import check_growth, is_url, open_binary, shown, size_of
 
 STDIN = "-"
 _GROWTH_SECONDS = 0.1  # between two looks at a file that is followed
@@ -26,13 +26,15 @@ class Reading(Enum):
 class Input:
     """An open file, from its first byte on; that of a .gz file is that of its content.
 
+    `path` is how it is called, `place` where it is, which may hold a password.
     `size` is the number of bytes of a plain file, None where nobody knows it beforehand or more
     may come. `is_repeatable` says that the file can be opened again and read from its beginning.
     Raises FileError.
     """
 
     def __init__(self, path: str, reading: Reading) -> None:
-        self.path = "stdin" if path == STDIN else path
+        self.place = "stdin" if path == STDIN else path
+        self.path = shown(self.place)
         self.size: int | None = None
         self.is_repeatable = False
         self._reading = reading
@@ -88,7 +90,7 @@ class Input:
 
     def _open(self, is_zipped: bool) -> IO[bytes]:
         try:
-            self._file = open_binary(self.path)
+            self._file = open_binary(self.place)
         except FileNotFoundError:
             raise FileError(f"there is no file {self.path}; check its name") from None
         except IsADirectoryError:

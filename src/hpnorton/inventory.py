@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from hpnorton.errors import UnknownIdError, UsageError
-from hpnorton.fields import Value
+from hpnorton.fields import INT64, Value
 from hpnorton.ingest import journal
 from hpnorton.shop import (
     CUSTOMERS,
@@ -27,6 +27,9 @@ _SEARCHED = (
         (USER_ID, "Name", "Last_name", "Email_address", "Phone_number"),
     ),
 )
+
+_MOST_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
+_MOST_DIGITS = len(str(INT64.stop))
 
 
 def all_products(store: Store) -> Iterator[Document]:
@@ -85,11 +88,13 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
 
     Their case does not matter. If the text is an id, as a scanner types it, that record alone is
     found. Each record comes with its `collection`. Raises UsageError if the text
-    is empty.
+    is empty, or longer than any of these could be.
     """
     text = text.strip()
     if not text:
         raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
+    if len(text) > _MOST_CHARACTERS:
+        raise UsageError(f"say what to find in at most {_MOST_CHARACTERS:,} characters")
     for name, key, _ in _SEARCHED:
         for identity in spellings(text):
             if record := store.get(name, (key,), (identity,)):
@@ -106,7 +111,7 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
 def _known(store: Store, collection: str, field: str, text: str, flag: str) -> Value:
     """The id that somebody has typed, as it is stored: in capitals, or a number. UnknownIdError."""
     candidates: list[Value] = [*spellings(text)]
-    if text.isascii() and text.isdecimal():
+    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) in INT64:
         candidates.append(int(text))
     for candidate in candidates:
         if record := store.get(collection, (field,), (candidate,)):

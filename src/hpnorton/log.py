@@ -6,9 +6,11 @@ something to log.
 
 import sys
 from functools import cache
+from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from hpnorton.settings import LOG_LEVELS
+from hpnorton.texts import printable, tellable
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -41,7 +43,15 @@ def _log(
     level: str, message: str, values: tuple[object, ...], error: BaseException | None = None
 ) -> None:
     if level in _wanted:
-        _logger().opt(exception=error).log(level, message, *values)
+        told = tellable(message.format(*map(_harmless, values)) if values else message)
+        # Not by loguru's means, which quote an error's text as it is.
+        lines = format_exception(error) if error is not None else ()
+        _logger().log(level, "{}", "\n".join([told, *map(tellable, lines)]))
+
+
+def _harmless(value: object) -> object:
+    """A value for str.format, which cannot begin a line of its own."""
+    return value if isinstance(value, int | float) else printable(str(value))
 
 
 @cache
@@ -50,9 +60,8 @@ def _logger() -> "Logger":
     from loguru import logger
 
     logger.remove()
-    # diagnose=True would print local variables, and with them passwords.
     colorize = sys.stderr.isatty()
-    logger.add(_write, level=0, format=_FORMAT, colorize=colorize, diagnose=False, backtrace=False)
+    logger.add(_write, level=0, format=_FORMAT, colorize=colorize)
     return logger
 
 

@@ -5,10 +5,10 @@ import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from hpnorton.errors import HPNortonError
-from hpnorton.ingest.reports import printable
+from hpnorton.texts import printable
 
 _GAP = "  "
 _NARROWEST = 8
@@ -20,26 +20,61 @@ def write_records(
     """Writes records to `out` as a `table`, `json`, `jsonl` or `csv`.
 
     With `key`, JSON is an object that holds each record under the value of that field; else a list.
-    Records are written as they come, except for a table, whose columns have to be measured.
+    Records are written as they come, except for a table, whose columns have to be measured. On a
+    terminal no text can move the cursor or change colours, whatever the form.
     """
+    is_screen = out.isatty()
+    encode = _json_for_a_screen if is_screen else _json
     if form == "table":
         _write_table(list(records), out)
     elif form == "csv":
-        _write_csv(iter(records), out)
+        _write_csv(iter(records), _Screen(out) if is_screen else out)
     elif form == "jsonl":
         for record in records:
-            out.write(_json(record) + "\n")
+            out.write(encode(record) + "\n")
     elif key is not None:
         lines = (
-            f"{_json(str(record[key]))}: {_json({k: v for k, v in record.items() if k != key})}"
+            f"{encode(str(record[key]))}: {encode({k: v for k, v in record.items() if k != key})}"
             for record in records
         )
         _write_json_lines(lines, "{}", out)
     else:
-        _write_json_lines(map(_json, records), "[]", out)
+        _write_json_lines(map(encode, records), "[]", out)
 
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _json_for_a_screen(value: object) -> str:
+    """The same JSON; what a terminal would obey is written as an escape."""
+    text = _json(value)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    """A character as JSON escapes it: beyond the first plane as two."""
+    units = char.encode("utf-16-be", errors="surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+class _Writing(Protocol):
+    """What texts can be written to."""
+
+    def write(self, text: str, /) -> int:
+        """Writes a text."""
+
+
+class _Screen:
+    """A terminal: a row of a CSV file goes to it on one line, without what it would obey."""
+
+    def __init__(self, out: _Writing) -> None:
+        self._out = out
+
+    def write(self, row: str) -> int:
+        """Writes a row."""
+        return self._out.write(printable(row.removesuffix("\n")) + "\n")
 
 
 def _write_json_lines(items: Iterator[str], brackets: str, out: TextIO) -> None:
@@ -57,7 +92,7 @@ def _write_json_lines(items: Iterator[str], brackets: str, out: TextIO) -> None:
 class UnixLines:
     """Takes the rows of a csv.writer, which quotes every line end only if its own is CRLF."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: _Writing) -> None:
         self._out = out
 
     def write(self, row: str) -> int:
@@ -65,7 +100,7 @@ class UnixLines:
         return self._out.write(row.removesuffix("\r\n") + "\n")
 
 
-def _write_csv(records: Iterator[Mapping[str, Any]], out: TextIO) -> None:
+def _write_csv(records: Iterator[Mapping[str, Any]], out: _Writing) -> None:
     first = next(records, None)
     if first is None:
         return

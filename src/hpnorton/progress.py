@@ -8,6 +8,7 @@ from time import perf_counter
 from hpnorton.ingest.reports import FileReport
 from hpnorton.ingest.run import OnProgress
 from hpnorton.look import crawl
+from hpnorton.texts import printable
 
 # Which bar, its name, how much of it is done, of how much (None if nobody knows), how many things
 # that is, and in how many seconds.
@@ -55,7 +56,7 @@ def _rich_bars(unit: str) -> Iterator[_Draw]:
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn(f"{{task.fields[count]:>12,}} {unit}  {{task.fields[speed]:>9,}} {unit}/s"),
@@ -68,7 +69,7 @@ def _rich_bars(unit: str) -> Iterator[_Draw]:
         ) -> None:
             speed = round(count / seconds) if seconds else 0
             if key not in tasks:
-                tasks[key] = progress.add_task(name, total=total, count=0, speed=0)
+                tasks[key] = progress.add_task(printable(name), total=total, count=0, speed=0)
             else:
                 progress.update(tasks[key], completed=done, count=count, speed=speed)
 

@@ -7,20 +7,25 @@ of its records in every database.
 
 import json
 import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hpnorton.descriptors import field_from_descriptor
 from hpnorton.errors import SchemaError
 from hpnorton.fields import Field
 from hpnorton.shop import PRODUCTS, QUANTITY
+from hpnorton.texts import quoted
 
 PACKAGE_NAME = "datapackage.json"
 OWN_PREFIX = "hpnorton_"  # of the collections, and fields, that hold our own notes
 MAX_COLUMNS = 2000  # SQLITE_MAX_COLUMN, https://www.sqlite.org/limits.html
+_MOST_BYTES = 8 * 2**20  # of a description: forty times that of 2,000 columns
+_MOST_COLLECTION_BYTES = 120  # a namespace of MongoDB, with the database's name, holds 255
+_MOST_COLUMN_BYTES = 255
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ def describe(name: str, folders: Iterable[Path]) -> Collection | None:
             path = place / PACKAGE_NAME
             if not path.is_file():
                 continue
-            names = [str(r.get("name")) for r in _resources(path) if isinstance(r, dict)]
+            known = [r.get("name") for r in _resources(path) if isinstance(r, dict)]
+            names = [each for each in known if isinstance(each, str)]
             if name in names:
                 return load_package(path, name)[name]
             for twin in names:
@@ -141,14 +147,19 @@ def _name(resource: Any) -> Any:
     return resource.get("name") if isinstance(resource, dict) else resource
 
 
+def _shown_name(resource: Any) -> str:
+    name = _name(resource)
+    return quoted(name) if isinstance(name, str) else f"without a name ({type(name).__name__})"
+
+
 def _collections(resources: Iterable[Any], path: Path) -> dict[str, Collection]:
     collections: dict[str, Collection] = {}
     for resource in resources:
         try:
             collection = _collection(resource, path)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise SchemaError(
-                f"{path}: resource {_name(resource)!r} is malformed near {error}"
+                f"{path}: resource {_shown_name(resource)} is malformed near {str(error)[:100]}"
             ) from error
         if collection.name.casefold() in map(str.casefold, collections):
             raise SchemaError(f"{path} has two resources named {collection.name!r}; rename one")
@@ -158,16 +169,29 @@ def _collections(resources: Iterable[Any], path: Path) -> dict[str, Collection]:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            raise SchemaError(f"{path} cannot be read: it is not a plain file")
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise SchemaError(
+                f"{path} is larger than the {_MOST_BYTES >> 20} MiB that a description may have"
+            )
+        return json.loads(data.decode("utf-8-sig"))
     except OSError as error:
         raise SchemaError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise SchemaError(f"{path} is not JSON: {error}") from error
+    except RecursionError:
+        raise SchemaError(f"{path} has too many brackets within brackets") from None
 
 
 def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
     name = resource["name"]
+    if not isinstance(name, str):
+        raise TypeError("its name, which is no text")
     where = f"{path}: resource {name}"
+    _check_path(resource, where)
     schema = resource.get("schema")
     if isinstance(schema, str):
         schema = _read_json(_inside(path.parent, schema, where))
@@ -179,7 +203,7 @@ def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
     foreign_keys = tuple(
         ForeignKey(
             _names(foreign["fields"]),
-            foreign["reference"].get("resource") or name,
+            _parent(foreign["reference"], name),
             _names(foreign["reference"]["fields"]),
         )
         for foreign in schema.get("foreignKeys", ())
@@ -192,16 +216,49 @@ def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
     return collection
 
 
+def _parent(reference: Mapping[str, Any], name: str) -> str:
+    parent = reference.get("resource") or name
+    if not isinstance(parent, str):
+        raise TypeError("a reference to what is no name")
+    return parent
+
+
 def _names(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+    names = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(each, str) for each in names):
+        raise TypeError("a key whose fields are no texts")
+    if len(set(names)) < len(names):
+        raise ValueError(f"a key that has a field twice: {', '.join(names)}")
+    return names
 
 
 def _inside(folder: Path, name: str, where: str) -> Path:
-    """The file `name` of `folder`; the standard forbids absolute and parent paths."""
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise SchemaError(f"{where}: the schema {name!r} is outside the data package's folder")
+    """The file `name` of `folder`; the standard forbids absolute and parent paths.
+
+    What a URL names is not fetched: a description is not to decide whom we call.
+    """
+    if "://" in name:
+        raise SchemaError(f"{where}: {name!r} is a URL; save the schema beside {PACKAGE_NAME}")
+    try:
+        path = (folder / name).resolve()
+        is_inside = path.is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a NUL
+        raise SchemaError(f"{where}: {name!r} is no name of a file: {error}") from error
+    if not is_inside:
+        raise SchemaError(f"{where}: {name!r} is outside the data package's folder")
     return path
+
+
+def _check_path(resource: Mapping[str, Any], where: str) -> None:
+    """Refuses a path that the standard forbids. Nothing is read from there: files are named."""
+    paths = resource.get("path") or ()
+    for path in [paths] if isinstance(paths, str) else paths:
+        parts = PurePosixPath(path).parts
+        if "://" not in path and (path.startswith("/") or ".." in parts):
+            raise SchemaError(
+                f"{where}: the path {path!r} leads out of the data package's folder, which the "
+                "Data Package standard forbids; write it relative to the folder, without '..'"
+            )
 
 
 def _check_foreign_keys(collection: Collection, package: Package, path: Path) -> None:
@@ -233,7 +290,9 @@ def _check_names(collection: Collection, where: str | None = None) -> None:
         if not column.strip():
             raise SchemaError(f"{where}: column {number} has no name; name it in the header")
         if reason := _unusable(column):
-            raise SchemaError(f"{where}: the column name {column!r} {reason}; rename the column")
+            raise SchemaError(
+                f"{where}: the column name {quoted(column)} {reason}; rename the column"
+            )
         if twin := seen.get(column.casefold()):
             raise SchemaError(
                 f"{where}: the columns {twin!r} and {column!r} have the same name for a database; "
@@ -243,17 +302,20 @@ def _check_names(collection: Collection, where: str | None = None) -> None:
 
 
 def _unusable(column: str) -> str | None:
-    if column.startswith("$"):
-        return "starts with $, which MongoDB takes for an operator"
-    if "." in column:
-        return "has a dot, which MongoDB takes for a path"
-    if "\0" in column:
-        return "has a NUL character"
-    if column == "_id":
-        return "is the one that MongoDB keeps for itself"
-    if column.lower().startswith(OWN_PREFIX):
-        return "starts like those that HPNorton keeps for its own notes"
-    return None
+    """Why a column cannot have its name, if it cannot."""
+    length = len(column.encode(errors="surrogatepass"))
+    reasons = {
+        "starts with $, which MongoDB takes for an operator": column.startswith("$"),
+        "has a dot, which MongoDB takes for a path": "." in column,
+        "has a NUL character": "\0" in column,
+        "has half a character": any("\ud800" <= char <= "\udfff" for char in column),
+        "is the one that MongoDB keeps for itself": column == "_id",
+        "starts like those that HPNorton keeps for its own notes": column.lower().startswith(
+            OWN_PREFIX
+        ),
+        f"is longer than {_MOST_COLUMN_BYTES} bytes": length > _MOST_COLUMN_BYTES,
+    }
+    return next((reason for reason, is_so in reasons.items() if is_so), None)
 
 
 def check_collection_name(name: str) -> None:
@@ -264,9 +326,11 @@ def check_collection_name(name: str) -> None:
         reason = "databases keep names that start like that for themselves"
     elif name.lower().startswith(OWN_PREFIX):
         reason = "HPNorton keeps its own notes under names that start like that"
+    elif len(name.encode()) > _MOST_COLLECTION_BYTES:
+        reason = f"use at most {_MOST_COLLECTION_BYTES} bytes"
     else:
         return
     raise SchemaError(
-        f"{name!r} cannot be the name of a collection: {reason}. "
+        f"{quoted(name)} cannot be the name of a collection: {reason}. "
         "Name the collection yourself: COLLECTION=FILE"
     )

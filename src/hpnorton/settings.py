@@ -120,6 +120,8 @@ def _get(parser: configparser.ConfigParser, path: Path, dataset: str, key: str) 
     value = parser[_SECTION + dataset].get(key, "").strip()
     if not value:
         raise SettingsError(f"{path}: section [{_SECTION}{dataset}] has no line '{key} = ...'")
+    if "\0" in value:
+        raise SettingsError(f"{path}: {key} of [{_SECTION}{dataset}] holds a NUL character")
     return value
 
 
@@ -145,7 +147,10 @@ def absolute_uri(uri: str, base: Path) -> str:
     UsageError for a URI of another kind.
     """
     if uri.startswith(SQLITE_PREFIX) and len(uri) > len(SQLITE_PREFIX):
-        return f"{SQLITE_PREFIX}{(base / uri.removeprefix(SQLITE_PREFIX)).resolve()}"
+        try:
+            return f"{SQLITE_PREFIX}{(base / uri.removeprefix(SQLITE_PREFIX)).resolve()}"
+        except (OSError, RuntimeError) as error:  # links in a circle
+            raise UsageError(f"{uri} cannot be found: {error}") from error
     if uri.startswith(MONGO_PREFIXES):
         return uri
     raise UsageError(

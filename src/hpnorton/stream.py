@@ -73,7 +73,7 @@ def stream_into_file(
             with hold():
                 _append(out, chunk.data or b"")
                 copied.rows += 1
-                log.info("{}, row {}: written", path, chunk.first_row)
+                log.info("{}, row {}: written", file.path, chunk.first_row)
 
         try:
             if out.tell() == 0:

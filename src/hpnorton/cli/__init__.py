@@ -24,8 +24,9 @@ from hpnorton.cli import (
     stream,
 )
 from hpnorton.cli.flags import Operation, Parser, add_settings
+from hpnorton.cli.show import tell
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
-from hpnorton.settings import Settings, read_settings
+from hpnorton.settings import Settings, read_settings, redact
 
 
 def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
@@ -38,24 +39,23 @@ def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
         return program(sys.argv[1:] if argv is None else argv, home or Path.cwd())
     except HPNortonError as error:
         for line in str(error).splitlines():
-            print(f"Error: {line}", file=sys.stderr)
+            tell(f"Error: {line}")
         _log_traceback(error)
         return error.status
     except KeyboardInterrupt:
-        print("Error: interrupted", file=sys.stderr)
+        tell("Error: interrupted")
         return ExitStatus.INTERRUPTED
     except OSError as error:
         # Whoever read our output has closed it, as `head` does, or it cannot be written.
         if not isinstance(error, BrokenPipeError):
-            print(f"Error: the result cannot be written: {error}", file=sys.stderr)
+            tell(f"Error: the result cannot be written: {error}")
         # Python would try again at exit, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.FAILED
     except Exception as error:  # pylint: disable=broad-exception-caught # never a traceback
-        print(
+        tell(
             f"Error: unexpected {type(error).__name__}: {error}; please report it, with what "
-            "--log-level DEBUG shows",
-            file=sys.stderr,
+            "--log-level DEBUG shows"
         )
         _log_traceback(error)
         return ExitStatus.FAILED
@@ -77,6 +77,7 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
 
     arguments.log_level = None if arguments.disable_log or arguments.quiet else settings.log_level
     start_log(arguments.log_level)
+    _warn_of_secrets(arguments.uri or "")
     operation: Operation = arguments.operation
     status = operation(arguments, settings)
     sys.stdout.flush()
@@ -137,6 +138,17 @@ def _use_utf8() -> None:
             output.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
                 encoding="utf-8", errors="backslashreplace"
             )
+
+
+def _warn_of_secrets(uri: str) -> None:
+    """Warns of a password on the command line: whoever lists the processes sees it."""
+    if redact(uri) != uri:
+        from hpnorton import log
+
+        log.warning(
+            "others on this machine can read the password in --uri in the list of processes; put "
+            "the URI into the environment variable HPNORTON_URI instead"
+        )
 
 
 def _log_traceback(error: BaseException) -> None:

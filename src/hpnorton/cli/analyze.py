@@ -65,7 +65,7 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
 
 
 def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> None:
-    from hpnorton.ingest.reports import readable
+    from hpnorton.texts import readable
 
     names = [readable(name) for name in header]
     columns = [
@@ -96,8 +96,8 @@ def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> Non
 
 
 def _column(column: "ColumnTally") -> "Document":
-    from hpnorton.ingest.reports import readable
     from hpnorton.look.guess import Kind
+    from hpnorton.texts import readable
 
     guess = column.guess
     low, high = guess.shown(guess.low), guess.shown(guess.high)

@@ -3,15 +3,14 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import CSV, Act, Parser
-from hpnorton.cli.show import minute, show
+from hpnorton.cli.flags import CSV, Act, Parser, utf8
+from hpnorton.cli.show import minute, show, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 
@@ -47,10 +46,13 @@ def add_flags(parser: Parser) -> None:
         group.add_argument(flag, nargs=0, action=Act, operation=operation, help=about)
     for flag, question, name, about in _QUESTIONS_ABOUT_ONE:
         operation = partial(_ask, question=question, key=None)
-        group.add_argument(flag, metavar=name, action=Act, operation=operation, help=about)
+        group.add_argument(
+            flag, metavar=name, type=utf8, action=Act, operation=operation, help=about
+        )
     group.add_argument(
         "--find",
         metavar="TEXT",
+        type=utf8,
         action=Act,
         operation=partial(_ask, question="find", key=None),
         help="the products and customers with these words in id, name, description, e-mail, phone",
@@ -66,6 +68,7 @@ def add_flags(parser: Parser) -> None:
         "--history",
         nargs="?",
         metavar="ID",
+        type=utf8,
         action=Act,
         operation=_show_history,
         help="all that happened to a product or a customer; without ID all imports: when, which "
@@ -89,7 +92,7 @@ def _ask(
         records: Iterator[Document] = getattr(inventory, question)(store, *about)
         first = next(records, None)
         if first is None and not arguments.quiet:
-            print(f"There are none in the dataset {settings.dataset}.", file=sys.stderr)
+            tell(f"There are none in the dataset {settings.dataset}.")
         found = chain([] if first is None else [first], records)
         short = ({name: record.get(name) for name in columns} for record in found)
         show(
@@ -151,7 +154,7 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
     with closing(open_store(settings.uri)) as store:
         imports = [asdict(note) for note in journal.imports(store)]
     if not imports and not arguments.quiet:
-        print(f"Nothing was imported into the dataset {settings.dataset}.", file=sys.stderr)
+        tell(f"Nothing was imported into the dataset {settings.dataset}.")
     shown = (
         {"started": minute(note["started"])} | {column: note[column] for column in _HISTORY_COLUMNS}
         for note in imports

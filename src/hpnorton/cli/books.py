@@ -2,13 +2,12 @@
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser
-from hpnorton.cli.show import show
+from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 from hpnorton.shop import PRODUCTS, RENTALS
@@ -49,10 +48,12 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
             counted = f"{store.count(PRODUCTS):,} products and {store.count(RENTALS):,} rentals"
     show(faults, arguments.format)
     if not faults and not arguments.quiet:
-        print(f"The books balance: {counted} were checked.", file=sys.stderr)
+        tell(f"The books balance: {counted} were checked.")
     if faults:
-        print(f"Error: the books do not balance: {len(faults):,} faults in {counted}; --history ID "
-              "tells what happened to a product", file=sys.stderr)  # fmt: skip
+        tell(
+            f"Error: the books do not balance: {len(faults):,} faults in {counted}; --history ID "
+            "tells what happened to a product"
+        )
     return ExitStatus.FAILED if faults else ExitStatus.OK
 
 
@@ -75,21 +76,19 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     for each in written:
         _tell_formulas(each)
     for name in left_out:
-        print(
+        tell(
             f"Error: {name} was left out: HPNorton has not imported it, so what its fields are is "
-            "not known; describe it in a datapackage.json",
-            file=sys.stderr,
+            "not known; describe it in a datapackage.json"
         )
     return ExitStatus.FAILED if left_out else ExitStatus.OK
 
 
 def _tell_formulas(exported: "Exported") -> None:
     for row, field in exported.formulas:
-        print(
+        tell(
             f"{exported.file}, row {row}, {field}: a spreadsheet would take this for a formula; "
-            "it was written as it is",
-            file=sys.stderr,
+            "it was written as it is"
         )
     more = exported.formula_count - len(exported.formulas)
     if more:
-        print(f"{exported.file}: and {more:,} more cells like that", file=sys.stderr)
+        tell(f"{exported.file}: and {more:,} more cells like that")

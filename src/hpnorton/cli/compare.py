@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import JSON, TABLE, Act, Parser, whole
-from hpnorton.cli.show import chosen_format, show
+from hpnorton.cli.show import chosen_format, show, tell
 from hpnorton.errors import ComparisonError, ExitStatus
 from hpnorton.settings import Settings
 
@@ -74,7 +74,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         from hpnorton.timing.page import write_report
 
         path = write_report(made, arguments.report)
-        print(f"To look at it: {path}", file=sys.stderr)
+        tell(f"To look at it: {path}")
     return ExitStatus.OK
 
 
@@ -109,7 +109,7 @@ def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
     if form == TABLE:
         print(sentence)
     elif form != JSON and not arguments.quiet:
-        print(sentence.strip(), file=sys.stderr)
+        tell(sentence.strip())
 
 
 def _table(made: "Comparison") -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.flags import Act, Parser, utf8
 from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus, StoreLostError, UsageError
 from hpnorton.settings import Settings
@@ -32,6 +32,7 @@ def add_flags(parser: Parser) -> None:
         RENT,
         nargs=2,
         metavar=_RENTAL,
+        type=utf8,
         action=Act,
         operation=_rent,
         help="rent a product to a customer",
@@ -46,6 +47,7 @@ def add_flags(parser: Parser) -> None:
         "--return",
         nargs=2,
         metavar=_RENTAL,
+        type=utf8,
         action=Act,
         operation=_give_back,
         help="take a product back from a customer",
@@ -54,15 +56,17 @@ def add_flags(parser: Parser) -> None:
         ADJUST_STOCK,
         nargs=2,
         metavar=("PRODUCT_ID", "DELTA"),
+        type=utf8,
         action=Act,
         operation=_adjust_stock,
         help="add DELTA, such as 3 or -1, to the stock of a product",
     )
-    group.add_argument("--reason", metavar="TEXT", help=f"with {ADJUST_STOCK}: why")
+    group.add_argument("--reason", metavar="TEXT", type=utf8, help=f"with {ADJUST_STOCK}: why")
     group.add_argument(
         "--add",
         nargs="+",
         metavar=("COLLECTION", "FIELD=VALUE"),
+        type=utf8,
         action=Act,
         operation=_add,
         help="add a record",
@@ -71,6 +75,7 @@ def add_flags(parser: Parser) -> None:
         "--edit",
         nargs="+",
         metavar=("COLLECTION", "KEY FIELD=VALUE"),
+        type=utf8,
         action=Act,
         operation=_edit,
         help="change fields of a record; a KEY of several fields is written with commas",

@@ -9,6 +9,7 @@ from hpnorton.cli.flags import Act, Parser
 from hpnorton.cli.show import show
 from hpnorton.errors import ExitStatus, HPNortonError
 from hpnorton.settings import Settings, redact
+from hpnorton.texts import tellable
 
 
 def add_flags(parser: Parser) -> None:
@@ -63,6 +64,6 @@ def _confirm(arguments: argparse.Namespace, settings: Settings, what: str) -> No
     if arguments.yes or not settings.is_production:
         return
     question = f"Remove {what} {redact(settings.uri)} (production)? [y/N] "
-    print(question, end="", file=sys.stderr, flush=True)
+    print(tellable(question), end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise HPNortonError("nothing was removed; answer y, or give the flag --yes")

@@ -38,6 +38,8 @@ class Act(argparse.Action):
     ) -> None:
         if namespace.flag is not None:
             parser.error(f"{namespace.flag} and {option_string} are two actions; ask for one")
+        if values == [] and self.nargs is None:  # what argparse makes of --flag=--
+            parser.error(f"argument {option_string}: expected one argument")
         namespace.flag = option_string
         namespace.operation = self._operation
         namespace.values = values
@@ -87,6 +89,15 @@ def whole(least: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def utf8(text: str) -> str:
+    """The type of a flag's value that is looked for, or written, in the database: a text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not UTF-8 text") from None
+    return text
 
 
 def seconds(text: str) -> float:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import Act, Numbers, Parser, seconds
-from hpnorton.cli.show import show
+from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
+from hpnorton.texts import tellable
 
 if TYPE_CHECKING:
     from hpnorton.ingest.plan import Limit, Options
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 LINEAR, PARALLEL = FLAGS = ("--linear", "--parallel")
 RESUME = "--resume"
 REJECTS = "rejects"
+_FROM_ENVIRONMENT = '"$HPNORTON_URI"'
 RETRY_SECONDS = 60.0
 
 # A person has 80 characters of room, and no use for the columns that others add up to.
@@ -178,11 +180,11 @@ def show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
 def _tell_faults(report: "FileReport") -> None:
     """The first faults of a file, and how many more there are."""
     for fault in report.faults:
-        print(fault, file=sys.stderr)
+        tell(fault)
     more = report.codes.total() - len(report.faults)
     if more > 0:
         by_code = ", ".join(f"{count:,} {code}" for code, count in report.codes.most_common())
-        print(f"{report.file}: and {more:,} more; in all: {by_code}", file=sys.stderr)
+        tell(f"{report.file}: and {more:,} more; in all: {by_code}")
 
 
 def tell_end(report: "FileReport") -> None:
@@ -190,16 +192,15 @@ def tell_end(report: "FileReport") -> None:
     counts = report.counts
     if report.rejects_file:
         rows = "1 row was" if counts.refused == 1 else f"{counts.refused:,} rows were"
-        print(
+        tell(
             f"{report.file}: {rows} refused; see {report.rejects_file}, and the reasons beside it: "
-            "mend the rows there and import that file",
-            file=sys.stderr,
+            "mend the rows there and import that file"
         )
     if not counts.read and not report.failure:
-        print(f"{report.file}: there are no rows below the header", file=sys.stderr)
+        tell(f"{report.file}: there are no rows below the header")
     if report.failure:
         place = "" if report.failure.startswith(report.file) else f"{report.file}: "
-        print(f"Error: {place}{report.failure}; {_what_is_done(report)}", file=sys.stderr)
+        tell(f"Error: {place}{report.failure}; {_what_is_done(report)}")
 
 
 def _what_is_done(report: "FileReport") -> str:
@@ -214,16 +215,26 @@ def _what_is_done(report: "FileReport") -> str:
 
 def _resume_command(arguments: argparse.Namespace) -> str:
     """The command that was given, with --resume, as it can be typed again."""
-    given = sys.argv[1:]
-    if not arguments.resume:
-        given.insert(given.index(arguments.flag), RESUME)
-    words = [*_program(), *map(shlex.quote, given)]
+    resume = [] if arguments.resume else [RESUME]
+    words = [*_program(), *resume, *map(_word, sys.argv[1:])]
     if arguments.uri and redact(arguments.uri) != arguments.uri:
         # Its password is not shown; who started this has it.
-        hidden = shlex.quote(arguments.uri)
-        words = ['"$HPNORTON_URI"' if word == hidden else word for word in words]
-        words = [word.replace(f"--uri={arguments.uri}", '--uri="$HPNORTON_URI"') for word in words]
+        instead = {_word(arguments.uri): _FROM_ENVIRONMENT}
+        instead[_word(f"--uri={arguments.uri}")] = f"--uri={_FROM_ENVIRONMENT}"
+        words = [instead.get(word, word) for word in words]
     return " ".join(words)
+
+
+def _word(text: str) -> str:
+    """A word of a command for the shell, without secrets; what is not printable as bash has it."""
+    text = tellable(text) if text.isprintable() else text
+    if text.isprintable():
+        return shlex.quote(text)
+    coded = (
+        c if c.isprintable() and c not in "\\'" else "".join(f"\\x{b:02x}" for b in os.fsencode(c))
+        for c in text
+    )
+    return f"$'{''.join(coded)}'"
 
 
 def _program() -> list[str]:

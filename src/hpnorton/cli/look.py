@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import CSV, JSONL, TABLE, Act, Parser, whole
-from hpnorton.cli.show import chosen_format, show
+from hpnorton.cli.flags import CSV, JSONL, TABLE, Act, Parser, utf8, whole
+from hpnorton.cli.show import chosen_format, show, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 
@@ -42,7 +42,13 @@ def add_flags(parser: Parser) -> None:
         (QUALITY, _show_quality, "what is not as datapackage.json says, and a score"),
     ):
         group.add_argument(
-            flag, nargs="*", metavar="COLLECTION", action=Act, operation=operation, help=about
+            flag,
+            nargs="*",
+            metavar="COLLECTION",
+            type=utf8,
+            action=Act,
+            operation=operation,
+            help=about,
         )
     group.add_argument(
         "--sample",
@@ -190,9 +196,9 @@ def _tell(
     if arguments.quiet:
         return
     for collection, about in found:
-        print(f"{collection}: {about}", file=sys.stderr)
+        tell(f"{collection}: {about}")
     if not found:
-        print(f"There are no such collections in the dataset {settings.dataset}.", file=sys.stderr)
+        tell(f"There are no such collections in the dataset {settings.dataset}.")
 
 
 def _score(text: str) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hpnorton.cli.flags import JSON, TABLE
+from hpnorton.texts import tellable
 
 
 def chosen_format(form: str | None) -> str:
@@ -34,6 +35,11 @@ def show(
     elif chosen == TABLE and as_table is not None:
         records = as_table
     write_records(records, chosen, sys.stdout, key=key)
+
+
+def tell(message: object) -> None:
+    """Writes a message to stderr; it may quote cells, names and URLs as they came."""
+    print(tellable(str(message)), file=sys.stderr, flush=True)
 
 
 def minute(moment: Any) -> Any:

@@ -2,13 +2,12 @@
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser, flag_of, seconds
 from hpnorton.cli.imports import import_options, show_reports, tell_end
-from hpnorton.cli.show import show
+from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
 
@@ -69,6 +68,7 @@ def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
 
 def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading") -> ExitStatus:
+    from hpnorton.files import shown
     from hpnorton.ingest.reports import Ending
     from hpnorton.ingest.sources import parse_source
     from hpnorton.inputs import STDIN
@@ -77,27 +77,29 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
     for name in _ONLY_INTO_THE_DATABASE:
         if getattr(arguments, name) is not None:
             raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
-    path = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
-    copied = stream_into_file(path, arguments.to, every, reading=reading)
+    place = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
+    copied = stream_into_file(place, arguments.to, every, reading=reading)
+    path = shown(place)
     document = {"file": path, "to": str(arguments.to), "rows": copied.rows}
     show([document | {"elapsed": round(copied.elapsed, 6)}], arguments.format)
     if copied.ending is Ending.DONE:
         return ExitStatus.OK
-    print(f"Error: {path}: it was interrupted; {copied.rows:,} rows are written", file=sys.stderr)
+    tell(f"Error: {path}: it was interrupted; {copied.rows:,} rows are written")
     return ExitStatus.INTERRUPTED
 
 
 def _into_store(
     arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "Reading"
 ) -> ExitStatus:
+    from hpnorton.files import shown
     from hpnorton.ingest.sources import parse_source
     from hpnorton.stream import stream_into_store
 
     source = parse_source(arguments.values)
 
-    def tell(refused: "Refused") -> None:
-        for fault in refused.faults(source.path):
-            print(fault, file=sys.stderr, flush=True)
+    def tell_refused(refused: "Refused") -> None:
+        for fault in refused.faults(shown(source.path)):
+            tell(fault)
 
     report = stream_into_store(
         settings.uri,
@@ -105,7 +107,7 @@ def _into_store(
         every,
         import_options(arguments, settings, chunk_rows=1, reading=reading),
         folders=[settings.data],
-        on_refused=tell,
+        on_refused=tell_refused,
     )
     show_reports([report], arguments.format)
     tell_end(report)

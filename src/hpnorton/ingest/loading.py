@@ -3,7 +3,7 @@
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
 from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
@@ -14,9 +14,11 @@ from hpnorton.ingest.rejects import Flaw, Refused, pack
 from hpnorton.shop import NAMED
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
+from hpnorton.texts import quoted
 from hpnorton.workers import no_garbage_collection
 
 _SAMPLE_STEP = 50
+_MOST_CHARACTERS = 10_000  # of a cell that is told about; the row itself is kept whole
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Job:
     build_indexes). `is_begun` says that the database was made before: a worker makes no new one.
     """
 
-    uri: str
+    uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
     layout: Layout
     mode: Mode = Mode.INSERT
     run: str = ""
@@ -177,10 +179,10 @@ def put_records(job: Job, records: Sequence[Record]) -> None:
         job.replace(store, Batch(job.layout.collection, job.layout.columns, list(zip(*records))))
 
 
-def conflict_flaw(layout: Layout, record: Record, field: str, kept: Value) -> Flaw:
+def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -> Flaw:
     """Why a record is not in the database, if another one with its key is kept."""
     columns, key = layout.columns, layout.collection.key
-    at = columns.index(field)
+    at = columns.index(differing)
     mine = record[at]
     if layout.fields[at].type == "boolean" and kept is not None:
         kept = bool(kept)  # SQLite has none
@@ -188,7 +190,7 @@ def conflict_flaw(layout: Layout, record: Record, field: str, kept: Value) -> Fl
         ", ".join(key),
         "primary-key",
         ", ".join(str(record[columns.index(name)]) for name in key),
-        f"is there already, with another {field}: {_shown(kept)} is kept, not {_shown(mine)}",
+        f"is there already, with another {differing}: {_shown(kept)} is kept, not {_shown(mine)}",
     )
 
 
@@ -280,7 +282,8 @@ class _Tally:
         self._taken += [checked.positions[at] for at in written.taken]
         self._note_keys(block, written.touched(len(batch)))
         for fault in checked.faults:
-            flaw = Flaw(fault.field, fault.code, fault.value, fault.message)
+            value = fault.value and fault.value[:_MOST_CHARACTERS]
+            flaw = Flaw(fault.field, fault.code, value, fault.message)
             self._flaws.setdefault(fault.at, []).append(flaw)
         for conflict in written.conflicts:
             at, record = checked.positions[conflict.at], batch.record(conflict.at)
@@ -304,7 +307,7 @@ class _Tally:
         chunk, refused = self._chunk, self._refused()
         note = ChunkNote(
             run=self._job.run,
-            **{field.name: getattr(chunk, field.name) for field in fields(Span)},
+            **{each.name: getattr(chunk, each.name) for each in fields(Span)},
             inserted=self._inserted,
             updated=self._updated,
             unchanged=self._good - self._inserted - self._updated - self._conflicts,
@@ -348,4 +351,4 @@ def _shown(value: Value) -> str:
     """A value as a clerk would write it."""
     if value is None:
         return "empty"
-    return f'"{value}"' if isinstance(value, str) else str(value).lower()
+    return quoted(value) if isinstance(value, str) else str(value).lower()

@@ -16,11 +16,12 @@ from hpnorton.ingest.journal import ImportNote
 from hpnorton.ingest.lanes import Desk, Lane
 from hpnorton.ingest.loading import Job
 from hpnorton.ingest.rejects import write_rejects
-from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending, readable
+from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending
 from hpnorton.ingest.work import Cut, Work
 from hpnorton.inputs import Reading
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores.protocol import Mode, Store
+from hpnorton.texts import readable
 
 _TELLING_ROWS = 1000
 
@@ -163,7 +164,7 @@ def plan(
     seen: set[str] = set()
     for (file, layout), desk in zip(opened, desks):
         store.check_fit(layout.collection)
-        made = fingerprint(file.path) if file.is_repeatable and not options.is_feed else None
+        made = fingerprint(file.place) if file.is_repeatable and not options.is_feed else None
         before = _earlier(store, file, made, options)
         note = before or _new_note(file, made, options, desk)
         if before is None:

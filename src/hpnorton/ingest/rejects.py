@@ -17,7 +17,8 @@ from typing import IO
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
 from hpnorton.files import replacing
-from hpnorton.ingest.reports import RowFault, readable
+from hpnorton.ingest.reports import RowFault
+from hpnorton.texts import readable
 
 _MEMORY_BYTES = 2**20
 _FAST = 1  # zlib's level

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from hpnorton.errors import ExitStatus, HPNortonError
+from hpnorton.texts import quoted
 
 SHOWN_FAULTS = 10
 _WORST_FIRST = (
@@ -34,26 +35,8 @@ class RowFault:
             place += f" (line {self.line})"
         if self.field is None:
             return f"{place}: {self.message} [{self.code}]"
-        value = "" if not self.value else f"{_shown(self.value)} "
+        value = "" if not self.value else f"{quoted(self.value)} "
         return f"{place}, {self.field}: {value}{self.message} [{self.code}]"
-
-
-def readable(text: str) -> str:
-    """A text in which bytes that were not UTF-8 (see csvfile.read_blocks) show as \\xNN."""
-    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def printable(text: str) -> str:
-    """A text on one line, without characters that a terminal would obey."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def _shown(cell: str) -> str:
-    """A cell as it can be printed: on one line, and not for ever."""
-    text = printable(readable(cell))
-    return f'"{text[:60]}{"..." if len(text) > 60 else ""}"'
 
 
 @dataclass

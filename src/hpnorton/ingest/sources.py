@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpnorton import log
-from hpnorton.checks import Layout, check_delimiter, lay_out
+from hpnorton.checks import Layout, check_delimiter, check_width, lay_out
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
 from hpnorton.files import is_url
@@ -101,6 +101,7 @@ def _own_folders(source: Source, origins: Mapping[str, Path]) -> list[Path]:
 
 
 def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
+    check_width(file.header, file.path)
     check_delimiter(file.header, file.path)
     collection = describe(file.collection, folders)
     if collection is None:

@@ -172,7 +172,7 @@ class Work:
         self, work: Callable[..., Any], take: Callable[[Any], None], *more: Any
     ) -> Iterator[Task]:
         """A look at every chunk of the file once more."""
-        path = self._copy.name if self._copy else self.file.path
+        path = self._copy.name if self._copy else self.file.place
         if self._copy:
             self._copy.flush()
         file = CsvFile(path, self.file.collection)

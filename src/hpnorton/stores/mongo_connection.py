@@ -1,6 +1,7 @@
 """A connection to MongoDB: how it is made, and how its errors are worded."""
 
 import atexit
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -61,6 +62,8 @@ _BY_CLASS: Sequence[tuple[type[Exception], type[StoreError], str]] = (
     (InvalidBSON, StoreError, "MongoDB at {at} holds a document that cannot be read: {why}"),
     (Exception, StoreError, "MongoDB at {at} cannot hold a value: {why}"),
 )
+_TLS_FAULT = re.compile(r"\[SSL: [A-Z0-9_]+\] ([^(]+)")  # as Python's ssl words it
+_OF_PROPERTIES = "authMechanismProperties are KEY:VALUE pairs, with commas between them"
 
 # At exit pymongo waits, for half a second, for threads that end by themselves. What waits has no
 # public name; where it has another one, some function is unregistered that never was registered.
@@ -107,7 +110,14 @@ class MongoConnection:
                 "name and password as %40 %3A %2F"
             ) from None
         except UserWarning as warning:
-            raise StoreAccessError(f"{self._shown} has a wrong option: {warning}") from None
+            # pymongo quotes properties that it does not know, and one may be a piece of a token.
+            reason = _OF_PROPERTIES if "propert" in str(warning) else warning
+            raise StoreAccessError(f"{self._shown} has a wrong option: {reason}") from None
+        except OSError as error:  # of the files that TLS needs
+            raise StoreAccessError(
+                f"{self._shown} names a file for TLS that cannot be used: "
+                f"{error.filename or ''} {error.strerror or error}".strip()
+            ) from error
 
     def _of(self, collection: str) -> MongoCollection[RawDocument]:
         return self._database[collection]
@@ -144,6 +154,11 @@ class MongoConnection:
 
     def _explained(self, error: Exception) -> StoreError:
         code = error.code if isinstance(error, errors.OperationFailure) else None
+        if tls := _TLS_FAULT.search(str(error)):
+            return StoreAccessError(
+                f"TLS with {self._shown} failed: {tls[1].strip()}; check that the server speaks "
+                "TLS, and tls, tlsCAFile and tlsCertificateKeyFile in the URI"
+            )
         by_class = next(row[1:] for row in _BY_CLASS if isinstance(error, row[0]))
         kind, words = _BY_CODE.get(code or 0, by_class)
         return kind(words.format(at=self._shown, why=_brief(error)))

@@ -14,6 +14,7 @@ from pathlib import Path
 from hpnorton import log
 from hpnorton.checks import Layout
 from hpnorton.errors import ComparisonError, ExitStatus, UsageError
+from hpnorton.files import shown
 from hpnorton.ingest.sources import Source, open_sources
 from hpnorton.inputs import STDIN
 from hpnorton.schema import Collection
@@ -133,7 +134,7 @@ class _Session:
         lines = {way.flags: _line(lengths, way) for way in grid.ways}
         seconds = {(t.way.flags, t.chunk_rows): t.seconds.median for t in squares}
         return Comparison(
-            files=[source.path for source in sources],
+            files=[shown(source.path) for source in sources],
             rows=rows,
             refused=sum(refused for _, refused in counts),
             usual=usual,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hpnorton import __version__
 from hpnorton.errors import ComparisonError
+from hpnorton.files import replacing
 from hpnorton.timing.plots import Plot, draw
 from hpnorton.timing.trials import Comparison
 
@@ -57,14 +58,19 @@ def write_report(made: Comparison, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for plot in plots:
-            (folder / f"{plot.name}.svg").write_text(plot.svg, encoding="utf-8")
-        path.write_text(page(made, plots), encoding="utf-8")
+            _write(folder / f"{plot.name}.svg", plot.svg)
+        _write(path, page(made, plots))
     except OSError as error:
         raise ComparisonError(
             f"the report cannot be written to {folder}: {error.strerror}; name another folder "
             "with --report"
         ) from error
     return path
+
+
+def _write(path: Path, text: str) -> None:
+    with replacing(path) as out:
+        out.write(text.encode())
 
 
 def page(made: Comparison, plots: Sequence[Plot]) -> str:
