@@ -1,16 +1,20 @@
 """What is particular to MongoDB."""
 
+import inspect
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
+import bson
+import bson.errors
 import pymongo
 import pytest
 from pymongo import errors
 
 from hpnorton.checks import Record
 from hpnorton.errors import StoreAccessError, StoreError, StoreLostError
+from hpnorton.fields import Value
 from hpnorton.stores import open_store
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Batch, Condition, Key, Mode
@@ -223,20 +227,60 @@ def test_a_login_that_the_server_does_not_take_is_told(mongo_uri: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-_NOT_LOST = (errors.WaitQueueTimeoutError,)  # the pool of our own connections
+# What each class of pymongo.errors and bson.errors becomes; a new one has to be decided on.
+DECIDED: dict[str, type[StoreError]] = {
+    "AutoReconnect": StoreLostError,
+    "BSONError": StoreError,
+    "BulkWriteError": StoreError,
+    "ClientBulkWriteException": StoreError,
+    "CollectionInvalid": StoreError,
+    "ConfigurationError": StoreAccessError,
+    "ConnectionFailure": StoreLostError,
+    "CursorNotFound": StoreLostError,  # a server that was started again knows no old cursors
+    "DocumentTooLarge": StoreError,
+    "DuplicateKeyError": StoreError,
+    "EncryptedCollectionError": StoreError,
+    "EncryptionError": StoreError,
+    "ExecutionTimeout": StoreError,
+    "InvalidBSON": StoreError,
+    "InvalidDocument": StoreError,
+    "InvalidId": StoreError,
+    "InvalidName": StoreError,
+    "InvalidOperation": StoreError,
+    "InvalidStringData": StoreError,
+    "InvalidURI": StoreAccessError,
+    "NetworkTimeout": StoreLostError,
+    "NotPrimaryError": StoreLostError,
+    "OperationFailure": StoreError,
+    "ProtocolError": StoreError,
+    "PyMongoError": StoreError,
+    "ServerSelectionTimeoutError": StoreLostError,
+    "WTimeoutError": StoreError,
+    "WaitQueueTimeoutError": StoreError,  # the pool of our own connections
+    "WriteConcernError": StoreError,
+    "WriteError": StoreError,
+    "_OperationCancelled": StoreLostError,
+}
 
 
-def _all_subclasses(kind: type[Exception]) -> Iterator[type[Exception]]:
-    for subclass in kind.__subclasses__():
-        yield subclass
-        yield from _all_subclasses(subclass)
+def _error_classes() -> dict[str, type[Exception]]:
+    return {
+        name: kind
+        for module in (errors, bson.errors)
+        for name, kind in inspect.getmembers(module, inspect.isclass)
+        # One is ssl's, which pymongo itself makes an AutoReconnect of.
+        if issubclass(kind, Exception) and kind.__module__.startswith(("pymongo.", "bson."))
+    }
+
+
+def test_it_is_decided_what_every_error_of_pymongo_becomes() -> None:
+    """The list names all classes there are, and no others."""
+    assert _error_classes().keys() == DECIDED.keys()
 
 
 def test_every_error_of_pymongo_becomes_one_of_ours(store: MongoStore) -> None:
     """Whatever pymongo raises, the user is told by a StoreError that names the server."""
-    kinds: list[type[Exception]] = [errors.PyMongoError, *_all_subclasses(errors.PyMongoError)]
-    assert len(kinds) > 20
-    for kind in kinds:
+    for name, kind in _error_classes().items():
         error: Exception = kind.__new__(kind)
         Exception.__init__(error, "what it says")
         if isinstance(error, errors.OperationFailure):
@@ -246,5 +290,28 @@ def test_every_error_of_pymongo_becomes_one_of_ours(store: MongoStore) -> None:
             store._errors(),  # pylint: disable=protected-access # the one place that maps
         ):
             raise error
-        is_lost = kind not in _NOT_LOST and issubclass(kind, errors.ConnectionFailure)
-        assert isinstance(caught.value, StoreLostError) is is_lost, kind
+        assert type(caught.value) is DECIDED[name], name
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(2**63, "8-byte ints"), ("\udcff", "surrogates"), ("x" * 2**24, "too large")],
+    ids=["integer", "text", "size"],
+)
+def test_a_value_that_no_document_can_hold_is_told(
+    store: MongoStore, value: Value, reason: str
+) -> None:
+    """An integer beyond 64 bits, half a sign, a document of more than 16 MiB: no traceback."""
+    store.ensure(CUSTOMERS)
+    with pytest.raises(StoreError, match=f"cannot hold a value: .*{reason}"):
+        store.write(batch_of(CUSTOMERS, ("C1", value, 1)), INSERT)
+    assert store.count("customers") == 0
+
+
+def test_a_document_that_cannot_be_read_is_told(store: MongoStore, mongo_uri: str) -> None:
+    """Other programs may have put into it what Python has no value for, such as the year 10000."""
+    with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
+        late = bson.datetime_ms.DatetimeMS(2**50)
+        client.get_default_database()["customers"].insert_one({"_id": "C1", "since": late})
+    with pytest.raises(StoreError, match="holds a document that cannot be read: .*out of range"):
+        list(store.find("customers", ("user_id",)))

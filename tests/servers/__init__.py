@@ -6,6 +6,7 @@ server cannot pass, `suite` runs the tests against each of them.
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,6 +35,7 @@ class Server(ABC):
     """A server of our own; `folder` holds its data and its output."""
 
     name: ClassVar[str]
+    program: ClassVar[str]  # what `build` calls it, or the package that has it
     keeps_data: ClassVar[bool] = True  # what it has acknowledged is there after it was killed
     is_slow: ClassVar[bool] = False  # takes some ten thousand documents a second
 
@@ -46,6 +49,11 @@ class Server(ABC):
     def missing(cls) -> str:
         """Why it cannot be started here; empty if it can."""
 
+    @classmethod
+    @abstractmethod
+    def release(cls) -> str:
+        """Its version: many say that they are some MongoDB."""
+
     @abstractmethod
     def command(self) -> list[str]:
         """What runs it."""
@@ -56,10 +64,7 @@ class Server(ABC):
         return f"mongodb://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Starts it, on the same port and with the same data as before; waits until it listens.
-
-        Ctrl+C does not reach it: whoever has started it ends it.
-        """
+        """Starts it, on the same port and with the same data as before; waits until it listens."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
         with (self.folder / "output").open("ab") as output:
             # pylint: disable-next=consider-using-with # stop() ends it
@@ -69,7 +74,6 @@ class Server(ABC):
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                process_group=0,
             )
         self._wait_for_port(self.process)
 
@@ -96,44 +100,58 @@ class NxServer(Server):
     """nx-27017, of the development environment: https://pypi.org/project/nx-27017/"""
 
     name = "nx-27017"
+    program = "nx-27017"
     is_slow = True
-    _program = Path(sys.executable).parent / "nx-27017"
+    _path = Path(sys.executable).parent / program
 
     @classmethod
     def missing(cls) -> str:
         """Why it cannot be started here; empty if it can."""
-        return "" if cls._program.exists() else "pip install nx-27017"
+        return "" if cls._path.exists() else "pip install nx-27017"
+
+    @classmethod
+    def release(cls) -> str:
+        """Its version: many say that they are some MongoDB."""
+        return version(cls.name)
 
     def command(self) -> list[str]:
         """What runs it."""
         files = {"--db": "nx.db", "--log-file": "nx.log", "--pid-file": "nx.pid"}
         options = [text for flag, name in files.items() for text in (flag, str(self.folder / name))]
-        return [str(self._program), "-p", str(self.port), *options]
+        return [str(self._path), "-p", str(self.port), *options]
 
 
 class FerretServer(Server):
     """FerretDB 1 with its SQLite backend: https://docs.ferretdb.io"""
 
     name = "FerretDB"
+    program = "ferretdb"
     is_slow = True
-    _program = BUILT / "ferretdb"
+    _path = BUILT / program
 
     @classmethod
     def missing(cls) -> str:
         """Why it cannot be started here; empty if it can."""
-        return "" if cls._program.exists() else "make servers"
+        return "" if cls._path.exists() else "make servers"
+
+    @classmethod
+    def release(cls) -> str:
+        """Its version: many say that they are some MongoDB."""
+        sources = Path(__file__).parent / cls.program / "go.mod"
+        return re.findall(r"FerretDB v(\S+)", sources.read_text(encoding="utf-8"))[0]
 
     def command(self) -> list[str]:
         """What runs it."""
-        return [str(self._program), f"127.0.0.1:{self.port}", str(self.folder)]
+        return [str(self._path), f"127.0.0.1:{self.port}", str(self.folder)]
 
 
 class JavaServer(Server):
     """mongo-java-server, in memory: https://github.com/bwaldvogel/mongo-java-server"""
 
     name = "mongo-java-server"
+    program = "mongo-java-server"
     keeps_data = False
-    _home = BUILT / "mongo-java-server"
+    _home = BUILT / program
 
     @classmethod
     def missing(cls) -> str:
@@ -141,6 +159,12 @@ class JavaServer(Server):
         if shutil.which("java") is None:
             return "there is no java"
         return "" if (cls._home / "classes").exists() else "make servers"
+
+    @classmethod
+    def release(cls) -> str:
+        """Its version: many say that they are some MongoDB."""
+        sources = Path(__file__).parent / "mongo_java_server" / "pom.xml"
+        return re.findall(r"<version>(\d+\.\S+)<", sources.read_text(encoding="utf-8"))[0]
 
     def command(self) -> list[str]:
         """What runs it."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pymongo
+from bson.errors import BSONError, InvalidBSON
 from pymongo import ReadPreference, errors
 from pymongo.collection import Collection as MongoCollection
 from pymongo.synchronous import monitor
@@ -24,6 +25,8 @@ _SOCKET_MS = 60_000
 _AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
 _UNAUTHORIZED = (13,)
 _COMMAND_NOT_FOUND = 59
+# Beside its own errors: what a document cannot be encoded or decoded for.
+_RAISED = (errors.PyMongoError, BSONError, OverflowError, UnicodeEncodeError)
 
 # At exit pymongo waits, for half a second, for threads that end by themselves. What waits has no
 # public name; where it has another one, some function is unregistered that never was registered.
@@ -78,7 +81,7 @@ class MongoConnection:
     def _log_in(self) -> None:
         with self._errors():
             try:
-                self._hello = self._database.command("hello")
+                self._hello = self._greeting()
             except (KeyError, errors.OperationFailure) as error:
                 # A server that knows no login answers without what pymongo looks for, or refuses.
                 if isinstance(error, errors.OperationFailure) and error.code != _COMMAND_NOT_FOUND:
@@ -88,15 +91,24 @@ class MongoConnection:
                     "authMechanism in the URI"
                 ) from error
 
+    def _greeting(self) -> RawDocument:
+        """What the server says of itself."""
+        try:
+            return self._database.command("hello")
+        except errors.OperationFailure as error:
+            if error.code != _COMMAND_NOT_FOUND:
+                raise
+        return self._database.command("isMaster")  # its name before MongoDB 4.4.2
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         """Says in our words what pymongo raises."""
         try:
             yield
-        except errors.PyMongoError as error:
+        except _RAISED as error:
             raise self._explained(error) from error
 
-    def _explained(self, error: errors.PyMongoError) -> StoreError:
+    def _explained(self, error: Exception) -> StoreError:
         code = error.code if isinstance(error, errors.OperationFailure) else None
         if isinstance(error, errors.ConnectionFailure) and not isinstance(
             error, errors.WaitQueueTimeoutError
@@ -104,6 +116,11 @@ class MongoConnection:
             return StoreLostError(
                 f"no MongoDB answers at {self._shown}; check that it runs and that the address is "
                 "right"
+            )
+        if isinstance(error, errors.CursorNotFound):
+            return StoreLostError(
+                f"MongoDB at {self._shown} has forgotten a question that it was answering, as it "
+                "does when it is started again; try again"
             )
         if code in _AUTHENTICATION_FAILED:
             return StoreAccessError(
@@ -115,6 +132,12 @@ class MongoConnection:
             )
         if isinstance(error, errors.ConfigurationError):
             return StoreAccessError(f"{self._shown} cannot be used: {_brief(error)}")
+        if isinstance(error, InvalidBSON):
+            return StoreError(
+                f"MongoDB at {self._shown} holds a document that cannot be read: {_brief(error)}"
+            )
+        if not isinstance(error, errors.PyMongoError):
+            return StoreError(f"MongoDB at {self._shown} cannot hold a value: {_brief(error)}")
         return StoreError(f"MongoDB at {self._shown} refused: {_brief(error)}")
 
 

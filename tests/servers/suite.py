@@ -1,0 +1,154 @@
+"""Runs the tests of the MongoDB store against one server after the other: `make test-servers`.
+
+The servers are those of our own, and those that HPNORTON_TEST_MONGO names. At the end there is a
+table: what each server says it is, and what passed. Nothing is left out silently: a server that
+cannot be had is named with the reason, and so is each test that was skipped, or that failed as it
+is known to (`limits`). The exit status is 1 if anything else failed.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pymongo
+import pytest
+from pymongo.errors import PyMongoError
+
+from hpnorton.settings import redact
+from tests.servers import SERVERS, FerretServer, NxServer, running
+from tests.servers.build import build_all
+
+TESTS = Path(__file__).resolve().parents[1]
+ROOT = TESTS.parent
+OTHERS = "HPNORTON_TEST_MONGO"
+PLUGIN = "tests.servers.plugin"
+OWN = [kind.name for kind in SERVERS]
+_WAIT_MS = 10_000
+# Where there is memory for it: FerretDB waits for the disk at every write.
+_FOLDER = next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK)), None)
+_ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+HEADER = ("server", "version", "passed", "failed", "skipped", "known limits")
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What came out of a server's tests. `limits` have a reason, the server's error and tests."""
+
+    passed: int = 0
+    failed: Sequence[str] = ()
+    skipped: dict[str, str] = field(default_factory=dict)
+    limits: Sequence[tuple[str, str, Sequence[str]]] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A server in the table; `missing` says why there is none."""
+
+    name: str
+    version: str = ""
+    missing: str = ""
+    tally: Tally = Tally()
+
+    @property
+    def is_green(self) -> bool:
+        """Whether all that could be run has passed, but for known limits."""
+        return bool(self.missing) or (self.tally.passed > 0 and not self.tally.failed)
+
+
+def main() -> int:
+    """Does what the command line asks for, and returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.servers.suite")
+    parser.add_argument("--server", action="append", metavar="NAME", help="only this; repeatable")
+    parser.add_argument("tests", nargs="*", metavar="TEST", help="only these, as pytest names them")
+    given = parser.parse_args()
+    rows = list(_rows(given.server, given.tests or [str(TESTS)]))
+    print("", *_report(rows), sep="\n")
+    return 0 if rows and all(row.is_green for row in rows) else 1
+
+
+def _rows(wanted: Sequence[str] | None, tests: Sequence[str]) -> Iterator[Row]:
+    """What comes out of each server's tests, one server after the other."""
+    unbuilt = build_all()
+    for kind in SERVERS:
+        if wanted and kind.name not in wanted:
+            continue
+        if missing := kind.missing():
+            yield Row(kind.name, missing=unbuilt.get(kind.program, missing))
+            continue
+        with tempfile.TemporaryDirectory(prefix="hpnorton-server-", dir=_FOLDER) as folder:
+            with running(kind, Path(folder) / "data") as server:
+                # The fixtures start an nx-27017 of their own.
+                known_as = kind.name if kind is NxServer else server.uri
+                yield _tested(Row(kind.name, kind.release()), server.uri, known_as, tests)
+    for uri in filter(None, os.environ.get(OTHERS, "").split(",")):
+        if not wanted or redact(uri) in wanted:
+            yield _tested(Row(redact(uri)), uri, uri, tests)
+
+
+def _tested(row: Row, uri: str, known_as: str, tests: Sequence[str]) -> Row:
+    """Runs the tests of a server that listens."""
+    try:
+        with pymongo.MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=_WAIT_MS) as client:
+            product, told = _identity(client.server_info())
+    except PyMongoError as error:
+        # Somebody has named it, so it is no known absence.
+        return replace(row, tally=Tally(failed=[f"no answer: {type(error).__name__}"]))
+    row = replace(row, version=", ".join(filter(None, (row.version, told))))
+    limits = row.name if row.name in OWN else product
+    print(f"\n== {row.name}: {row.version}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="hpnorton-tally-") as folder:
+        file = Path(folder) / "tally.json"
+        options = ["--only-server", known_as, "--limits-of", limits, "--tally", str(file)]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", PLUGIN, *options, *tests]
+        others = "" if known_as in OWN else known_as
+        done = subprocess.run(command, cwd=ROOT, env=os.environ | {OTHERS: others}, check=False)
+        if done.returncode not in _ENDED or not file.exists():
+            return replace(row, tally=Tally(failed=["pytest broke off"]))
+        found = Tally(**json.loads(file.read_text(encoding="utf-8")))
+    return replace(row, tally=found)
+
+
+def _identity(info: Mapping[str, Any]) -> tuple[str, str]:
+    """The product, and the version of MongoDB that it wants to be, as its buildInfo tells them."""
+    product = FerretServer.name if "ferretdbVersion" in info else "MongoDB"
+    return product, f"as MongoDB {info['version']}" if "version" in info else ""
+
+
+def _report(rows: Sequence[Row]) -> Iterator[str]:
+    """The table, and what is behind its numbers."""
+    yield f"| {' | '.join(HEADER)} |"
+    yield f"|{' --- |' * len(HEADER)}"
+    for row in rows:
+        tally = row.tally
+        limited = sum(len(tests) for _, _, tests in tally.limits)
+        counts = (tally.passed, len(tally.failed), len(tally.skipped), limited)
+        cells = ("-",) * len(counts) if row.missing else tuple(map(str, counts))
+        yield f"| {' | '.join((row.name, row.version or '-', *cells))} |"
+    for row in rows:
+        if row.missing:
+            yield f"\n{row.name} cannot be had here: {row.missing}"
+        for title, lines in (
+            ("failed", row.tally.failed),
+            ("skipped", [f"{test}: {why}" for test, why in row.tally.skipped.items()]),
+            (
+                "known limits",
+                [
+                    f"{why} - {error!r} - {len(tests)} tests"
+                    for why, error, tests in row.tally.limits
+                ],
+            ),
+        ):
+            if lines:
+                yield f"\n{row.name}, {title}:"
+                yield from (f"  {line}" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
