@@ -1,5 +1,6 @@
 # make run   imports the test dataset in parallel and shows the available products
 # make test  the whole test suite, coverage, pylint, mypy and the format
+# make test-servers  the tests of the MongoDB store, against each server that can be had
 # make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
 # PYTHON=... chooses the interpreter (3.11 or newer)
 
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 CODE := src tests scripts benchmarks HPNorton.py
 
 .DEFAULT_GOAL := install
-.PHONY: install run test servers format clean
+.PHONY: install run test servers test-servers format clean
 
 install: $(VENV)/installed
 
@@ -27,11 +28,14 @@ test: $(VENV)/installed-dev
 servers: $(VENV)/installed-dev
 	$(BIN)/python -m tests.servers.build
 
+test-servers: $(VENV)/installed-dev
+	$(BIN)/python -m tests.servers.suite
+
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format $(CODE)
 
 clean:
-	rm -rf $(VENV) var build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .servers var build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/pip:
 	scripts/make-venv.sh $(PYTHON) $(VENV)

@@ -17,13 +17,20 @@ import pytest
 from hpnorton import cli
 from hpnorton.log import start_log
 from hpnorton.stores import open_store
-from tests.servers import NxServer, Server, running
+from tests.servers import NxServer, Server, plugin, running
+from tests.servers.limits import limits_of
 
 ROOT = Path(__file__).parent.parent
 NX = NxServer.name
 # HPNORTON_TEST_MONGO names more servers: mongodb:// URIs without a database, comma-separated.
 OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
 MONGO_SERVERS = [NX, *OTHER_SERVERS]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sees to the known limits of the server that all tests are run against."""
+    if not config.pluginmanager.has_plugin(plugin.__name__):
+        config.pluginmanager.register(plugin.KnownLimits(NX, limits_of(NX)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -290,18 +290,18 @@ def test_every_error_of_pymongo_becomes_one_of_ours(store: MongoStore) -> None:
             store._errors(),  # pylint: disable=protected-access # the one place that maps
         ):
             raise error
-        assert type(caught.value) is DECIDED[name], name
+        assert caught.type is DECIDED[name], name
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [(2**63, "8-byte ints"), ("\udcff", "surrogates"), ("x" * 2**24, "too large")],
-    ids=["integer", "text", "size"],
+    [(2**63, "8-byte ints"), ("\udcff", "surrogates")],
+    ids=["integer", "text"],
 )
 def test_a_value_that_no_document_can_hold_is_told(
     store: MongoStore, value: Value, reason: str
 ) -> None:
-    """An integer beyond 64 bits, half a sign, a document of more than 16 MiB: no traceback."""
+    """An integer beyond 64 bits, half a sign: no traceback."""
     store.ensure(CUSTOMERS)
     with pytest.raises(StoreError, match=f"cannot hold a value: .*{reason}"):
         store.write(batch_of(CUSTOMERS, ("C1", value, 1)), INSERT)

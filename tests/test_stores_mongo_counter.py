@@ -14,6 +14,7 @@ from threading import Barrier
 import pymongo
 import pytest
 
+from hpnorton.errors import StoreError
 from hpnorton.stores import mongo_counter
 from hpnorton.stores.changes import Change, Place
 from hpnorton.stores.mongo import MongoStore
@@ -277,3 +278,16 @@ def test_the_history_is_indexed_by_what_is_asked_of_it(store: MongoStore, mongo_
         }
     assert first["history"] >= {"record", "user_id", "hpnorton_pending"}
     assert first["rental"] >= {"user_id", "due"}
+
+
+def test_a_change_that_a_server_has_lost_is_told(store: MongoStore, mongo_uri: str) -> None:
+    """Where a record was put back behind its history, nobody asks for ever for the next number."""
+    store.post([adjust(1, -1)])
+    store.post([adjust(2, -1)])
+    with pymongo.MongoClient[Document](mongo_uri) as client:
+        products = client.get_default_database()["product"]
+        products.update_one({"_id": "P1"}, {"$set": {"hpnorton_last": 1, "quantity_available": 1}})
+    assert store.last_numbers([TENT]) == [1]
+    with pytest.raises(StoreError, match="lost a change: product P1 does not know of number 2"):
+        store.post([adjust(2, -1)])
+    assert store.post([adjust(3, -1)]) == []

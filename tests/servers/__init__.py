@@ -137,8 +137,7 @@ class FerretServer(Server):
     @classmethod
     def release(cls) -> str:
         """Its version: many say that they are some MongoDB."""
-        sources = Path(__file__).parent / cls.program / "go.mod"
-        return re.findall(r"FerretDB v(\S+)", sources.read_text(encoding="utf-8"))[0]
+        return _pinned(r"FerretDB v(\S+)", cls.program, "go.mod")
 
     def command(self) -> list[str]:
         """What runs it."""
@@ -163,8 +162,7 @@ class JavaServer(Server):
     @classmethod
     def release(cls) -> str:
         """Its version: many say that they are some MongoDB."""
-        sources = Path(__file__).parent / "mongo_java_server" / "pom.xml"
-        return re.findall(r"<version>(\d+\.\S+)<", sources.read_text(encoding="utf-8"))[0]
+        return _pinned(r"<version>(\d+\.\S+)<", "mongo_java_server", "pom.xml")
 
     def command(self) -> list[str]:
         """What runs it."""
@@ -180,6 +178,13 @@ class JavaFileServer(JavaServer):
     def command(self) -> list[str]:
         """What runs it."""
         return [*super().command(), str(self.folder / "h2.mv")]
+
+
+def _pinned(pattern: str, *source: str) -> str:
+    """The version in one of the sources beside this file: the first that fits the pattern."""
+    found = re.search(pattern, Path(__file__).parent.joinpath(*source).read_text(encoding="utf-8"))
+    assert found is not None, source
+    return found[1]
 
 
 SERVERS: tuple[type[Server], ...] = (NxServer, FerretServer, JavaServer, JavaFileServer)

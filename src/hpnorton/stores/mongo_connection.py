@@ -2,7 +2,7 @@
 
 import atexit
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,11 +22,39 @@ _TIMEOUT_OPTION = "serverSelectionTimeoutMS"
 _TIMEOUT_MS = 3000
 _SOCKET_OPTION = "socketTimeoutMS"
 _SOCKET_MS = 60_000
-_AUTHENTICATION_FAILED = (18, 8000)  # the second is Atlas's
-_UNAUTHORIZED = (13,)
 _COMMAND_NOT_FOUND = 59
 # Beside its own errors: what a document cannot be encoded or decoded for.
 _RAISED = (errors.PyMongoError, BSONError, OverflowError, UnicodeEncodeError)
+
+_Words = tuple[type[StoreError], str]
+_NO_LOGIN: _Words = (
+    StoreAccessError,
+    "{at} refused the login; check user name, password and authSource",
+)
+_BY_CODE: Mapping[int, _Words] = {
+    13: (StoreAccessError, "{at} does not let this user do that; ask for the role readWrite"),
+    18: _NO_LOGIN,
+    8000: _NO_LOGIN,  # Atlas's
+}
+# For what has none of these codes: the first class that an error is of decides.
+_BY_CLASS: Sequence[tuple[type[Exception], type[StoreError], str]] = (
+    (errors.WaitQueueTimeoutError, StoreError, "MongoDB at {at} refused: {why}"),
+    (
+        errors.ConnectionFailure,
+        StoreLostError,
+        "no MongoDB answers at {at}; check that it runs and that the address is right",
+    ),
+    (
+        errors.CursorNotFound,
+        StoreLostError,
+        "MongoDB at {at} has forgotten a question that it was answering, as it does when it is "
+        "started again; try again",
+    ),
+    (errors.ConfigurationError, StoreAccessError, "{at} cannot be used: {why}"),
+    (errors.PyMongoError, StoreError, "MongoDB at {at} refused: {why}"),
+    (InvalidBSON, StoreError, "MongoDB at {at} holds a document that cannot be read: {why}"),
+    (Exception, StoreError, "MongoDB at {at} cannot hold a value: {why}"),
+)
 
 # At exit pymongo waits, for half a second, for threads that end by themselves. What waits has no
 # public name; where it has another one, some function is unregistered that never was registered.
@@ -110,35 +138,9 @@ class MongoConnection:
 
     def _explained(self, error: Exception) -> StoreError:
         code = error.code if isinstance(error, errors.OperationFailure) else None
-        if isinstance(error, errors.ConnectionFailure) and not isinstance(
-            error, errors.WaitQueueTimeoutError
-        ):
-            return StoreLostError(
-                f"no MongoDB answers at {self._shown}; check that it runs and that the address is "
-                "right"
-            )
-        if isinstance(error, errors.CursorNotFound):
-            return StoreLostError(
-                f"MongoDB at {self._shown} has forgotten a question that it was answering, as it "
-                "does when it is started again; try again"
-            )
-        if code in _AUTHENTICATION_FAILED:
-            return StoreAccessError(
-                f"{self._shown} refused the login; check user name, password and authSource"
-            )
-        if code in _UNAUTHORIZED:
-            return StoreAccessError(
-                f"{self._shown} does not let this user do that; ask for the role readWrite"
-            )
-        if isinstance(error, errors.ConfigurationError):
-            return StoreAccessError(f"{self._shown} cannot be used: {_brief(error)}")
-        if isinstance(error, InvalidBSON):
-            return StoreError(
-                f"MongoDB at {self._shown} holds a document that cannot be read: {_brief(error)}"
-            )
-        if not isinstance(error, errors.PyMongoError):
-            return StoreError(f"MongoDB at {self._shown} cannot hold a value: {_brief(error)}")
-        return StoreError(f"MongoDB at {self._shown} refused: {_brief(error)}")
+        by_class = next(row[1:] for row in _BY_CLASS if isinstance(error, row[0]))
+        kind, words = _BY_CODE.get(code or 0, by_class)
+        return kind(words.format(at=self._shown, why=_brief(error)))
 
 
 def _brief(error: Exception) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from pymongo import DeleteOne, InsertOne, UpdateOne, errors
 from pymongo.client_session import ClientSession
 
+from hpnorton.errors import StoreError
 from hpnorton.schema import OWN_PREFIX
 from hpnorton.stores.changes import HISTORY, Change, Place
 from hpnorton.stores.mongo_batches import (
@@ -78,10 +79,12 @@ class MongoCounter(MongoBatches):
         with self._errors():
             lines = self._lines(changes)
             if self._has_transactions:
-                return self._post_at_once(lines)
-            taken = set(self._insert_lines(lines, None))
-            self._carry_out([line for at, line in enumerate(lines) if at not in taken])
-        return sorted(taken)
+                taken = self._post_at_once(lines)
+            else:
+                taken = self._insert_lines(lines, None)
+                self._carry_out([line for at, line in enumerate(lines) if at not in set(taken)])
+            self._check_heard([lines[at] for at in taken])
+        return taken
 
     def unfinished(self) -> list[str]:
         """The lines, by their ids, whose changes are not carried out, now or for ever."""
@@ -153,8 +156,35 @@ class MongoCounter(MongoBatches):
             faults = error.details["writeErrors"]
             if any(fault["code"] != DUPLICATE_KEY for fault in faults):
                 raise
-            return [fault["index"] for fault in faults]
+            return sorted(fault["index"] for fault in faults)
         return []
+
+    def _check_heard(self, lines: Sequence[RawDocument]) -> None:
+        """Raises StoreError if a line's number was taken, and its record will never know of that.
+
+        A record keeps the number of the line that changed it last. Servers whose updates are not
+        atomic, such as FerretDB 1, may put back an older one; whoever asks for the next number
+        would then be given for ever one that is taken.
+        """
+        ids = [line["_id"] for line in lines]
+        carried_out = {
+            line["_id"]
+            for line in (self._of(HISTORY.name).find({"_id": {"$in": ids}}) if ids else ())
+            if PENDING not in line
+        }
+        for line in lines:
+            if line["_id"] not in carried_out:
+                continue
+            subject = line[_STEPS][-1]
+            for found in self._by_ids(subject["in"], [subject["_id"]], ("_id", _LAST)):
+                if (found.get(_LAST) or line["number"]) < line["number"]:
+                    raise StoreError(
+                        f"MongoDB at {self._shown} has lost a change: {subject['in']} "
+                        f"{line['record']} does not know of number {line['number']} of its "
+                        "history. --check says what is wrong, --export saves what is there "
+                        "for another database. Several clerks at once need a server whose updates "
+                        "are atomic, as those of MongoDB are"
+                    )
 
     def _carry_out(self, lines: Sequence[RawDocument], session: _Session = None) -> None:
         """Does the steps of lines: the records' first, then those of their subjects."""
