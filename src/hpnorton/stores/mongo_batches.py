@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from hpnorton.checks import Record
@@ -18,6 +18,9 @@ FIRST_STOCK = OWN_PREFIX + "stock"  # the field that keeps what was in stock at 
 DUPLICATE_KEY = 11000
 _KEYS_A_QUERY = 5000
 _MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
+# FerretDB 1 keeps one of a database's 100 connections for each update until the command is done; if
+# there are no more, it waits for ever. So eight processes may update at once.
+_FERRETDB_UPDATES = 10
 _MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays below 48 MB
 _BYTES_A_CELL = 16
 _BYTES_AN_ITEM = 64  # what an update has around its values
@@ -92,11 +95,23 @@ class MongoBatches(MongoConnection):
         if changed:
             some = batch.only(list(changed.values()))
             updates = _updates_of(some.columns)(ids_of(some), *some.values)
-            for _, reply in self._command(some.collection, "update", "updates", updates):
+            most = self._most_updates
+            for _, reply in self._command(some.collection, "update", "updates", updates, most):
                 self._left_out(reply, but=None)
 
+    @cached_property
+    def _most_updates(self) -> int:
+        """How many updates a command may hold: the server is asked when the first are made."""
+        about = self._client.admin.command("buildInfo")
+        return _FERRETDB_UPDATES if "ferretdbVersion" in about else _MOST_DOCUMENTS
+
     def _command(
-        self, collection: Collection, verb: str, field: str, items: Sequence[RawDocument]
+        self,
+        collection: Collection,
+        verb: str,
+        field: str,
+        items: Sequence[RawDocument],
+        most: int = _MOST_DOCUMENTS,
     ) -> Iterator[tuple[int, RawDocument]]:
         """Writes items, as many at a time as go into a message: where they begin, and the reply.
 
@@ -105,7 +120,7 @@ class MongoBatches(MongoConnection):
         repeated as a whole.
         """
         width = sum(len(name) + _BYTES_A_CELL for name in collection.columns) + _BYTES_AN_ITEM
-        size = max(1, min(_MOST_DOCUMENTS, _MOST_BYTES // width))
+        size = max(1, min(most, _MOST_BYTES // width))
         concern = self._database.write_concern.document
         more: RawDocument = {"writeConcern": concern} if concern else {}
         for start in range(0, len(items), size):
