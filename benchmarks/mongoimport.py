@@ -95,7 +95,9 @@ def make_sources(folder: Path, rows: int) -> Mapping[str, Source]:
         with first.open(encoding="utf-8", newline="") as old, to.open("w", encoding="utf-8") as new:
             reader = csv.reader(old)
             next(reader)
-            csv.writer(new, lineterminator="\n").writerows([header, *map(change, reader)])
+            writer = csv.writer(new, lineterminator="\n")
+            writer.writerow(header)
+            writer.writerows(map(change, reader))
         return to
 
     copy(other, names, raised)
@@ -110,8 +112,10 @@ def make_sources(folder: Path, rows: int) -> Mapping[str, Source]:
 
 def fingerprint(documents: Iterable[Mapping[str, object]]) -> tuple[int, int]:
     """How many documents there are, and a sum of what is in them, in whatever order."""
-    hashes = [hash(frozenset(document.items())) for document in documents]
-    return len(hashes), sum(hashes)
+    count = total = 0
+    for document in documents:
+        count, total = count + 1, total + hash(frozenset(document.items()))
+    return count, total
 
 
 def compare(database: Database, file: Path) -> None:

@@ -156,7 +156,8 @@ class MongoBatches(MongoConnection):
         projection = None if columns is None else list(columns)
         for start in range(0, len(ids), _KEYS_A_QUERY):
             some = {"_id": {"$in": ids[start : start + _KEYS_A_QUERY]}}
-            yield from self._of(collection).find(some, projection)
+            cursor = self._of(collection).find(some, projection, batch_size=_KEYS_A_QUERY)
+            yield from cursor.to_list()
 
 
 @cache
