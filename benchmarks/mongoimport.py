@@ -121,7 +121,7 @@ def fingerprint(documents: Iterable[Mapping[str, object]]) -> tuple[int, int]:
 def compare(database: Database, file: Path) -> None:
     """Raises BenchmarkError unless the database has the rows of a file, with the same values."""
     with connected(database.uri) as client:
-        found = fingerprint(client[database.name][COLLECTION].find({}, {"_id": 0}))
+        found = fingerprint(client[database.name][COLLECTION].find({}, {"_id": 0}, batch_size=1000))
     if found != fingerprint(customers(file)):
         raise BenchmarkError(f"{database.uri} does not have the {database.rows} rows of {file}")
 
@@ -237,7 +237,9 @@ def benchmark(plan: Plan) -> None:
     table: list[Sequence[str]] = []
     with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
         for trial in plan.trials(Path(name)):
-            table += trial.table_rows(plan.program, plan.rounds)
+            for row in trial.table_rows(plan.program, plan.rounds):
+                print(*row, sep=" | ", file=sys.stderr, flush=True)  # so that nothing is lost
+                table.append(row)
     print(f"{plan.rows:,} customers into what stores nothing, {plan.slow_rows:,} elsewhere\n")
     print(markdown_table(HEADER, table), about, sep="\n\n")
 
