@@ -208,7 +208,7 @@ class Plan:
 
     def trials(self, folder: Path) -> Iterator[Trial]:
         """All trials, one after the other, each while its server runs."""
-        makers = {rows: folder / str(rows) for rows in {self.rows, self.slow_rows}}
+        makers = {rows: folder / str(rows) for rows in (self.rows, self.slow_rows)}
         sources = {rows: make_sources(place, rows) for rows, place in makers.items()}
         for name in self.names:
             is_real = name in REAL

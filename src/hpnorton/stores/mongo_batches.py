@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any
 
 from hpnorton.checks import Record
 from hpnorton.errors import StoreError
