@@ -6,10 +6,11 @@ On servers without transactions, that is; others cannot come to this, but the pi
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from threading import Barrier
+from typing import Any
 
 import pymongo
 import pytest
@@ -278,6 +279,26 @@ def test_the_history_is_indexed_by_what_is_asked_of_it(store: MongoStore, mongo_
         }
     assert first["history"] >= {"record", "user_id", "hpnorton_pending"}
     assert first["rental"] >= {"user_id", "due"}
+
+
+def test_the_first_change_of_a_record_is_waited_for(
+    store: MongoStore, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who asks between another's first line and what it changes does not build on the line."""
+    look = store._last
+
+    def look_and_be_late(places: Iterable[Place]) -> dict[tuple[str, Any], int | None]:
+        found = look(places)
+        monkeypatch.setattr(store, "_last", look)
+        with closing(MongoStore(mongo_uri)) as other:
+            die_over(other, adjust(1, -1), steps=0)
+        return found
+
+    monkeypatch.setattr(store, "_last", look_and_be_late)
+    (number,) = store.last_numbers([TENT])
+    assert store.post([adjust(number + 1, -1)]) == [0]
+    assert store.last_numbers([TENT]) == [1]
+    assert stocks(store)["P1"] == 1
 
 
 def test_a_change_that_a_server_has_lost_is_told(store: MongoStore, mongo_uri: str) -> None:

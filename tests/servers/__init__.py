@@ -188,6 +188,8 @@ def _pinned(pattern: str, *source: str) -> str:
 
 
 SERVERS: tuple[type[Server], ...] = (NxServer, FerretServer, JavaServer, JavaFileServer)
+# To a client the last one is the same as the one before.
+DIFFERENT = SERVERS[:-1]
 
 
 @contextmanager

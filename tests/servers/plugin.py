@@ -94,7 +94,9 @@ class _OneServer:
         if report.failed:
             self._failed.append(report.nodeid)
         elif report.skipped and not hasattr(report, "wasxfail"):
-            self._skipped[report.nodeid] = str(report.longrepr)
+            where_and_why = report.longrepr
+            assert isinstance(where_and_why, tuple)
+            self._skipped[report.nodeid] = where_and_why[2]
         elif report.passed and report.when == "call":
             self._passed.add(report.nodeid)
 

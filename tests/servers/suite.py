@@ -23,7 +23,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from hpnorton.settings import redact
-from tests.servers import SERVERS, FerretServer, NxServer, plugin, running
+from tests.servers import DIFFERENT, SERVERS, FerretServer, NxServer, plugin, running
 from tests.servers.build import build_all
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -78,7 +78,12 @@ class Row:
 def main() -> int:
     """Does what the command line asks for, and returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.servers.suite")
-    parser.add_argument("--server", action="append", metavar="NAME", help="only this; repeatable")
+    parser.add_argument(
+        "--server",
+        action="append",
+        metavar="NAME",
+        help="only this, one of ours or a URI; repeatable",
+    )
     parser.add_argument("tests", nargs="*", metavar="TEST", help="these, not the chosen ones")
     given = parser.parse_args()
     rows = list(_rows(given.server, given.tests))
@@ -90,7 +95,7 @@ def _rows(wanted: Sequence[str] | None, tests: Sequence[str]) -> Iterator[Row]:
     """What comes out of each server's tests, one server after the other."""
     unbuilt = build_all()
     for kind in SERVERS:
-        if wanted and kind.name not in wanted:
+        if kind.name not in wanted if wanted else kind not in DIFFERENT:
             continue
         if missing := kind.missing():
             yield Row(kind.name, missing=unbuilt.get(kind.program, missing))
@@ -112,7 +117,7 @@ def _tested(row: Row, uri: str, known_as: str, tests: Sequence[str]) -> Row:
             product, told = _identity(client.server_info())
     except PyMongoError as error:
         # Somebody has named it, so it is no known absence.
-        return replace(row, tally=Tally(failed=[f"no answer: {type(error).__name__}"]))
+        return replace(row, tally=Tally(failed=[f"no answer: {redact(str(error))[:200]}"]))
     row = replace(row, version=", ".join(filter(None, (row.version, told))))
     limits = row.name if row.name in OWN else product
     print(f"\n== {row.name}: {row.version}", flush=True)
@@ -168,7 +173,7 @@ def _report(rows: Sequence[Row]) -> Iterator[str]:
             (
                 "known limits",
                 [
-                    f"{why} - {error!r} - {len(tests)} tests"
+                    f"{why} ({error or 'not run'}): {', '.join(sorted(tests))}"
                     for why, error, tests in row.tally.limits
                 ],
             ),

@@ -51,10 +51,12 @@ class MongoCounter(MongoBatches):
             unknown = [p.text for p in places if known.get(_home(p)) is None]
             found: dict[tuple[str, str], int] = {}
             for line in self._of(HISTORY.name).find(
-                {"record": {"$in": unknown}}, list(HISTORY.key)
+                {"record": {"$in": unknown}}, [*HISTORY.key, PENDING]
             ):
-                of = (line["collection"], line["record"])
-                found[of] = max(found.get(of, 0), line["number"])
+                # One that came meanwhile is not carried out: what it changes may still be read.
+                if PENDING not in line:
+                    of = (line["collection"], line["record"])
+                    found[of] = max(found.get(of, 0), line["number"])
         return [
             known.get(_home(place)) or found.get((place.collection.name, place.text), 0)
             for place in places
