@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -26,8 +25,10 @@ from measure import (
     spread,
     tool,
 )
-from mongo import NX, connected, nx_server, running
+from mongo import NX, connected, real_server, script_server
 from shell import positive
+
+from tests.servers import NxServer
 
 CANNED = "canned replies"
 DATABASE = "hpnorton_benchmark"
@@ -41,18 +42,6 @@ NAMES = {
     "object": "OBJECT",
     "array": "ARRAY",
 }
-
-
-@contextmanager
-def canned_server(documents: int) -> Iterator[str]:
-    """The URI of a server of canned replies."""
-    script = str(Path(__file__).resolve().parent / "crawl_server.py")
-    with running(subprocess.PIPE, sys.executable, script, "--documents", str(documents)) as process:
-        assert process.stdout is not None
-        uri = process.stdout.readline().strip()
-        if not uri:
-            raise BenchmarkError(f"{script} does not start")
-        yield f"{uri}/{DATABASE}"
 
 
 def crawls(uri: str, rounds: int, *workers: int) -> list[Contender]:
@@ -142,7 +131,8 @@ def benchmark(documents: int, few: int, rounds: int) -> None:
     """Measures, and prints what came out."""
     about = machine()
     table: list[Sequence[str]] = []
-    with canned_server(documents) as uri:
+    with script_server("crawl_server.py", "--documents", str(documents)) as server:
+        uri = f"{server}/{DATABASE}"
         table += table_rows(CANNED, alternate(crawls(uri, rounds, 1, 2), rounds), documents)
         rare = found_by_hpnorton(crawls(uri, 1, 2)[0].command)["rare"]
         if rare != {"bool": RARE}:
@@ -150,7 +140,7 @@ def benchmark(documents: int, few: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
         path = Path(name) / "schema.json"
         program = tool(PYMONGO_SCHEMA, "for example: pip install pymongo-schema")
-        with nx_server(Path(name)) as server:
+        with real_server(NxServer, Path(name)) as server:
             uri = f"{server}/{DATABASE}"
             with connected(uri) as client:
                 orders = client[DATABASE][COLLECTION]

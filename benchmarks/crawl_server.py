@@ -6,7 +6,6 @@ which begin and end where a batch does.
 """
 
 import argparse
-import struct
 import sys
 from typing import Any
 
@@ -14,7 +13,7 @@ import bson
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 from measure import exit_status
-from null_server import SAME_TO_ALL, Document, listen
+from null_server import SAME_TO_ALL, Document, listen, whole
 
 BATCH = 10_000
 COLLECTION = "orders"
@@ -79,19 +78,14 @@ class Canned:
         return low // BATCH, high // BATCH
 
     def _batch(self, key: str, namespace: str, at: int, end: int) -> Document:
-        """A batch as a server's reply, put together from bytes: to encode it would take long."""
+        """A batch as a server's reply."""
         if at >= end:
             return {"cursor": {"id": 0, "ns": namespace, key: []}, "ok": 1}
         following = Int64((at + 1) * _ENDS + end if at + 1 < end else 0)
         cursor = bson.encode({"id": following, "ns": namespace})[4:-1]
         array = b"\x04" + key.encode() + b"\0" + self._batches[at]
-        inner = _whole(cursor + array)
-        return RawBSONDocument(_whole(b"\x03cursor\0" + inner + bson.encode({"ok": 1})[4:-1]))
-
-
-def _whole(elements: bytes) -> bytes:
-    """A document of some elements."""
-    return struct.pack("<i", len(elements) + 5) + elements + b"\0"
+        inner = whole(cursor + array)
+        return RawBSONDocument(whole(b"\x03cursor\0" + inner + bson.encode({"ok": 1})[4:-1]))
 
 
 def main() -> int:

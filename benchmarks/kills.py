@@ -27,8 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from measure import BenchmarkError, exit_status, hpnorton, markdown_table
-from mongo import NX, connected, nx_server
+from mongo import NX, connected, real_server
 from shell import generate, positive
+
+from tests.servers import NxServer
 
 SQLITE = "SQLite"
 STORES = (SQLITE, NX)
@@ -295,7 +297,7 @@ def database(store: str, folder: Path, template: Path | None) -> Iterator[str]:
     if store == SQLITE:
         yield f"sqlite:///{folder / 'store.db'}"
         return
-    with nx_server(folder) as uri:
+    with real_server(NxServer, folder) as uri:
         with connected(uri) as client:
             client.admin.command("ping")
         yield f"{uri}/store"

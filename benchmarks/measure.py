@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 HOME = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(HOME / "src"))
+sys.path[:0] = [str(HOME / "src"), str(HOME)]
 
 # The package is importable only now.
 # pylint: disable=wrong-import-position

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,6 @@ from measure import (
     machine,
     markdown_table,
     spread,
-    tool,
 )
 from pymongo.errors import PyMongoError
 from shell import (
@@ -38,9 +36,12 @@ from shell import (
     shell_import,
 )
 
+from tests import servers
+
 NULL = "null server"
-NULL_SERVER = Path(__file__).resolve().parent / "null_server.py"
-NX = "nx-27017"
+NULL_SERVER = "null_server.py"
+HERE = Path(__file__).resolve().parent
+NX = servers.NxServer.name
 START_MS = 30_000
 HEADER = (
     "server",
@@ -102,38 +103,35 @@ def connected(uri: str) -> Iterator[pymongo.MongoClient[dict[str, object]]]:
 
 
 @contextmanager
-def running(stdout: int, *command: str) -> Iterator["subprocess.Popen[str]"]:
-    """A server of our own, which ends with the block. Ctrl+C does not reach it before."""
+def script_server(name: str, *options: str) -> Iterator[str]:
+    """The URI of one of the servers beside this file, which ends with the block.
+
+    Ctrl+C does not reach it before.
+    """
     with subprocess.Popen(
-        command, stdout=stdout, stderr=subprocess.DEVNULL, text=True, process_group=0
+        [sys.executable, str(HERE / name), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        process_group=0,
     ) as process:
         try:
-            yield process
+            assert process.stdout is not None
+            uri = process.stdout.readline().strip()
+            if not uri:
+                raise BenchmarkError(f"{name} does not start")
+            yield uri
         finally:
             process.kill()
 
 
 @contextmanager
-def null_server() -> Iterator[str]:
-    """The URI of a server that only acknowledges."""
-    with running(subprocess.PIPE, sys.executable, str(NULL_SERVER)) as process:
-        assert process.stdout is not None
-        uri = process.stdout.readline().strip()
-        if not uri:
-            raise BenchmarkError(f"{NULL_SERVER.name} does not start")
-        yield uri
-
-
-@contextmanager
-def nx_server(folder: Path) -> Iterator[str]:
-    """The URI of an nx-27017 whose files are in `folder`."""
-    program = tool(NX, "for example: pip install nx-27017")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    names = ("db", "log-file", "pid-file")
-    files = [f"--{name}={folder / f'nx.{name}'}" for name in names]
-    with running(subprocess.DEVNULL, program, f"--port={port}", *files):
-        yield f"mongodb://127.0.0.1:{port}"
+def real_server(kind: type[servers.Server], folder: Path) -> Iterator[str]:
+    """The URI of a server that stores its documents in `folder`. Raises BenchmarkError."""
+    if reason := kind.missing():
+        raise BenchmarkError(f"{kind.name} is not there: {reason}")
+    with servers.running(kind, folder) as server:
+        yield server.uri
 
 
 def contenders(server: Server, file: Path, rounds: int) -> list[Contender]:
@@ -191,10 +189,10 @@ def benchmark(rows: int, slow_rows: int, rounds: int, uris: Sequence[str]) -> No
         folder = Path(name)
         target = Target(folder / "fresh.db", schema(folder), rows)
         yardstick = shell_import(target, folder / str(rows) / f"{COLLECTION}.csv", rounds)
-        with null_server() as uri:
+        with script_server(NULL_SERVER) as uri:
             server = Server(NULL, uri, rows)
             table += table_rows(server, measured(server, folder, rounds, [yardstick]))
-        with nx_server(folder) as uri:
+        with real_server(servers.NxServer, folder) as uri:
             for server in (Server(NX, uri, slow_rows), *named(uris, slow_rows)):
                 table += table_rows(server, measured(server, folder, rounds, []))
     print(f"{rows:,} customers into the {NULL} and SQLite, {slow_rows:,} into the other servers\n")

@@ -150,6 +150,11 @@ def _count(buffer: bytearray, at: int, end: int) -> int:
     return count
 
 
+def whole(elements: bytes) -> bytes:
+    """A document of some elements: put together from bytes, where to encode it would take long."""
+    return INT.pack(len(elements) + INT.size + 1) + elements + b"\0"
+
+
 def listen(port: int, answers: Answer) -> None:
     """Says where it listens, and serves every client in a thread of its own, until interrupted."""
     with socket.create_server((HOST, port)) as server:

@@ -1,9 +1,10 @@
 """What is imported, the modes to import it in, and the yardstick: SQLite's shell importing them."""
 
+import csv
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from measure import HOME, BenchmarkError, Contender, hpnorton, measure, tool
 
 COLLECTION = "customers"
 KEY = "user_id"
+LIMIT = "Credit_limit"  # the one column that is not text
 SHELL = "sqlite3 .import"
 LINEAR = "--linear"
 MODES = {
@@ -47,7 +49,7 @@ class Target:
         """Raises BenchmarkError unless all rows are there, with a credit limit each."""
         with closing(sqlite3.connect(self.path)) as connection:
             found = connection.execute(
-                f"SELECT count(DISTINCT {KEY}), count(Credit_limit) FROM {COLLECTION}"
+                f"SELECT count(DISTINCT {KEY}), count({LIMIT}) FROM {COLLECTION}"
             ).fetchone()
         if found != (self.rows, self.rows):
             raise BenchmarkError(f"{found} keys and credit limits were imported, not {self.rows}")
@@ -60,6 +62,13 @@ def generate(folder: Path, rows: int, *options: str) -> Path:
     if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
         raise BenchmarkError("the rows could not be generated")
     return folder / f"{COLLECTION}.csv"
+
+
+def customers(file: Path) -> Iterator[dict[str, str | int]]:
+    """The records of a customers.csv, as they are to be in a database."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            yield row | {LIMIT: int(row[LIMIT])}
 
 
 def hpnorton_import(uri: str, file: Path, *flags: str) -> list[str]:

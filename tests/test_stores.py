@@ -303,6 +303,15 @@ def test_only_the_given_columns_are_replaced(store: Store) -> None:
     assert records_of(store, CUSTOMERS) == [("C1", "Anna", 7), ("C2", None, 50)]
 
 
+def test_many_records_are_replaced_in_one_batch(store: Store) -> None:
+    """More than FerretDB 1 takes in one command, which then waits for ever."""
+    old = [(f"C{number:03}", "Anna", number) for number in range(150)]
+    new = [(key, "Anne", number) for key, _, number in old]
+    put(store, CUSTOMERS, *old)
+    assert store.write(batch_of(CUSTOMERS, *new), UPSERT).updated == len(new)
+    assert records_of(store, CUSTOMERS) == new
+
+
 def test_the_first_of_a_key_wins_within_one_insert(store: Store) -> None:
     """Of records with the same key the first is inserted, and others are compared with it."""
     store.ensure(CUSTOMERS)

@@ -116,6 +116,18 @@ def test_a_rule_of_the_server_that_keeps_a_record_out_is_told(
     assert ("C9", "Anna", 1) not in records_of(store, CUSTOMERS)
 
 
+def test_a_rule_of_the_server_against_a_replacement_is_told(
+    store: MongoStore, mongo_uri: str
+) -> None:
+    """A record that cannot replace what is stored is an error, in the server's words."""
+    put(store, CUSTOMERS, ANNA, BEN)
+    with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
+        client.get_default_database()["customers"].create_index("name", unique=True)
+    with pytest.raises(StoreError, match="refused: .*"):
+        store.write(batch_of(CUSTOMERS, (BEN[0], ANNA[1], 1)), UPSERT)
+    assert BEN in records_of(store, CUSTOMERS)
+
+
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [

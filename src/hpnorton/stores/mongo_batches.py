@@ -2,15 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any
-
-from pymongo import UpdateOne
+from functools import cache, cached_property
 
 from hpnorton.checks import Record
 from hpnorton.errors import StoreError
 from hpnorton.fields import Value
-from hpnorton.schema import OWN_PREFIX
+from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores.compare import compare
 from hpnorton.stores.mongo_connection import MongoConnection, RawDocument
 from hpnorton.stores.protocol import Batch, Key, Mode, Written
@@ -20,8 +17,12 @@ FIRST_STOCK = OWN_PREFIX + "stock"  # the field that keeps what was in stock at 
 DUPLICATE_KEY = 11000
 _KEYS_A_QUERY = 5000
 _MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
+# FerretDB 1 keeps one of a database's 100 connections for each update until the command is done; if
+# there are no more, it waits for ever. So eight processes may update at once.
+_FERRETDB_UPDATES = 10
 _MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays below 48 MB
 _BYTES_A_CELL = 16
+_BYTES_AN_ITEM = 64  # what an update has around its values
 
 
 class MongoBatches(MongoConnection):
@@ -84,49 +85,60 @@ class MongoBatches(MongoConnection):
         return set(keys) - present
 
     def _insert(self, batch: Batch) -> list[int]:
-        """Inserts the documents, in no particular order; the positions of those left out.
-
-        The command itself: insert_many looks at every document once more, in Python, which takes
-        as long as making it (measured). Its retries are no loss: a chunk is repeated as a whole.
-        """
+        """Inserts the documents, in no particular order; the positions of those left out."""
         make = _documents_of(batch.columns, batch.collection.columns, batch.collection.stock)
         documents = make(ids_of(batch), *batch.values)
-        width = sum(len(name) + _BYTES_A_CELL for name in batch.collection.columns)
-        size = max(1, min(_MOST_DOCUMENTS, _MOST_BYTES // width))
-        concern = self._database.write_concern.document
         taken: list[int] = []
-        for start in range(0, len(documents), size):
-            command = {
-                "insert": batch.collection.name,
-                "ordered": False,
-                "documents": documents[start : start + size],
-            }
-            reply = self._database.command(command | ({"writeConcern": concern} if concern else {}))
+        for start, reply in self._command(batch.collection, "insert", "documents", documents):
             taken += [start + at for at in self._left_out(reply)]
         return taken
 
-    def _left_out(self, reply: Mapping[str, Any]) -> list[int]:
-        """The positions of the documents whose keys were there; raises any other fault."""
+    def _update(self, batch: Batch, changed: Mapping[Key, int]) -> None:
+        if changed:
+            some = batch.only(list(changed.values()))
+            updates = _updates_of(some.columns)(ids_of(some), *some.values)
+            most = self._most_updates
+            for _, reply in self._command(some.collection, "update", "updates", updates, most):
+                self._left_out(reply, but=None)
+
+    @cached_property
+    def _most_updates(self) -> int:
+        """How many updates a command may hold: the server is asked when the first are made."""
+        about = self._client.admin.command("buildInfo")
+        return _FERRETDB_UPDATES if "ferretdbVersion" in about else _MOST_DOCUMENTS
+
+    def _command(
+        self,
+        collection: Collection,
+        verb: str,
+        field: str,
+        items: Sequence[RawDocument],
+        most: int = _MOST_DOCUMENTS,
+    ) -> Iterator[tuple[int, RawDocument]]:
+        """Writes items, as many at a time as go into a message: where they begin, and the reply.
+
+        The command itself: pymongo's insert_many and bulk_write look at every item once more, in
+        Python, which takes as long as making it (measured). Their retries are no loss: a chunk is
+        repeated as a whole.
+        """
+        width = sum(len(name) + _BYTES_A_CELL for name in collection.columns) + _BYTES_AN_ITEM
+        size = max(1, min(most, _MOST_BYTES // width))
+        concern = self._database.write_concern.document
+        more: RawDocument = {"writeConcern": concern} if concern else {}
+        for start in range(0, len(items), size):
+            some = items[start : start + size]
+            command = {verb: collection.name, "ordered": False, field: some} | more
+            yield start, self._database.command(command)
+
+    def _left_out(self, reply: RawDocument, but: int | None = DUPLICATE_KEY) -> list[int]:
+        """The positions of the items with faults of the code `but`; raises any other fault."""
         faults = reply.get("writeErrors", [])
-        others = [fault["errmsg"] for fault in faults if fault["code"] != DUPLICATE_KEY]
+        others = [fault["errmsg"] for fault in faults if fault["code"] != but]
         if "writeConcernError" in reply:
             others.append(reply["writeConcernError"].get("errmsg", "write concern"))
         if others:
             raise StoreError(f"MongoDB at {self._shown} refused: {others[0][:300]}")
         return sorted(fault["index"] for fault in faults)
-
-    def _update(self, batch: Batch, changed: Mapping[Key, int]) -> None:
-        if changed:
-            ids = ids_of(batch)
-            self._of(batch.collection.name).bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": ids[at]}, {"$set": dict(zip(batch.columns, batch.record(at)))}
-                    )
-                    for at in changed.values()
-                ],
-                ordered=False,
-            )
 
     def _kept(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """What is stored under the keys at some positions, which the server says are taken."""
@@ -146,7 +158,8 @@ class MongoBatches(MongoConnection):
         projection = None if columns is None else list(columns)
         for start in range(0, len(ids), _KEYS_A_QUERY):
             some = {"_id": {"$in": ids[start : start + _KEYS_A_QUERY]}}
-            yield from self._of(collection).find(some, projection)
+            cursor = self._of(collection).find(some, projection, batch_size=_KEYS_A_QUERY)
+            yield from cursor.to_list()
 
 
 @cache
@@ -155,15 +168,29 @@ def _documents_of(
 ) -> Callable[..., list[RawDocument]]:
     """A function that makes documents of ids and columns; fields that are no column are null.
 
-    Every document of a collection has all its fields, as every row of a table has. The function is
-    generated, because a display with the names in it is twice as fast as dict(zip(...)) (measured).
+    Every document of a collection has all its fields, as every row of a table has.
     """
-    every = ", ".join(f"v{at}" for at in range(len(columns)))
     pairs = [f"{name!r}: v{at}" for at, name in enumerate(columns)]
     pairs += [f"{name!r}: None" for name in fields if name not in columns]
     if stock in columns:
         pairs.append(f"{FIRST_STOCK!r}: v{columns.index(stock)}")
-    display = f"{{'_id': i, {', '.join(pairs)}}}"
+    return _maker(f"{{'_id': i, {', '.join(pairs)}}}", len(columns))
+
+
+@cache
+def _updates_of(columns: tuple[str, ...]) -> Callable[..., list[RawDocument]]:
+    """A function that makes updates of ids and columns: what is stored gets these values."""
+    pairs = ", ".join(f"{name!r}: v{at}" for at, name in enumerate(columns))
+    return _maker(f"{{'q': {{'_id': i}}, 'u': {{'$set': {{{pairs}}}}}}}", len(columns))
+
+
+def _maker(display: str, columns: int) -> Callable[..., list[RawDocument]]:
+    """A function of ids and columns that makes a display of each id `i` and its values `v0` ...
+
+    It is generated, because a display with the names in it is twice as fast as dict(zip(...))
+    (measured).
+    """
+    every = ", ".join(f"v{at}" for at in range(columns))
     source = f"lambda ids, {every}: [{display} for i, {every} in zip(ids, {every})]"
     made: Callable[..., list[RawDocument]] = eval(  # pylint: disable=eval-used # names are quoted
         source, {"zip": zip}
