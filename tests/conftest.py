@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import settings as hypothesis_settings
 
 from hpnorton import cli
 from hpnorton.log import start_log
@@ -35,8 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 # Tests assert what the program does, never how fast: machines are shared.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+hypothesis_settings.register_profile("any machine", deadline=None)
+hypothesis_settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
