@@ -55,12 +55,14 @@ def make_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@settings(deadline=None)
 @given(data=CSV)
 def test_any_bytes_as_a_csv_file(folder: Path, data: bytes) -> None:
     """It is read or refused; every row is good or has a fault, and no byte is lost."""
     read_csv(folder, data)
 
 
+@settings(deadline=None)
 @given(data=CSV)
 def test_any_bytes_as_typed_rows(folder: Path, data: bytes) -> None:
     """The same below a good header, where every row is told about."""
@@ -88,19 +90,21 @@ def test_any_bytes_are_imported_or_refused(folder: Path, data: bytes, rows: int)
         assert report.counts.refused == 0
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200) | JSON.map(json.dumps).map(str.encode))
 def test_any_bytes_as_a_description(folder: Path, data: bytes) -> None:
     """It is taken or refused with a message, and what is taken can be used."""
     read_description(folder, data)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(at=st.integers(0, 2**16 - 1), value=JSON | WORDS)
 def test_a_good_description_with_one_part_changed(folder: Path, at: int, value: Any) -> None:
     """The same of the project's own, in which any part may be anything."""
     read_mutated_description(folder, at.to_bytes(2, "big") + json.dumps(value).encode())
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200) | st.lists(LINES).map("\n".join).map(str.encode))
 def test_any_bytes_as_settings(folder: Path, data: bytes) -> None:
     """They are taken or refused with a message."""
