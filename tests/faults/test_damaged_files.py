@@ -15,7 +15,8 @@ from tests.faults.conftest import ROWS, Hold, Start, chunks_in
 from tests.faults.processes import end_all_of, end_of, wait_for
 
 Harm = Callable[[Path], object]
-WAYS = pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
+POOL = "--parallel --workers 2"
+WAYS = pytest.mark.parametrize("way", ["--linear", "--parallel", POOL])
 NOBODY_WRITES = (  # not even root, who has to lose the right to overrule permissions for that
     "import ctypes, os, sys\n"
     "if os.getuid() == 0: assert ctypes.CDLL(None).prctl(24, 1) == 0  # CAP_DAC_OVERRIDE\n"
@@ -71,8 +72,16 @@ def check_complete(done: Outcome, rows: int = ROWS) -> None:
     assert report["inserted"] + report["unchanged"] == rows
 
 
-@WAYS
-@pytest.mark.parametrize("harm", [Path.unlink, replace_by_a_text, replace_by_a_copy])
+@pytest.mark.parametrize(
+    ("way", "harm"),
+    [
+        ("--linear", Path.unlink),
+        ("--parallel", Path.unlink),
+        (POOL, Path.unlink),
+        ("--linear", replace_by_a_text),
+        (POOL, replace_by_a_copy),
+    ],
+)
 def test_a_database_that_is_taken_away_during_an_import(
     *,
     hpnorton: CommandLine,
@@ -96,8 +105,16 @@ def test_a_database_that_is_taken_away_during_an_import(
     check_complete(hpnorton.resume(failed.err.encode()))
 
 
-@WAYS
-@pytest.mark.parametrize("harm", [overwrite_with_a_text, halve, empty])
+@pytest.mark.parametrize(
+    ("way", "harm"),
+    [
+        ("--linear", halve),
+        ("--parallel", halve),
+        (POOL, halve),
+        ("--linear", overwrite_with_a_text),
+        (POOL, empty),
+    ],
+)
 def test_a_database_that_is_cut_during_an_import(
     *,
     hpnorton: CommandLine,
