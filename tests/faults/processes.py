@@ -99,17 +99,3 @@ def is_alive(pid: int) -> bool:
 def kill(pid: int) -> None:
     """Ends a process as a lack of memory does."""
     os.kill(pid, signal.SIGKILL)
-
-
-def limited(command: Sequence[str], file_bytes: int) -> list[str]:
-    """A command whose files cannot become larger, as if the disk were full then.
-
-    A quota ends in the same way: with an error that is not ENOSPC. What coverage would write does
-    not count.
-    """
-    code = (
-        "import os, resource, sys; n = int(sys.argv[1]); "
-        "[os.environ.pop(name) for name in [*os.environ] if name.startswith('COV')]; "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execv(sys.argv[2], sys.argv[2:])"
-    )
-    return [command[0], "-c", code, str(file_bytes), *command]

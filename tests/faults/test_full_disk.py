@@ -17,8 +17,10 @@ from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import ROWS
 
 Write = Callable[..., Path]
+# What coverage would write is left out.
 LIMITED = (
     "import os, resource, sys; n = int(sys.argv[1]);"
+    "[os.environ.pop(name) for name in [*os.environ] if name.startswith('COV')];"
     "resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execv(sys.argv[2], sys.argv[2:])"
 )
 WAYS = pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
