@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import gc
 import io
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from hpnorton import csvfile
 from hpnorton.checks import Record, check_rows, lay_out
 from hpnorton.csvfile import Chunk, CsvFile, Span
-from hpnorton.errors import FileError, HPNortonError
+from hpnorton.errors import FileError, HPNortonError, StoreLostError
 from hpnorton.fields import Field
 from hpnorton.ingest import journal
 from hpnorton.ingest.journal import BegunNote, ChunkNote, has_bit, pack_bits, unpack_bits
@@ -28,6 +29,7 @@ from hpnorton.schema import Collection, ForeignKey
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.protocol import Batch, Document, Mode
 from hpnorton.workers import open_workers
+from tests.servers import Server
 from tests.test_stores import BOTH, INSERT, UPSERT, Model
 
 Write = Callable[..., Path]
@@ -467,3 +469,20 @@ def _one_by_one(job: Job, text: str) -> Wanted:
         made.rows += 1
     made.records = model.records
     return made
+
+
+def test_no_chunk_overtakes_one_that_was_lost(csv_file: Write, server: Server) -> None:
+    """What was on its way when the server went waits for what was before it: the last row wins."""
+    path = csv_file("things.csv", "id,stock,sold", "1,5,true", "1,6,true")
+    uri = f"{server.uri}/shop?serverSelectionTimeoutMS=200"
+    job = job_for(uri, mode=Mode.UPSERT, is_ordered=True)
+    first, second = chunks_of(path, 1)
+    server.stop()
+    with pytest.raises(StoreLostError) as lost:
+        load_chunks(job, [first])
+    server.start()
+    with pytest.raises(StoreLostError, match=re.escape(str(lost.value))):
+        load_chunks(job, [second])
+    (one,), (other,) = load_chunks(job, [first]), load_chunks(job, [second])
+    assert (one.note.inserted, other.note.updated) == (1, 1)
+    assert [record["stock"] for record in stored(uri, "things")] == [6]

@@ -160,7 +160,7 @@ def test_no_process_and_no_record_holds_the_password(
                 listed = _list_of_processes()
             out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert str(tmp_path / "thing.csv") in listed and "spawn_main" in listed
+    assert str(tmp_path / "thing.csv") in listed and "forkserver" in listed
     rejected = b"".join(path.read_bytes() for path in hpnorton.folder.rglob("rejects/*"))
     kept = b"".join(path.read_bytes() for path in server.folder.glob("nx.db*"))
     assert b"hpnorton_imports" in kept

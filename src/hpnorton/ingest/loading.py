@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 
 from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
 from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
+from hpnorton.errors import StoreLostError
 from hpnorton.fields import Value
 from hpnorton.ingest import journal, restock
 from hpnorton.ingest.journal import BegunNote, ChunkNote
@@ -31,7 +32,8 @@ class Job:
     `is_alone` that no other process of the import writes to it. `wants_hashes` asks for the hashes
     of all keys (see hash_keys), `notes_begin` for a note of the keys that are taken before anything
     is written. `indexes_late` says that only the key has an index until all chunks are loaded (see
-    build_indexes). `is_begun` says that the database was made before: a worker makes no new one.
+    build_indexes). `is_begun` says that the database was made before: a worker makes no new one,
+    `is_ordered` that a single process loads all chunks, in the order of the file.
     """
 
     uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
@@ -45,6 +47,7 @@ class Job:
     notes_begin: bool = False
     indexes_late: bool = False
     is_begun: bool = False
+    is_ordered: bool = False
 
     def open_store(self) -> Store:
         """This process's own store. Raises StoreError, also if a database is there no longer."""
@@ -102,9 +105,33 @@ class _Block:
     is_scattered: bool
 
 
-@no_garbage_collection()
+# The first row that each import in order has not loaded, because the server was lost, and why.
+_LOST: dict[str, tuple[int, str]] = {}
+
+
 def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
     """Loads chunks of a file in one transaction, and says what became of each.
+
+    Raises StoreLostError, too, for chunks in order that were on their way here when those before
+    them were lost: of two rows with one key the later one would come first.
+    """
+    first = chunks[0].first_row
+    lost, why = _LOST.get(job.run, (first, ""))
+    if lost < first:
+        raise StoreLostError(why)
+    try:
+        outcomes = _load(job, chunks)
+    except StoreLostError as error:
+        if job.is_ordered:
+            _LOST[job.run] = first, str(error)
+        raise
+    _LOST.pop(job.run, None)
+    return outcomes
+
+
+@no_garbage_collection()
+def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
+    """Loads chunks in one transaction.
 
     Who writes alone checks the rows inside the transaction, block by block, while they are in the
     processor's cache: a tenth less time (measured). Others would have to wait for that, so they do

@@ -179,6 +179,7 @@ def plan(
             is_alone=not (options.is_parallel or options.is_feed),
             is_noted=not options.is_feed,
             is_begun=True,
+            is_ordered=desk.is_ordered,
             # SQLite writes rows and note in one transaction; of an empty collection all is clear.
             notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
             and not (note.was_empty or options.is_dry_run),
@@ -186,8 +187,7 @@ def plan(
             and bool(layout.collection.indexes)
             and not (options.is_dry_run or options.is_feed),
         )
-        is_ordered = desk.is_ordered
-        work = Work(job, file, cut, is_ordered=is_ordered, was_empty=note.was_empty)
+        work = Work(job, file, cut, is_ordered=desk.is_ordered, was_empty=note.was_empty)
         planned.append(Planned(Lane(work, desk), note, options))
         if before is not None:
             _take_up(planned[-1], store)
