@@ -115,7 +115,7 @@ def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
     Raises StoreLostError, too, for chunks in order that were on their way here when those before
     them were lost: of two rows with one key the later one would come first.
     """
-    first = chunks[0].first_row
+    first = min((chunk.first_row for chunk in chunks), default=0)
     lost, why = _LOST.get(job.run, (first, ""))
     if lost < first:
         raise StoreLostError(why)
