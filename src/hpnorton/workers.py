@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from hpnorton.errors import ClusterError
@@ -104,6 +105,8 @@ def _start_server() -> None:
     # pylint: disable-next=import-outside-toplevel # as in warm_up
     from multiprocessing import forkserver, resource_tracker
 
+    if _server_pid(forkserver) is None:  # a program that uses us may have one of its own
+        atexit.register(_stop_server)
     resource_tracker.ensure_running()  # it unblocks what is blocked here
     # Ctrl+C reaches the whole process group, but the parent decides what becomes of the work. A
     # process inherits what is blocked, so workers never see it, not even while they start.
@@ -113,7 +116,6 @@ def _start_server() -> None:
             forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    atexit.register(_stop_server)
 
 
 def _stop_server() -> None:
@@ -125,11 +127,15 @@ def _stop_server() -> None:
     # pylint: disable-next=import-outside-toplevel # as in warm_up
     from multiprocessing import forkserver
 
-    # Neither its number nor its end has a public name.
-    server: Any = getattr(forkserver, "_forkserver")
-    if (pid := getattr(server, "_forkserver_pid")) is not None:
+    if (pid := _server_pid(forkserver)) is not None:
         os.kill(pid, signal.SIGTERM)
-        getattr(server, "_stop")()
+        getattr(getattr(forkserver, "_forkserver"), "_stop")()  # it has no public name
+
+
+def _server_pid(forkserver: ModuleType) -> int | None:
+    """The fork server's process, if it runs: that has no public name either."""
+    pid: int | None = getattr(getattr(forkserver, "_forkserver"), "_forkserver_pid")
+    return pid
 
 
 @contextmanager
