@@ -474,7 +474,7 @@ def _one_by_one(job: Job, text: str) -> Wanted:
 def test_no_chunk_overtakes_one_that_was_lost(csv_file: Write, server: Server) -> None:
     """What was on its way when the server went waits for what was before it: the last row wins."""
     path = csv_file("things.csv", "id,stock,sold", "1,5,true", "1,6,true")
-    uri = f"{server.uri}/shop?serverSelectionTimeoutMS=200"
+    uri = f"{server.uri}/shop?serverSelectionTimeoutMS=2000"
     job = job_for(uri, mode=Mode.UPSERT, is_ordered=True)
     first, second = chunks_of(path, 1)
     server.stop()

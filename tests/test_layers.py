@@ -43,6 +43,7 @@ FLOORS = (
     ("parallel",),
     ("ingest.reports",),
     ("ingest.rejects", "ingest.journal", "ingest.restock", "ingest.sources"),
+    ("ingest.blocks",),
     ("ingest.loading",),
     ("ingest.secondlook",),
     ("ingest.work", "timing.scratch", "timing.shorten"),

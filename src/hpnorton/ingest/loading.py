@@ -2,23 +2,22 @@
 
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
-from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
-from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
+from hpnorton.checks import Layout, Record
+from hpnorton.csvfile import Chunk, Span, raw_records
 from hpnorton.errors import StoreLostError
 from hpnorton.fields import Value
 from hpnorton.ingest import journal, restock
+from hpnorton.ingest.blocks import Block, batch_of, read_checked, read_to_write
 from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.rejects import Flaw, Refused, pack
-from hpnorton.shop import NAMED
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 from hpnorton.texts import quoted
 from hpnorton.workers import no_garbage_collection
 
-_SAMPLE_STEP = 50
 _MOST_CHARACTERS = 10_000  # of a cell that is told about; the row itself is kept whole
 
 
@@ -92,19 +91,6 @@ class FoundRow:
     record: Record
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Rows that were checked, the good ones as a batch, and what the notes will say of these.
-
-    `keys` are those of all good rows, joined, where the history of records needs them.
-    """
-
-    checked: Checked
-    batch: Batch
-    keys: str
-    is_scattered: bool
-
-
 # The first row that each import in order has not loaded, because the server was lost, and why.
 _LOST: dict[str, tuple[int, str]] = {}
 
@@ -139,7 +125,10 @@ def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
     """
     store = job.open_store()
     tallies = [_Tally(job, chunk) for chunk in chunks]
-    blocks: list[Iterable[_Block]] = [_blocks(job, chunk, store) for chunk in chunks]
+    blocks: list[Iterable[Block]] = [
+        read_to_write(job.layout, chunk, store, has_indexes=not job.indexes_late)
+        for chunk in chunks
+    ]
     if not job.is_alone:
         ready = [list(each) for each in blocks]
         for tally, each in zip(tallies, ready):
@@ -173,8 +162,8 @@ def hash_keys(job: Job, chunk: Chunk) -> bytes:
 
     Of two rows with one key both have the same hash, whichever process they are read in.
     """
-    blocks = _check(job, chunk, job.open_store())
-    hashes = (hash_of(key) for checked in blocks for key in _batch(job, checked).keys)
+    blocks = read_checked(job.layout, chunk, job.open_store())
+    hashes = (hash_of(key) for checked in blocks for key in batch_of(job.layout, checked).keys)
     return array("I", sorted(hashes)).tobytes()
 
 
@@ -182,8 +171,8 @@ def hash_keys(job: Job, chunk: Chunk) -> bytes:
 def find_rows(job: Job, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
     """The good rows of a chunk whose keys have one of the hashes."""
     found: list[tuple[int, Key, Record]] = []
-    for checked in _check(job, chunk, job.open_store()):
-        batch = _batch(job, checked)
+    for checked in read_checked(job.layout, chunk, job.open_store()):
+        batch = batch_of(job.layout, checked)
         for at, key in enumerate(batch.keys):
             if hash_of(key) in hashes:
                 found.append((checked.positions[at], key, batch.record(at)))
@@ -221,52 +210,7 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
     )
 
 
-def _check(job: Job, chunk: Chunk, store: Store) -> Iterator[Checked]:
-    """The rows of a chunk, block by block, checked against the schema and the database."""
-    first = 0
-    for rows, is_suspicious in read_blocks(chunk):
-        checked = check_rows(job.layout, rows, first, is_suspicious=is_suspicious)
-        yield _check_references(job.layout, checked, store)
-        first += len(rows)
-
-
-def _check_references(layout: Layout, checked: Checked, store: Store) -> Checked:
-    """Takes out the records that refer to a parent which is not in the database."""
-    faults: list[Fault] = []
-    for foreign in layout.collection.foreign_keys:
-        if not set(foreign.fields) <= set(layout.columns):
-            continue  # not in the file, so null in every record
-        columns = [checked.values[layout.columns.index(name)] for name in foreign.fields]
-        wanted = set(zip(*columns))
-        wanted.discard((None,) * len(columns))
-        absent = store.absent(foreign.parent, foreign.parent_fields, list(wanted))
-        faults += [
-            Fault(
-                position,
-                "foreign-key",
-                f"is not in {foreign.parent}; import it there first",
-                ", ".join(foreign.fields),
-                ", ".join("" if value is None else str(value) for value in key),
-            )
-            for position, key in zip(checked.positions, zip(*columns) if absent else ())
-            if key in absent
-        ]
-    return checked.without(faults)
-
-
-def _blocks(job: Job, chunk: Chunk, store: Store) -> Iterator[_Block]:
-    is_named = job.layout.collection.name in NAMED
-    for checked in _check(job, chunk, store):
-        batch = _batch(job, checked)
-        keys = journal.join_keys(batch) if is_named else ""
-        yield _Block(checked, batch, keys, _is_scattered(job, batch))
-
-
-def _batch(job: Job, checked: Checked) -> Batch:
-    return Batch(job.layout.collection, job.layout.columns, checked.values)
-
-
-def _begun(job: Job, chunk: Chunk, blocks: Sequence[_Block], store: Store) -> BegunNote:
+def _begun(job: Job, chunk: Chunk, blocks: Sequence[Block], store: Store) -> BegunNote:
     taken: list[int] = []
     for block in blocks:
         stored = store.stored(block.batch, range(len(block.batch)))
@@ -291,13 +235,13 @@ class _Tally:
         self._is_scattered = False
         self._all_keys: str | None = None
 
-    def prepare(self, blocks: Sequence[_Block], store: Store) -> None:
+    def prepare(self, blocks: Sequence[Block], store: Store) -> None:
         """Does beforehand what write and outcome would need, if all rows are written."""
         for block in blocks:
             store.prepare(block.batch)
         self._all_keys = journal.pack_keys([block.keys for block in blocks if block.keys])
 
-    def write(self, block: _Block, store: Store) -> None:
+    def write(self, block: Block, store: Store) -> None:
         """Writes the good rows of a block."""
         checked, batch = block.checked, block.batch
         written = self._job.write(store, batch)
@@ -319,7 +263,7 @@ class _Tally:
         if self._job.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
 
-    def _note_keys(self, block: _Block, touched: Sequence[int]) -> None:
+    def _note_keys(self, block: Block, touched: Sequence[int]) -> None:
         if not block.keys:
             return
         if len(touched) == len(block.batch):
@@ -354,19 +298,6 @@ class _Tally:
             Refused(self._chunk.first_row + at, raw[at][1], raw[at][0], flaws, self._keys.get(at))
             for at, flaws in sorted(self._flaws.items())
         ]
-
-
-def _is_scattered(job: Job, batch: Batch) -> bool:
-    """Whether the keys of some indexed fields come in no order, by a sample."""
-    collection = batch.collection
-    for fields_ in (collection.key, *(() if job.indexes_late else collection.indexes)):
-        if set(fields_) <= set(batch.columns):
-            columns = [batch.values[batch.columns.index(name)] for name in fields_]
-            sample = zip(*(column[::_SAMPLE_STEP] for column in columns))
-            known = [key for key in sample if None not in key]
-            if known != sorted(known):
-                return True
-    return False
 
 
 def hash_of(key: Key) -> int:

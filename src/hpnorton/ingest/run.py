@@ -70,8 +70,8 @@ def planned_lanes(
         desks = _desks(len(opened), options)
         for desk in desks:
             stack.callback(desk.close)
-        desks[0].warm_up()
         planned = plan(uri, opened, store, options, scratch, desks)
+        desks[0].warm_up()  # by now the process that workers are forked from is ready
         for each in planned:
             stack.callback(each.lane.work.close)
         lanes = [each.lane for each in planned]

@@ -1,0 +1,131 @@
+"""Rows of a chunk are checked, and those of a file in no order are put in the order of keys."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hpnorton import csvfile
+from hpnorton.checks import Layout, lay_out
+from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.errors import FileError
+from hpnorton.fields import Field
+from hpnorton.ingest import blocks
+from hpnorton.ingest.blocks import Block, batch_of, read_checked, read_to_write
+from hpnorton.schema import Collection, ForeignKey
+from hpnorton.stores import open_store
+from hpnorton.stores.protocol import Batch, Mode
+
+ONE = Collection("things", (Field("id", "integer"), Field("stock", "integer", minimum=0)), ("id",))
+TWO = Collection("pairs", (*ONE.fields, Field("of")), ("of", "id"))
+CHILD = Collection(
+    "child",
+    (Field("id", "integer"), Field("of", "integer")),
+    ("id",),
+    (ForeignKey(("of",), "things", ("id",)),),
+)
+FILES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def layout_of(collection: Collection) -> Layout:
+    """The layout of files that have all columns."""
+    return lay_out(collection, collection.columns, "x.csv")
+
+
+def chunk_of(folder: Path, rows: Sequence[Sequence[Any]], header: str) -> Chunk:
+    """The only chunk of a file."""
+    path = folder / "x.csv"
+    path.write_text("\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+    with closing(CsvFile(str(path), "x")) as file:
+        (chunk,) = file.chunks(10_000)
+    return chunk
+
+
+def read(layout: Layout, chunk: Chunk, folder: Path, *, has_indexes: bool = False) -> list[Block]:
+    """The blocks of a chunk to be written."""
+    with closing(open_store(f"sqlite:///{folder}/x.db", create=True)) as store:
+        return list(read_to_write(layout, chunk, store, has_indexes=has_indexes))
+
+
+def places(parts: Sequence[Any], layout: Layout) -> list[tuple[int, object]]:
+    """The good rows of checked parts with their positions, in the order of the parts."""
+    pairs: list[tuple[int, object]] = []
+    for part in parts:
+        batch = batch_of(layout, part)
+        pairs += [(place, batch.record(at)) for at, place in enumerate(part.positions)]
+    return pairs
+
+
+@FILES
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 9), st.integers(-1, 3), st.sampled_from("abc")),
+        min_size=1,
+        max_size=40,
+    ),
+    collection=st.sampled_from([ONE, TWO]),
+    parsed=st.integers(1, 60),
+)
+def test_rows_in_no_order_come_by_key(
+    tmp_path: Path, rows: list[tuple[int, int, str]], collection: Collection, parsed: int
+) -> None:
+    """They are the same rows with the same places and faults; equal keys keep their order."""
+    layout, width = layout_of(collection), len(collection.columns)
+    header = ",".join(collection.columns)
+    chunk = chunk_of(tmp_path, [row[:width] for row in rows], header)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csvfile, "_PARSED_BYTES", parsed)
+        patch.setattr(blocks, "_SAMPLE_STEP", 1)
+        made = read(layout, chunk, tmp_path)
+        with closing(open_store(f"sqlite:///{tmp_path}/x.db")) as store:
+            plain = list(read_checked(layout, chunk, store))
+    found = places([block.checked for block in made], layout)
+    assert sorted(found) == places(plain, layout)
+    faults = [fault for block in made for fault in block.checked.faults]
+    assert faults == [fault for part in plain for fault in part.faults]
+    for block in made:
+        keyed = list(zip(block.batch.keys, block.checked.positions))
+        assert not block.is_scattered or keyed == sorted(keyed)
+    if any(block.is_scattered for block in made):
+        assert made[-1].is_scattered and not any(block.is_scattered for block in made[:-1])
+
+
+def test_rows_in_order_stay_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits into the processor's cache is written as it was checked."""
+    monkeypatch.setattr(csvfile, "_PARSED_BYTES", 1000)
+    layout = layout_of(ONE)
+    made = read(
+        layout, chunk_of(tmp_path, [(n, 1) for n in range(1000, 3000)], "id,stock"), tmp_path
+    )
+    assert len(made) > 5 and not any(block.is_scattered for block in made)
+    made = read(
+        layout, chunk_of(tmp_path, [(-n, 1) for n in range(1000, 3000)], "id,stock"), tmp_path
+    )
+    assert [block.is_scattered for block in made] == [True]
+    assert [key for (key,) in made[0].batch.keys] == list(range(-2999, -999))
+
+
+@pytest.mark.parametrize("has_indexes", [False, True])
+def test_an_index_in_no_order_is_told(tmp_path: Path, has_indexes: bool) -> None:
+    """Rows whose keys ascend stay where they are, whatever the other indexes get."""
+    ids = range(1000, 2000)
+    chunk = chunk_of(tmp_path, [(n, 2999 - n) for n in ids], "id,of")
+    with closing(open_store(f"sqlite:///{tmp_path}/x.db", create=True)) as store:
+        store.ensure(ONE)
+        store.write(Batch(ONE, ONE.columns, [ids, ids]), Mode.INSERT)
+    made = read(layout_of(CHILD), chunk, tmp_path, has_indexes=has_indexes)
+    assert [block.is_scattered for block in made] == [has_indexes] * len(made)
+    assert [place for block in made for place in block.checked.positions] == list(range(1000))
+
+
+def test_a_file_that_has_changed_is_told_of(tmp_path: Path) -> None:
+    """Rows that are gone since the chunk was cut are an error, in any order."""
+    chunk = chunk_of(tmp_path, [(9 - n, 1) for n in range(9)], "id,stock")
+    change: Callable[[str], int] = (tmp_path / "x.csv").write_text
+    change("id,stock\n" + "1\n" * 99)
+    with pytest.raises(FileError, match="has changed while it was read"):
+        read(layout_of(ONE), chunk, tmp_path)
