@@ -28,7 +28,7 @@ class Job:
     `run` is the import's id. `scratch` is the path of a database to write to in place of `uri`'s,
     which is only read: a dry run. `is_noted` says that the journal keeps a note of each chunk, so
     that the import can be resumed (else only of those in the history of a customer or product),
-    `is_alone` that no other process of the import writes to it. `wants_hashes` asks for the hashes
+    `is_alone` that no other process waits for its transactions. `wants_hashes` asks for the hashes
     of all keys (see hash_keys), `notes_begin` for a note of the keys that are taken before anything
     is written. `indexes_late` says that only the key has an index until all chunks are loaded (see
     build_indexes). `is_begun` says that the database was made before: a worker makes no new one,
@@ -119,9 +119,8 @@ def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
 def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
     """Loads chunks in one transaction.
 
-    Who writes alone checks the rows inside the transaction, block by block, while they are in the
-    processor's cache: a tenth less time (measured). Others would have to wait for that, so they do
-    all they can before it.
+    Where nobody waits for it the rows are checked inside it, block by block, while they are in the
+    processor's cache: a tenth less time (measured). Otherwise all that can be is done before it.
     """
     store = job.open_store()
     tallies = [_Tally(job, chunk) for chunk in chunks]
@@ -129,7 +128,7 @@ def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
         read_to_write(job.layout, chunk, store, has_indexes=not job.indexes_late)
         for chunk in chunks
     ]
-    if not job.is_alone:
+    if not job.is_alone or job.notes_begin:
         ready = [list(each) for each in blocks]
         for tally, each in zip(tallies, ready):
             tally.prepare(each, store)

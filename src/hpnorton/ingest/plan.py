@@ -176,7 +176,9 @@ def plan(
             options.mode,
             note.id,
             scratch,
-            is_alone=not (options.is_parallel or options.is_feed),
+            # To MongoDB all may write at once; of a dry run everything but the reads is SQLite.
+            is_alone=not (options.is_parallel or options.is_feed)
+            or not (is_sqlite or options.is_dry_run),
             is_noted=not options.is_feed,
             is_begun=True,
             is_ordered=desk.is_ordered,
