@@ -1,5 +1,6 @@
 """Fields: which cells become which values, and that frictionless reads them the same way."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -278,9 +279,22 @@ def test_verdicts_are_those_of_frictionless(descriptor: Descriptor) -> None:
 @example(cells=["x", "x", "", "NA"])
 @given(cells=st.lists(st.sampled_from([*NASTY, "\ud800", "a\0"]) | st.text(max_size=3)))
 def test_a_column_is_parsed_as_its_cells(descriptor: Descriptor, cells: list[str]) -> None:
-    """A column parsed at once gives the values and errors that its cells give one by one."""
+    """A column parsed at once gives the values and errors of its cells, and does so again."""
     field = field_of(descriptor)
-    values, errors = field.parse_column(cells)
-    at_once = [(errors[at].code,) if at in errors else value for at, value in enumerate(values)]
-    assert at_once == [outcome(field, cell) for cell in cells]
-    assert all(values[at] is None for at in errors)
+    wanted = [repr(outcome(field, cell)) for cell in cells]
+    for some in (slice(None), slice(0, None, 2), slice(None)):
+        values, errors = field.parse_column(cells[some])
+        got = [(errors[at].code,) if at in errors else value for at, value in enumerate(values)]
+        assert list(map(repr, got)) == wanted[some]
+        assert all(values[at] is None for at in errors)
+
+
+@pytest.mark.parametrize("digits", [4, 400])
+def test_what_is_kept_of_a_column_is_little(digits: int) -> None:
+    """Blocks of different cells, and long cells, are not remembered one after the other."""
+    field, sizes = Field("n", "number"), []
+    for block in range(1, 30):
+        cells = [f"{number:0{digits}}" for number in range(block * 100, block * 100 + 100)]
+        assert field.parse_column(cells) == (list(map(float, cells)), {})
+        sizes.append(len(pickle.dumps(field)))
+    assert sizes[-1] == sizes[15] < 20_000
