@@ -371,3 +371,31 @@ def test_a_new_database_is_opened_by_several_at_once(tmp_path: Path) -> None:
     ) as processes:
         for number in range(25):
             list(processes.map(_open_at_once, [f"sqlite:///{tmp_path}/{number}.db"] * 4))
+
+
+def test_a_log_that_has_grown_long_is_emptied(
+    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless somebody reads an old state: then it may grow on a while before the next attempt."""
+    monkeypatch.setattr(sqlite_connection, "_LONGEST_WAL", 2**18)
+    monkeypatch.setattr(sqlite_connection, "_CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(store, "_longest_wal", 2**18)
+    log, sizes = Path(f"{path}-wal"), []
+    store.ensure(CUSTOMERS)
+
+    def write(number: int) -> None:
+        with store.transaction():
+            put(store, CUSTOMERS, (f"C{number}", "x" * 2**14, 1))
+        sizes.append(log.stat().st_size)
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM customers").fetchall()
+        for number in range(60):
+            write(number)
+        assert sizes == sorted(sizes) and sizes[-1] > 2**20
+        reader.execute("COMMIT")
+        for number in range(60, 120):
+            write(number)
+        assert min(sizes[60:]) == 0 and max(sizes[90:]) < 2**19
+        assert reader.execute("SELECT count(*) FROM customers").fetchone() == (120,)

@@ -45,6 +45,14 @@ class DatabaseFiles:
             )
         self._opened_wal = wal
 
+    @property
+    def wal_bytes(self) -> int:
+        """How long the log is; 0 if there is none."""
+        try:
+            return os.stat(self._wal).st_size
+        except FileNotFoundError:
+            return 0
+
     def _check_file(self) -> None:
         if _identity(self._path) != self._opened:
             raise StoreGoneError(
