@@ -16,7 +16,7 @@ from typing import IO
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
-from hpnorton.files import replacing
+from hpnorton.files import forget, replacing
 from hpnorton.ingest.reports import RowFault
 from hpnorton.texts import readable
 
@@ -94,7 +94,7 @@ class Rejects:
 
     def close(self) -> None:
         """Forgets the rows."""
-        self._spool.close()
+        forget(self._spool)
 
     def add(self, first_row: int, packed: str) -> None:
         """Adds the refused rows of the chunk that begins at `first_row`. Raises OSError."""

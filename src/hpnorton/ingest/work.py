@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from hpnorton.csvfile import Chunk, CsvFile
 from hpnorton.errors import FileError
+from hpnorton.files import forget
 from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.loading import (
     FoundRow,
@@ -188,7 +189,8 @@ class Work:
             return chunk
         if self._copy is None:
             # pylint: disable-next=consider-using-with # the stack closes it
-            self._copy = self._stack.enter_context(NamedTemporaryFile(suffix=".csv"))
+            self._copy = cast(IO[bytes], NamedTemporaryFile(suffix=".csv"))
+            self._stack.callback(forget, self._copy)
             self._copy.write(self.file.raw_header)
         self._copy.write(chunk.data)
         return chunk
