@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
-from hpnorton.checks import Checked, Fault, Layout, Record, check_rows
+from hpnorton.checks import Checked, Fault, Layout, Record, check_rows, too_long
 from hpnorton.csvfile import Chunk, Span, raw_records, read_blocks
 from hpnorton.errors import StoreLostError
 from hpnorton.fields import Value
@@ -223,6 +223,9 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
 
 def _check(job: Job, chunk: Chunk, store: Store) -> Iterator[Checked]:
     """The rows of a chunk, block by block, checked against the schema and the database."""
+    if chunk.is_too_long:
+        yield too_long(job.layout, chunk.offset, chunk.length)
+        return
     first = 0
     for rows, is_suspicious in read_blocks(chunk):
         checked = check_rows(job.layout, rows, first, is_suspicious=is_suspicious)
