@@ -3,16 +3,17 @@
 
     .venv/bin/python benchmarks/bombs.py > bombs.md
 
-Each of them goes to --linear, --analyze and --stream. Nothing large is written to the disk: one
-line without an end comes from a .gz file of a megabyte and through a pipe, short rows from a .gz
-file. --stream is left out where each row takes its turn. `tests/hostile/test_sizes.py` asserts the
-same of smaller files.
+Most of them go to --linear, --parallel --workers 2, --analyze and --stream. Nothing large is
+written to the disk: one line of a gigabyte comes from a .gz file of a megabyte and through a pipe,
+short rows from a .gz file. A row follows the line, which an import has to find. --stream is left
+out where each row takes its turn. `tests/hostile/test_sizes.py` asserts some of it.
 """
 
+import gzip
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -27,7 +28,17 @@ from tests.hostile.measured import gzip_bomb, run_measured
 MIB = 2**20
 GIB = 2**30
 HEAD = b"id,a\n1,2\n"
-EVERY = ("--every", "0", "0")
+TAIL = b"\n3,4\n"
+# What a line of a gigabyte is made of: how it begins, what is repeated, how it ends.
+LINES = {
+    "a line": (b"", b"0", TAIL),
+    "a quoted line": (b'"', b"0", b'"' + TAIL),
+    "a quoted cell of many lines": (b'"', b"0\n", b'"' + TAIL),
+    "a quote that nothing closes": (b'"', b"0,0\n", TAIL),
+    "a line of quotes": (b'"', b'""', b'"' + TAIL),
+    "a line of quoted cells": (b"", b'"0",', TAIL),
+}
+ACTIONS = ("--linear", "--parallel --workers 2", "--analyze", "--stream --every 0 0")
 
 
 def main() -> int:
@@ -44,19 +55,19 @@ def _measure_all() -> None:
 
 
 def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
-    line = gzip_bomb(folder / "line.csv.gz", HEAD, b"0" * (16 * MIB), GIB // (16 * MIB))
+    for name, (start, middle, end) in LINES.items():
+        path = _bomb(folder / "line.csv.gz", HEAD + start, middle, end)
+        for action in ACTIONS if name == "a line" else ACTIONS[:1]:
+            flag, *more = action.split()
+            yield _case(folder, f"{name} of 1 GiB in .gz, {action}", path, [flag, str(path), *more])
+    for action in ACTIONS:
+        flag, *more = action.split()
+        stdin = "-" if flag == "--analyze" else "line=-"
+        told = f"a line of 1 GiB through a pipe, {action}"
+        yield _case(folder, told, None, [flag, stdin, *more], _endless)
     short = gzip_bomb(folder / "short.csv.gz", HEAD, b"1,2\n" * (4 * MIB), GIB // (16 * MIB))
     some = gzip_bomb(folder / "some.csv.gz", HEAD, b"1,2\n" * MIB, 10)
     blank = gzip_bomb(folder / "blank.csv.gz", HEAD, b"\n" * MIB, 1)
-    endless = chain([HEAD], repeat(b"0" * MIB, 1024))
-    quoted = chain([HEAD, b'"'], repeat(b"0" * MIB, 1024))
-    for action in ("--linear", "--analyze", "--stream"):
-        every = EVERY if action == "--stream" else ()
-        yield _case(folder, f"a line of 1 GiB in .gz, {action}", line, [action, str(line), *every])
-        stdin = "-" if action == "--analyze" else "line=-"
-        for name, feed in (("a line", endless), ("a quoted line", quoted)):
-            told = f"{name} of 1 GiB through a pipe, {action}"
-            yield _case(folder, told, None, [action, stdin, *every], feed)
     yield _case(
         folder, "268 million short rows in .gz, --analyze", short, ["--analyze", str(short)]
     )
@@ -64,13 +75,30 @@ def _rows(folder: Path) -> Iterator[tuple[str, ...]]:
     yield _case(folder, "1 million blank rows in .gz, --linear", blank, ["--linear", str(blank)])
 
 
+def _bomb(path: Path, head: bytes, content: bytes, tail: bytes) -> Path:
+    """A .gz file with a gigabyte of some content between head and tail."""
+    gzip_bomb(path, head, content * (16 * MIB // len(content)), GIB // (16 * MIB))
+    with path.open("ab") as out:
+        out.write(gzip.compress(tail))
+    return path
+
+
+def _endless() -> Iterable[bytes]:
+    return chain([HEAD], repeat(b"0" * MIB, 1024), [TAIL])
+
+
 def _case(
-    folder: Path, name: str, path: Path | None, arguments: list[str], feed: Iterable[bytes] = ()
+    folder: Path,
+    name: str,
+    path: Path | None,
+    arguments: list[str],
+    feed: Callable[[], Iterable[bytes]] = tuple,
 ) -> tuple[str, ...]:
-    """Runs a command on a database of its own, which is removed."""
+    """Runs a command on a database of its own, which is removed; its progress goes to stderr."""
+    print(name, file=sys.stderr, flush=True)
     (folder / "bomb.db").unlink(missing_ok=True)
     command = measure.hpnorton(*arguments, "--quiet", "--uri", f"sqlite:///{folder}/bomb.db")
-    done = run_measured(command, folder, os.environ, feed, patience=3600)
+    done = run_measured(command, folder, os.environ, feed(), patience=3600)
     said = (done.err.strip() or "nothing").splitlines()[0].removeprefix("Error: ")
     return (
         name,
@@ -78,7 +106,7 @@ def _case(
         f"{done.seconds:.1f}",
         f"{done.peak / 1e6:.0f}",
         str(done.status),
-        said.replace(f"{folder}/", "")[:90],
+        said.replace(f"{folder}/", "")[:80],
     )
 
 

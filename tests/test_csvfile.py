@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hpnorton import csvfile
 from hpnorton.csvfile import Chunk, CsvFile, Span, raw_records, read_blocks
 from hpnorton.errors import FileError
+from hpnorton.records import is_open
 
 BOM = b"\xef\xbb\xbf"
 SCRAPS = b'a|,|"|""|"""|\n|\r|\r\n|,"|",|"\n|\n"|\r"| |\xc3\xa9|\xff|\xe2\x80\xa8|\0|\xef\xbb\xbf'
@@ -388,6 +389,40 @@ class TestLongRecords:
             assert next(chunks).rows == 1
             with pytest.raises(FileError, match=r"long.csv: row 3 \(line 4\) does not end within"):
                 next(chunks)
+
+    @settings(max_examples=300)
+    @given(sample=SAMPLES, rows=st.integers(1, 5))
+    def test_long_records_are_passed_over(self, folder: Path, sample: Sample, rows: int) -> None:
+        """The rows are those of one csv.reader but for the long ones, which are in their places."""
+        with sample.written(folder) as path, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csvfile, "MAX_RECORD_BYTES", 16)
+            chunks: list[Chunk] = []
+            with closing(CsvFile(str(path), "things")) as file:
+                try:
+                    chunks += file.chunks(rows, passes_long_rows=True)
+                except FileError:
+                    assert is_open(sample.data[file.offset :])
+                    assert len(rows_with_lines(sample.data[file.offset :])) == 1
+                    sample = replace(sample, data=sample.data[: file.offset])
+                assert file.offset == len(sample.data)
+            expected = iter(rows_with_lines(sample.data)[1:])
+            for chunk, after in pairwise(chunks):
+                assert chunk.offset + chunk.length == after.offset
+                assert chunk.first_row + chunk.rows == after.first_row
+            for chunk in chunks:
+                raw = sample.data[chunk.offset : chunk.offset + chunk.length]
+                if chunk.is_too_long:
+                    assert len(raw) >= 16 and raw_records(chunk) == [(b"", chunk.first_line)]
+                    found = [([""], chunk.first_line)]
+                else:
+                    assert all(len(each) <= 16 for each, _ in raw_records(chunk))
+                    found = list(zip(rows_of(chunk), [line for _, line in raw_records(chunk)]))
+                assert len(found) == chunk.rows
+                for row, line in found:
+                    wanted, wanted_line = next(expected)
+                    assert line == wanted_line
+                    assert chunk.is_too_long or row == wanted
+            assert not list(expected)
 
     def test_an_endless_header(self, folder: Path) -> None:
         """A header beyond the limit is such an error too."""

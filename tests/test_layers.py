@@ -25,7 +25,7 @@ FLOORS = (
     ("schema",),
     ("checks",),
     ("files",),
-    ("inputs",),
+    ("inputs", "records"),
     ("csvfile",),
     ("workers",),
     ("look.sketch", "look.guess"),

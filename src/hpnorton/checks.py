@@ -229,6 +229,16 @@ def _length_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
     return faults
 
 
+def too_long(layout: Layout, offset: int, length: int) -> Checked:
+    """What the check of a row is that was not even read: its place and length tell of it."""
+    message = (
+        f"the row has {length:,} bytes, from byte {offset:,} of the file on; a record can have "
+        f"{MOST_ROW_BYTES >> 20} MiB, so it is not kept among the rejected rows: take a part of it "
+        "out; or does it lack a closing quote?"
+    )
+    return Checked([() for _ in layout.fields], [], [Fault(0, "too-long", message)])
+
+
 def _text_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
     """The cells that hold a NUL character, or a surrogate in place of a byte that is not UTF-8."""
     names = {position: field.name for position, field in zip(layout.positions, layout.fields)}

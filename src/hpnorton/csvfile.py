@@ -1,16 +1,11 @@
 """A CSV file becomes chunks with exact boundaries, and a chunk becomes rows.
 
-The rows of all chunks are those that one csv.reader over the whole file yields, for every input.
-Its state machine (CPython, Modules/_csv.c) opens a quoted field only where a quote is the first
-byte of a field, that is after a comma or a line end; any other quote, as in `Screen 5" stand`, is
-a character like others. In a quoted field everything up to the closing quote is data, two quotes
-in a row included. So once the quoted fields are found from the start of a record on, every line
-end outside them ends a record.
+The rows of all chunks are those that one csv.reader over the whole file yields, for every input;
+`records` tells why.
 """
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +15,7 @@ from hpnorton.checks import MOST_ROW_BYTES, Row
 from hpnorton.errors import FileError
 from hpnorton.files import open_binary, shown
 from hpnorton.inputs import Input, Reading
+from hpnorton.records import Cut, Passage, count_line_ends, cut_records, is_open, only_record_ends
 
 MAX_RECORD_BYTES = 16 * 2**20  # more than any record can have: see checks.MOST_ROW_BYTES
 _NO_LIMIT = 2**31 - 1  # of the csv module's: that of a record comes first
@@ -28,14 +24,6 @@ _LIVE_BYTES = 2**12  # a few rows: the buffer is searched for each chunk
 _PARSED_BYTES = 10**5
 _PARSED_ROWS = 2000
 _BOM = b"\xef\xbb\xbf"
-
-# A pattern that begins with a literal byte is searched for ten times faster. The lookbehind reads:
-# not after a byte other than a comma or a line end, so at the start of the data too.
-_QUOTED_FIELD = rb'"(?<![^,\r\n]")(?:[^"]++|"")*+(?:"|\Z)'
-_ONE_QUOTED_FIELD = re.compile(_QUOTED_FIELD)
-_QUOTED_FIELDS = re.compile(_QUOTED_FIELD + rb"(?:," + _QUOTED_FIELD + rb")*+")
-_LONE_RETURN = re.compile(rb"\r(?!\n)")
-_HIDE_LINE_ENDS = bytes.maketrans(b"\r\n", b"xx")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,27 +47,14 @@ class Chunk(Span):
     """Some rows of a file, by name: it can be sent to a process, repeated and reported.
 
     `is_row_a_line` says that no cell holds a line end. `data` holds the bytes of a source that
-    cannot be read again from an offset, such as stdin.
+    cannot be read again from an offset, such as stdin. `is_too_long` says that it is a single row
+    which nobody keeps: it is not to be read.
     """
 
     file: str = field(repr=False)  # a URL may hold a password
     is_row_a_line: bool
     data: bytes | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class _Cut:
-    """Whole records from the start of a buffer: their bytes, how many, and on how many lines."""
-
-    data: bytes
-    rows: int
-    lines: int
-    is_row_a_line: bool
-
-    @property
-    def length(self) -> int:
-        """The bytes of all the records."""
-        return len(self.data)
+    is_too_long: bool = False
 
 
 class CsvFile:
@@ -127,10 +102,13 @@ class CsvFile:
         """Whether the file can be opened again and read from its beginning."""
         return self._input.is_repeatable
 
-    def chunks(self, rows: int, done: Iterable[Span] = ()) -> Iterator[Chunk]:
+    def chunks(
+        self, rows: int, done: Iterable[Span] = (), *, passes_long_rows: bool = False
+    ) -> Iterator[Chunk]:
         """The rest of the file as chunks of `rows` rows, fewer where they are very long.
 
-        What is `done` is passed over.
+        What is `done` is passed over. A row of more than MAX_RECORD_BYTES raises FileError, or, if
+        it has an end, is passed over too: then it is a chunk by itself.
         """
         spans = sorted(done, key=lambda span: span.first_row, reverse=True)
         while True:
@@ -138,7 +116,11 @@ class CsvFile:
                 self._skip(spans.pop())
             cut = self._take(min(rows, spans[-1].first_row - self._row) if spans else rows)
             if not cut.rows:
-                return
+                if not self._buffer:
+                    return
+                if not passes_long_rows:
+                    raise self._too_long()
+                cut = self._pass_over()
             yield Chunk(
                 first_row=self._row,
                 rows=cut.rows,
@@ -149,8 +131,9 @@ class CsvFile:
                 file=self.place,
                 is_row_a_line=cut.is_row_a_line,
                 data=cut.data if self.size is None else None,
+                is_too_long=cut.passed > 0,
             )
-            if self._at_end and not self._buffer and _is_open(cut.data):
+            if self._at_end and not self._buffer and is_open(cut.data):
                 row = self._row + cut.rows - 1
                 log.warning(
                     "{}: row {} opens a quote that nothing closes: the rest of the file is one "
@@ -177,6 +160,8 @@ class CsvFile:
             self.offset = len(_BOM)
             self.raw_header = _BOM
         cut = self._take(1)
+        if not cut.rows and self._buffer:
+            raise self._too_long()
         if not cut.rows:
             raise FileError(f"{self.path} is empty; its first line has to name the columns")
         self.raw_header += cut.data
@@ -193,36 +178,54 @@ class CsvFile:
         self._bytes_a_row = 0.0  # that of the header tells nothing
         return header
 
-    def _take(self, rows: int) -> _Cut:
-        """The next `rows` records, or fewer where they are very long or the file ends."""
+    def _take(self, rows: int) -> Cut:
+        """The next `rows` records, or fewer where they are very long or the file ends.
+
+        There are none if the next one is too long: the buffer then holds its start.
+        """
         while True:
             # Scan the buffer when it probably holds enough, and so but once.
             likely = min(int(rows * self._bytes_a_row * 1.02), MAX_RECORD_BYTES)
             if not self._is_live and not self._at_end and len(self._buffer) < likely:
                 self._fill(likely - len(self._buffer))
-            cut = _cut(self._buffer, rows, self._at_end)
-            if cut.rows == rows or self._at_end:
+            cut = cut_records(self._buffer, rows, self._at_end)
+            if cut.rows == rows or self._at_end or len(self._buffer) >= MAX_RECORD_BYTES:
                 break
-            if len(self._buffer) >= MAX_RECORD_BYTES:
-                if cut.rows:
-                    break
-                raise FileError(
-                    f"{self.path}: row {self._row} (line {self._line}) does not end within "
-                    f"{MAX_RECORD_BYTES >> 20} MiB; is a closing quote missing?"
-                )
             least = _LIVE_BYTES if self._is_live else _BLOCK_BYTES
             self._fill(max(least, len(self._buffer) // 4))
         self._buffer = self._buffer[cut.length :]
         self._bytes_a_row = cut.length / max(cut.rows, 1)
         return cut
 
-    def _pass(self, cut: _Cut) -> None:
+    def _pass_over(self) -> Cut:
+        """The record at the start of the buffer, of which a block at a time is kept.
+
+        Raises FileError if it never ends, because a quote is not closed: then no row follows.
+        """
+        passage = Passage()
+        while True:
+            self._buffer = self._buffer[passage.take(self._buffer) :]
+            if passage.is_over or self._at_end:
+                break
+            self._fill(_BLOCK_BYTES)
+        if passage.is_open:
+            raise self._too_long()
+        return Cut(b"", 1, passage.lines, is_row_a_line=False, passed=passage.length)
+
+    def _too_long(self) -> FileError:
+        return FileError(
+            f"{self.path}: row {self._row} (line {self._line}) does not end within "
+            f"{MAX_RECORD_BYTES >> 20} MiB; is a closing quote missing?"
+        )
+
+    def _pass(self, cut: Cut) -> None:
         self._row += cut.rows
         self._line += cut.lines
         self.offset += cut.length
 
     def _fill(self, size: int) -> None:
-        block = self._input.read(size)
+        # What is too long then never depends on what else was read.
+        block = self._input.read(min(size, MAX_RECORD_BYTES - len(self._buffer)))
         self._at_end = not block
         self._buffer += block
 
@@ -251,14 +254,19 @@ def read_blocks(chunk: Chunk) -> Iterator[tuple[list[Row], bool]]:
 
 
 def raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
-    """The records of a chunk as they stand in the file, each with the line on which it begins."""
+    """The records of a chunk as they stand in the file, each with the line on which it begins.
+
+    That of one which is too long is empty.
+    """
+    if chunk.is_too_long:
+        return [(b"", chunk.first_line)]
     data = _bytes_of(chunk)
     records, start, line = [], 0, chunk.first_line
-    for length in map(len, _only_record_ends(data).splitlines(keepends=True)):
+    for length in map(len, only_record_ends(data).splitlines(keepends=True)):
         raw = data[start : start + length]
         records.append((raw, line))
         start += length
-        line += 1 if chunk.is_row_a_line else _count_line_ends(raw)
+        line += 1 if chunk.is_row_a_line else count_line_ends(raw)
     return records
 
 
@@ -317,53 +325,3 @@ def _parse_lines(text: str) -> list[Row]:
         return list(csv.reader(lines))
     rows = iter(parsed)
     return [next(rows) if '"' in line else line.split(",") if line else [] for line in lines]
-
-
-def _cut(data: bytes, rows: int, at_end: bool) -> _Cut:
-    """Cuts the first `rows` records off `data`, or as many as are complete.
-
-    `data` starts with a record. Unless `at_end`, bytes may follow that are not there yet.
-    """
-    ends = _only_record_ends(data)
-    if not at_end and ends.endswith(b"\r"):
-        ends = ends[:-1]  # a line feed may follow
-    if b"\r" in ends and _LONE_RETURN.search(ends):
-        ends = ends.replace(b"\r\n", b"x\n").replace(b"\r", b"\n")
-    *complete, rest = ends.split(b"\n", rows)
-    count = len(complete)
-    if at_end and rest and count < rows:
-        length, count = len(data), count + 1
-    else:
-        length = len(ends) - len(rest)
-    head = data[:length]
-    # Most often every line is a record, and there is nothing left to count.
-    is_row_a_line = ends is data
-    lines = count if is_row_a_line else _count_line_ends(head)
-    return _Cut(head, count, lines, is_row_a_line)
-
-
-def _is_open(data: bytes) -> bool:
-    """Whether records at the end of a file end in a quoted field without its closing quote."""
-    if b'"' not in data:
-        return False
-    *_, last = (b"", *_ONE_QUOTED_FIELD.findall(data))
-    return data.endswith(last) and last.count(b'"') % 2 == 1
-
-
-def _only_record_ends(data: bytes) -> bytes:
-    """`data`, of the same length, with the line ends inside quoted fields hidden.
-
-    `data` itself where there are none.
-    """
-    if b'"' not in data:
-        return data
-    quoted = b"".join(_QUOTED_FIELDS.findall(data))
-    if b"\n" not in quoted and b"\r" not in quoted:
-        return data
-    return _QUOTED_FIELDS.sub(lambda found: found[0].translate(_HIDE_LINE_ENDS), data)
-
-
-def _count_line_ends(data: bytes) -> int:
-    returns = data.count(b"\r")
-    feeds = data.count(b"\n")
-    return feeds + returns - data.count(b"\r\n") if returns else feeds

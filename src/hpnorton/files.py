@@ -8,12 +8,13 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import IO, Any, cast
 
-from hpnorton.errors import FileError
+from hpnorton.errors import FileError, HPNortonError
 from hpnorton.texts import tellable, without_secrets
 
 _BLOCK_BYTES = 2**20
@@ -99,6 +100,37 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def refused(error: OSError, *folders: Path) -> str:
+    """What to tell if the system refuses something that nobody has named.
+
+    That may be temporary files, in their own folder and the other `folders`, or processes.
+    """
+    places = list(dict.fromkeys([*map(str, folders), gettempdir()]))
+    return (
+        f"the system refused: {error}; see whether {' and '.join(places)} "
+        f"{'have' if len(places) > 1 else 'has'} room for temporary files, and the system for more "
+        "processes"
+    )
+
+
+@contextmanager
+def temporary_files(*folders: Path) -> Iterator[None]:
+    """For work with temporary files, in their own folder or others.
+
+    Raises HPNortonError if the system refuses them.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise HPNortonError(refused(error, *folders)) from error
+
+
+def forget(file: Any) -> None:
+    """Closes a temporary file that nobody needs any more, and so no room for the rest of it."""
+    with suppress(OSError):
+        file.close()
 
 
 def size_of(stream: IO[bytes]) -> int | None:

@@ -1,12 +1,13 @@
 """A CSV file replayed as a live feed: one row at a time, into a text file or the database."""
 
+import fcntl
 import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -80,7 +81,11 @@ def stream_into_file(
                 _append(out, file.raw_header)
             copied.ending = _replay(file.chunks(1), every, put)
         except OSError as error:
-            raise FileError(f"{target} cannot be written: {error.strerror}") from error
+            raise FileError(
+                f"{target} cannot be written: {error.strerror}; {copied.rows:,} rows of "
+                f"{file.path} are there, all of them whole: make room and start again, with "
+                "another --to FILE"
+            ) from error
     copied.elapsed = time.perf_counter() - started
     return copied
 
@@ -231,10 +236,32 @@ def _open_target(target: Path, source: str) -> IO[bytes]:
 
 
 def _append(out: IO[bytes], record: bytes) -> None:
-    """Writes a line, whole in one go unless the system takes only a part of it."""
+    """Writes a line, whole in one go, or not at all; several processes may do so at a time.
+
+    On a full disk the system takes a part of it, which is taken back. Raises OSError.
+    """
     rest = ended(record)
-    while rest:
-        rest = rest[out.write(rest) :]
+    with _alone(out):
+        start = out.seek(0, os.SEEK_END)
+        try:
+            while rest:
+                rest = rest[out.write(rest) :]
+        except OSError:
+            if out.tell() > start:
+                out.truncate(start)
+            raise
+
+
+@contextmanager
+def _alone(out: IO[bytes]) -> Iterator[None]:
+    """Keeps other streams from writing to the same file, where the file system can do that."""
+    with suppress(OSError):  # else a line is written in one go all the same
+        fcntl.flock(out, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(out, fcntl.LOCK_UN)
 
 
 def _ends_a_line(path: Path) -> bool:

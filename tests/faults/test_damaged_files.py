@@ -157,6 +157,36 @@ def test_a_log_that_is_removed_during_an_import(
     check_complete(hpnorton.resume(failed.err.encode()))
 
 
+@pytest.mark.parametrize("harm", [Path.unlink, replace_by_a_copy])
+def test_a_database_that_is_taken_away_from_a_clerk(
+    hpnorton: CommandLine, start: Start, database: Path, harm: Harm
+) -> None:
+    """Exit 1, nothing was done; with the backup in its place it is done, once."""
+    uri = uri_of(database)
+    assert hpnorton("--linear", "--quiet", uri=uri).status == 0
+    backup = shutil.copyfile(database, database.parent.parent / "backup.db")
+    rent = ("--rent", "C000002", "P000001")
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        process = start(*rent, "--log-level", "WARNING", uri=uri)
+        assert process.stderr is not None
+        assert b"waiting until another program has written" in process.stderr.readline()
+        harm(database)
+        other.execute("ROLLBACK")
+        failed = end_of(process)
+    assert (failed.status, failed.out) == (1, "")
+    assert f"the database {database} was removed or replaced while it was in use" in failed.err
+    assert "put it back from a backup, or remove what is there" in failed.err
+    remove(database)
+    shutil.copyfile(backup, database)
+    assert hpnorton(*rent, "--quiet", uri=uri).status == 0
+    told = hpnorton("--history", "P000001", "--quiet", uri=uri).data
+    assert [line["kind"] for line in told].count("rent") == 1
+    again = hpnorton(*rent, "--quiet", uri=uri)
+    assert again.status == 1 and "C000002 has P000001 already" in again.err
+    assert hpnorton("--check", "--quiet", uri=uri).status == 0
+
+
 @pytest.mark.parametrize("lost", ["-wal", "-shm"])
 def test_a_log_that_is_removed_after_a_crash(
     hpnorton: CommandLine, start: Start, big: Path, database: Path, lost: str

@@ -1,4 +1,4 @@
-"""No room for the database, or for what is written beside it.
+"""No room for the database, or for what an import or a clerk writes beside it.
 
 A file that may not become larger (a limit, a quota) and a file system that is full are different
 errors of the system, so both are tried; the second where a file system can be made without root.
@@ -6,7 +6,6 @@ errors of the system, so both are tried; the second where a file system can be m
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,21 +14,11 @@ import pytest
 
 from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import ROWS
+from tests.faults.limits import limited
 
 Write = Callable[..., Path]
-# What coverage would write is left out.
-LIMITED = (
-    "import os, resource, sys; n = int(sys.argv[1]);"
-    "[os.environ.pop(name) for name in [*os.environ] if name.startswith('COV')];"
-    "resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)); os.execv(sys.argv[2], sys.argv[2:])"
-)
 WAYS = pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
 MEGABYTE = 2**20
-
-
-def limited(size: int, command: list[str]) -> list[str]:
-    """A command none of whose files may have more bytes."""
-    return [sys.executable, "-c", LIMITED, str(size), *command]
 
 
 @cache

@@ -93,12 +93,15 @@ def _into_store(
 ) -> ExitStatus:
     from hpnorton.files import shown
     from hpnorton.ingest.sources import parse_source
+    from hpnorton.inputs import STDIN
     from hpnorton.stream import stream_into_store
 
     source = parse_source(arguments.values)
 
+    path = "stdin" if source.path == STDIN else shown(source.path)
+
     def tell_refused(refused: "Refused") -> None:
-        for fault in refused.faults(shown(source.path)):
+        for fault in refused.faults(path):
             tell(fault)
 
     report = stream_into_store(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
 
-from hpnorton.checks import Checked, Fault, Layout, check_rows
+from hpnorton.checks import Checked, Fault, Layout, check_rows, too_long
 from hpnorton.csvfile import Chunk, read_blocks
 from hpnorton.ingest import journal
 from hpnorton.shop import NAMED
@@ -33,6 +33,9 @@ def read_checked(layout: Layout, chunk: Chunk, store: Store) -> Iterator[Checked
 
     Raises FileError if the file is not what it was when the chunk was cut from it, and StoreError.
     """
+    if chunk.is_too_long:
+        yield too_long(layout, chunk.offset, chunk.length)
+        return
     first = 0
     for rows, is_suspicious in read_blocks(chunk):
         checked = check_rows(layout, rows, first, is_suspicious=is_suspicious)

@@ -5,17 +5,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
-from tempfile import gettempdir
 from typing import Any
 
 from hpnorton import log
 from hpnorton.csvfile import Chunk
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
+from hpnorton.files import refused
 from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.work import Task, Work
-
-# What an import asks of the system beside its file and its database.
-_SYSTEM_ADVICE = "see whether {} has room for temporary files, and the system for more processes"
 
 
 @dataclass
@@ -174,7 +171,7 @@ class Lane:
         if isinstance(error, BrokenExecutor):
             reason = "a process that imported it died (killed, or out of memory?)"
         elif isinstance(error, OSError) and error.errno:
-            reason = f"the system refused: {error}; {_SYSTEM_ADVICE.format(gettempdir())}"
+            reason = refused(error)
         elif isinstance(error, HPNortonError) or not chunks:
             reason = str(error)
         else:

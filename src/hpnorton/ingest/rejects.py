@@ -16,7 +16,7 @@ from typing import IO
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Value
-from hpnorton.files import replacing
+from hpnorton.files import forget, replacing
 from hpnorton.ingest.reports import RowFault
 from hpnorton.texts import readable
 
@@ -38,6 +38,7 @@ class Flaw:
 class Refused:
     """A row that is not in the database, `raw` as it stands in the file, and its flaws.
 
+    Of a row that was too long to be read `raw` is empty.
     `key` is the record's where another one with the same key was kept: a conflict.
     """
 
@@ -94,7 +95,7 @@ class Rejects:
 
     def close(self) -> None:
         """Forgets the rows."""
-        self._spool.close()
+        forget(self._spool)
 
     def add(self, first_row: int, packed: str) -> None:
         """Adds the refused rows of the chunk that begins at `first_row`. Raises OSError."""
@@ -142,7 +143,8 @@ def write_rejects(
         with replacing(rows) as csv, replacing(reasons) as jsonl:
             csv.write(ended(header))
             for refused in rejects:
-                csv.write(ended(refused.raw))
+                if refused.raw:  # else it was too long to be kept
+                    csv.write(ended(refused.raw))
                 _write_reasons(jsonl, refused, file)
     except OSError as error:
         raise FileError(

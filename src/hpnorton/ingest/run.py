@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hpnorton import log
 from hpnorton.errors import SchemaError, StoreLostError, StoreMissingError
+from hpnorton.files import temporary_files
 from hpnorton.ingest import journal
 from hpnorton.ingest.lanes import Desk, Lane
 from hpnorton.ingest.plan import Options, plan
@@ -62,7 +63,8 @@ def planned_lanes(
         opened = open_sources(sources, folders, origins, stack, options.reading)
         scratch = None
         if options.is_dry_run:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpnorton-"))
+            with temporary_files():
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpnorton-"))
             scratch = f"{folder}/scratch.db"
         stack.callback(close_process_stores)
         store = process_store(uri, scratch)

@@ -10,11 +10,11 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 
 from hpnorton.checks import Record
+from hpnorton.files import forget
 from hpnorton.ingest.journal import BegunNote, has_bit, unpack_bits
 from hpnorton.ingest.loading import FoundRow, Job, conflict_flaw, hash_of
 from hpnorton.ingest.rejects import Refused, Rejects
@@ -32,15 +32,16 @@ class KeyHashes:
     """The hashes of all keys of a file, on disk in parts that fit into memory one by one."""
 
     def __init__(self) -> None:
-        self._stack = ExitStack()
         self._parts = [
-            self._stack.enter_context(tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES))
+            # pylint: disable-next=consider-using-with # close() closes it
+            tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)
             for _ in range(_PARTS)
         ]
 
     def close(self) -> None:
         """Forgets the hashes."""
-        self._stack.close()
+        for spool in self._parts:
+            forget(spool)
 
     def add(self, packed: bytes) -> None:
         """Adds the sorted hashes of a chunk's keys."""

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
 from tempfile import NamedTemporaryFile
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from hpnorton.csvfile import Chunk, CsvFile
 from hpnorton.errors import FileError
+from hpnorton.files import forget
 from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.loading import (
     FoundRow,
@@ -75,6 +76,7 @@ class Work:
         self._done: Sequence[ChunkNote] = ()
         self._taken = Taken()
         self._copy: IO[bytes] | None = None
+        self._not_copied: list[Chunk] = []  # where rows are missing in it
         self._stack = ExitStack()
         self._stack.callback(self.rejects.close)
 
@@ -141,7 +143,8 @@ class Work:
                 if hashes is not None:
                     hashes.add(outcome.hashes)
 
-        chunks = map(self._kept, self.file.chunks(self._cut.chunk_rows, self._done))
+        found = self.file.chunks(self._cut.chunk_rows, self._done, passes_long_rows=True)
+        chunks = map(self._kept, found)
         while True:
             some: list[Chunk] = []
             fault: FileError | None = None
@@ -177,7 +180,7 @@ class Work:
             self._copy.flush()
         file = CsvFile(path, self.file.collection)
         try:
-            for chunk in file.chunks(self._cut.chunk_rows):
+            for chunk in file.chunks(self._cut.chunk_rows, self._not_copied, passes_long_rows=True):
                 yield Task(work, (self.job, chunk, *more), take, [chunk])
         finally:
             file.close()
@@ -188,8 +191,11 @@ class Work:
             return chunk
         if self._copy is None:
             # pylint: disable-next=consider-using-with # the stack closes it
-            self._copy = self._stack.enter_context(NamedTemporaryFile(suffix=".csv"))
+            self._copy = cast(IO[bytes], NamedTemporaryFile(suffix=".csv"))
+            self._stack.callback(forget, self._copy)
             self._copy.write(self.file.raw_header)
+        if chunk.is_too_long:
+            self._not_copied.append(replace(chunk, offset=self._copy.tell(), length=0))
         self._copy.write(chunk.data)
         return chunk
 

@@ -8,7 +8,7 @@ parts add up to those of the collection, in any chunking. docs/quality.md define
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from itertools import chain
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hpnorton.errors import UnknownCollectionError
+from hpnorton.files import temporary_files
 from hpnorton.look.columns import Counts, check_column, numbers
 from hpnorton.look.crawl import OnProgress, choose, choose_workers
 from hpnorton.look.moments import Moments
@@ -122,19 +123,14 @@ def assess(
     found = {name: Quality.of_nothing(schema) for name, schema in schemas.items()}
     for name, total in totals.items():
         on_progress(name, 0, total)
-    # By a file, since facts can be large, and each process needs them once.
-    with (
-        open_pool(uri, choose_workers(workers, sum(totals.values()))) as pool,
-        tempfile.NamedTemporaryFile(prefix="hpnorton-", suffix=".facts") as file,
-    ):
+    with open_pool(uri, choose_workers(workers, sum(totals.values()))) as pool:
         facts.limits = _limits(pool, schemas, ranges)
-        pickle.dump((schemas, facts), file)
-        file.flush()
-        for part in pool.map(partial(_check, path=file.name), ranges):
-            name = part.collection
-            found[name].merge(part)
-            on_part(part)
-            on_progress(name, found[name].records, totals[name])
+        with _written(schemas, facts) as path:
+            for part in pool.map(partial(_check, path=path), ranges):
+                name = part.collection
+                found[name].merge(part)
+                on_part(part)
+                on_progress(name, found[name].records, totals[name])
     _read_facts.cache_clear()
     return list(found.values())
 
@@ -195,6 +191,18 @@ def _add_up(
         for each, values in zip(moments.values(), block):
             each.add(numbers(values))
     return part.collection, moments
+
+
+@contextmanager
+def _written(schemas: dict[str, Collection], facts: Facts) -> Iterator[str]:
+    """A temporary file of facts: they can be large, and each process needs them once."""
+    with ExitStack() as stack:
+        with temporary_files():
+            prefix = "hpnorton-"
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix)), "facts")
+            with path.open("wb") as out:
+                pickle.dump((schemas, facts), out)
+        yield str(path)
 
 
 @cache

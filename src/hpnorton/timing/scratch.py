@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hpnorton.errors import ComparisonError, StoreError
 from hpnorton.fields import Field
+from hpnorton.files import temporary_files
 from hpnorton.ingest.journal import OWN_COLLECTIONS
 from hpnorton.schema import Collection
 from hpnorton.settings import SQLITE_PREFIX, redact
@@ -109,17 +110,20 @@ def open_scratch(uri: str, collections: Sequence[str]) -> Iterator[Scratch]:
     """Gives a Scratch for the store at `uri`, and removes everything of it in the end.
 
     SQLite files are made in a folder beside the real one, so on the same disk. Raises StoreError,
-    ComparisonError, and OSError where no folder can be made.
+    ComparisonError, and HPNortonError if nothing can be written there.
     """
     is_sqlite = uri.startswith(SQLITE_PREFIX)
-    beside = _nearest_folder(Path(uri.removeprefix(SQLITE_PREFIX))) if is_sqlite else None
-    scratch = Scratch(uri, Path(tempfile.mkdtemp(prefix=FILE_PREFIX, dir=beside)), collections)
-    try:
-        if not is_sqlite:
-            scratch.check_server()
-        yield scratch
-    finally:
-        scratch.clean_up()
+    place = Path(tempfile.gettempdir())
+    if is_sqlite:
+        place = _nearest_folder(Path(uri.removeprefix(SQLITE_PREFIX)))
+    with temporary_files(place):
+        scratch = Scratch(uri, Path(tempfile.mkdtemp(prefix=FILE_PREFIX, dir=place)), collections)
+        try:
+            if not is_sqlite:
+                scratch.check_server()
+            yield scratch
+        finally:
+            scratch.clean_up()
 
 
 def _nearest_folder(path: Path) -> Path:
