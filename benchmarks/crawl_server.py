@@ -1,8 +1,8 @@
 """A MongoDB of canned replies: one collection, served by ranges of whole numbers.
 
 The replies are made before anybody asks, so that what a crawl takes is what the client takes. The
-server knows what a crawl asks for: how many documents there are, a sample of `_id`s, and ranges,
-which begin and end where a batch does.
+server knows what a crawl asks for: how many documents there are, that there is an index, a sample
+of `_id`s, and ranges, which begin and end where a batch does.
 """
 
 import argparse
@@ -57,6 +57,8 @@ class Canned:
         namespace = f"{command.get('$db')}.{COLLECTION}"
         if name == "count":
             return {"n": self._count, "ok": 1}
+        if name == "explain":
+            return {"queryPlanner": {"winningPlan": {"stage": "IXSCAN"}}, "ok": 1}
         if name == "find":
             return self._batch("firstBatch", namespace, *self._bounds(command["filter"]))
         if name == "getMore":
