@@ -6,7 +6,7 @@ import io
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
@@ -158,6 +158,13 @@ def make_payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def check_progress(told: Sequence[tuple[int, int, int | None]], size: int, is_known: bool) -> None:
+    """The rows and bytes so far are told from the header on to the end, step by step."""
+    assert told[0][0] == 0 < told[0][1]
+    assert told[-1] == (120_000, size, size if is_known else None)
+    assert len(told) > 5 and list(told) == sorted(told, key=lambda step: step[0])
+
+
 def test_workers_find_what_one_process_finds(
     payments: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -170,7 +177,9 @@ def test_workers_find_what_one_process_finds(
     for path, count in ((payments, 1), (payments, 2), (zipped, 1), (zipped, 2)):
         with closing(CsvFile(str(path), "")) as file:
             questions = questions_for(file, "day", ["name=ao", "3=999"])
-            tally = analyze(file, questions, count, None)
+            told: list[tuple[int, int, int | None]] = []
+            tally = analyze(file, questions, count, None, lambda *step: told.append(step))
+            check_progress(told, payments.stat().st_size, is_known=path == payments)
             found.append((as_found(tally), guesses(tally), tally.counts, tally.limits))
     assert found[1:] == found[:1] * 3
     plain, _, counts, limits = found[0]

@@ -43,6 +43,18 @@ def show_look(is_wanted: bool) -> Iterator["crawl.OnProgress"]:
         yield on_progress
 
 
+@contextmanager
+def show_analysis(is_wanted: bool, name: str) -> Iterator["analysis.OnProgress"]:
+    """Gives what the analysis of a file reports its progress to; draws as for an import."""
+    start = perf_counter()
+    with _bars(is_wanted, "rows") as draw:
+
+        def on_progress(rows: int, done: int, size: int | None) -> None:
+            draw(name, name, done, size, rows, perf_counter() - start)
+
+        yield on_progress
+
+
 def _bars(is_wanted: bool, unit: str) -> AbstractContextManager[_Draw]:
     if is_wanted and sys.stderr.isatty():
         return _rich_bars(unit)

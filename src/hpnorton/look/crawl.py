@@ -74,8 +74,8 @@ def crawl(
 ) -> list[Crawled]:
     """The fields of some collections, of all if none is named, or of `sample` records of each.
 
-    `workers` processes share the ranges of all collections: 0 is one for each core, 1 is this one;
-    None chooses by how much there is to do. Raises HPNortonError.
+    `workers` processes share the ranges of all collections, but no more than there are ranges: 0 is
+    one for each core, 1 is this one; None chooses by how much there is to do. Raises HPNortonError.
     """
     with closing(open_store(uri)) as store:
         found = {
@@ -112,23 +112,18 @@ def choose_workers(wanted: int | None, records: int) -> int:
 
 
 def _ranges(store: Database, collections: Iterable[Crawled], processes: int) -> list[Range]:
-    """What is looked at by itself: a sample, or a range."""
-    return [
-        part
-        for each in collections
-        for part in (
-            [Range(each.collection)]
-            if each.is_sampled
-            else store.scan(each.collection).ranges(_records_a_range(each.total, processes))
-        )
-    ]
+    """A single range of each collection for a single process, or for a sample.
 
-
-def _records_a_range(total: int, processes: int) -> int:
-    """A single range for a single process; several for each of others, since they vary."""
+    For each of several processes there are several ranges, since these vary.
+    """
     if processes == 1:
-        return max(1, total)
-    return max(_FEWEST_RECORDS, math.ceil(total / processes / _RANGES_A_WORKER))
+        return [Range(each.collection) for each in collections]
+    ranges: list[Range] = []
+    for each in collections:
+        size = max(_FEWEST_RECORDS, math.ceil(each.total / processes / _RANGES_A_WORKER))
+        scan = store.scan(each.collection)
+        ranges += [Range(each.collection)] if each.is_sampled else scan.ranges(size)
+    return ranges
 
 
 @no_garbage_collection()

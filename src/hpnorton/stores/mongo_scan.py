@@ -61,14 +61,16 @@ class MongoScan:
         A single one where the server has nothing to find the others with: see mongo_ranges.
         """
         name = self._collection.name
+        with self._translated():
+            is_quick = mongo_ranges.are_quick(self._collection)
+        if not is_quick:
+            log.debug("{}: the server has no index for ranges of _id; one cursor reads all", name)
+            return [Range(name)]
         wanted = math.ceil(self.count() / records)
         if wanted < 2:
             return [Range(name)]
         with self._translated():
-            if mongo_ranges.are_quick(self._collection):
-                return mongo_ranges.cut(self._collection, wanted)
-        log.debug("{}: the server has no index for ranges of _id; one cursor reads them all", name)
-        return [Range(name)]
+            return mongo_ranges.cut(self._collection, wanted)
 
     def fields(self, part: Range, tell: Tell) -> FieldTally:
         """The fields of the documents of a range.
