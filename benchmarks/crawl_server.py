@@ -43,6 +43,10 @@ class Canned:
 
     def __init__(self, documents: int) -> None:
         self._count = documents - documents % BATCH
+        self._said: dict[str, Document] = {
+            "count": {"n": self._count, "ok": 1},
+            "explain": {"queryPlanner": {"winningPlan": {"stage": "IXSCAN"}}, "ok": 1},
+        }
         self._batches = [
             bson.encode({"a": [document(n, self._count) for n in range(start, start + BATCH)]})[
                 7:-1
@@ -55,10 +59,8 @@ class Canned:
         if name.lower() in SAME_TO_ALL:
             return SAME_TO_ALL[name.lower()]
         namespace = f"{command.get('$db')}.{COLLECTION}"
-        if name == "count":
-            return {"n": self._count, "ok": 1}
-        if name == "explain":
-            return {"queryPlanner": {"winningPlan": {"stage": "IXSCAN"}}, "ok": 1}
+        if name in self._said:
+            return self._said[name]
         if name == "find":
             return self._batch("firstBatch", namespace, *self._bounds(command["filter"]))
         if name == "getMore":

@@ -6,7 +6,7 @@ import io
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
@@ -158,13 +158,6 @@ def make_payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def check_progress(told: Sequence[tuple[int, int, int | None]], size: int, is_known: bool) -> None:
-    """The rows and bytes so far are told from the header on to the end, step by step."""
-    assert told[0][0] == 0 < told[0][1]
-    assert told[-1] == (120_000, size, size if is_known else None)
-    assert len(told) > 5 and list(told) == sorted(told, key=lambda step: step[0])
-
-
 def test_workers_find_what_one_process_finds(
     payments: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -177,9 +170,7 @@ def test_workers_find_what_one_process_finds(
     for path, count in ((payments, 1), (payments, 2), (zipped, 1), (zipped, 2)):
         with closing(CsvFile(str(path), "")) as file:
             questions = questions_for(file, "day", ["name=ao", "3=999"])
-            told: list[tuple[int, int, int | None]] = []
-            tally = analyze(file, questions, count, None, lambda *step: told.append(step))
-            check_progress(told, payments.stat().st_size, is_known=path == payments)
+            tally = analyze(file, questions, count, None)
             found.append((as_found(tally), guesses(tally), tally.counts, tally.limits))
     assert found[1:] == found[:1] * 3
     plain, _, counts, limits = found[0]
@@ -188,6 +179,28 @@ def test_workers_find_what_one_process_finds(
     assert counts == [17_143, sum("999" in str(n % 90_000) for n in range(120_000))]
     assert [limit is not None for limit in limits] == [True, False, False, False]
     assert plain["columns"][2][1] == 90_000
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_the_progress_of_an_analysis_is_told(
+    payments: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int, is_packed: bool
+) -> None:
+    """The rows and bytes so far, from the header on to the end; a .gz file's are unpacked."""
+    monkeypatch.setattr(analysis, "_SMALLEST", 2**18)
+    monkeypatch.setattr(analysis, "_RANGE_OF_A_STREAM", 2**18)
+    path, size = payments, payments.stat().st_size
+    if is_packed:
+        path = tmp_path / "payments.csv.gz"
+        path.write_bytes(gzip.compress(payments.read_bytes(), 1))
+    told: list[tuple[int, int, int | None]] = []
+    with closing(CsvFile(str(path), "")) as file:
+        questions = Questions(len(file.header))
+        analyze(file, questions, workers, None, lambda *step: told.append(step))
+    assert told[0][0] == 0 < told[0][1]
+    assert told[-1] == (120_000, size, None if is_packed else size)
+    assert len(told) > 5
+    assert [step[:2] for step in told] == sorted(step[:2] for step in told)
 
 
 def test_dates_may_be_many(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
