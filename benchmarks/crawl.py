@@ -33,6 +33,7 @@ from tests.servers import NxServer
 CANNED = "canned replies"
 DATABASE = "hpnorton_benchmark"
 PYMONGO_SCHEMA = "pymongo-schema"
+ONE, TWO, BY_DEFAULT = "--workers 1", "--workers 2", ""
 HEADER = ("server", "crawl", "rounds", "docs/s (min - max)", "times the first", "client CPU s")
 # What pymongo-schema calls the types.
 NAMES = {
@@ -44,15 +45,11 @@ NAMES = {
 }
 
 
-def crawls(uri: str, rounds: int, *workers: int) -> list[Contender]:
-    """HPNorton with so many workers."""
+def crawls(uri: str, rounds: int, *flags: str) -> list[Contender]:
+    """HPNorton with each of these flags."""
+    command = hpnorton("--quiet", "--uri", uri, "--fields", COLLECTION)
     return [
-        Contender(
-            f"HPNorton --workers {count}",
-            hpnorton("--quiet", "--uri", uri, "--fields", COLLECTION, "--workers", str(count)),
-            rounds,
-        )
-        for count in workers
+        Contender(f"HPNorton {flag}".strip(), [*command, *flag.split()], rounds) for flag in flags
     ]
 
 
@@ -133,8 +130,8 @@ def benchmark(documents: int, few: int, rounds: int) -> None:
     table: list[Sequence[str]] = []
     with script_server("crawl_server.py", "--documents", str(documents)) as server:
         uri = f"{server}/{DATABASE}"
-        table += table_rows(CANNED, alternate(crawls(uri, rounds, 1, 2), rounds), documents)
-        rare = found_by_hpnorton(crawls(uri, 1, 2)[0].command)["rare"]
+        table += table_rows(CANNED, alternate(crawls(uri, rounds, ONE, TWO), rounds), documents)
+        rare = found_by_hpnorton(crawls(uri, 1, TWO)[0].command)["rare"]
         if rare != {"bool": RARE}:
             raise BenchmarkError(f"{rare} was found of the rare field")
     with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
@@ -149,7 +146,7 @@ def benchmark(documents: int, few: int, rounds: int) -> None:
             host, _, port = server.removeprefix("mongodb://").partition(":")
             theirs = [program, "extract", "--host", host, "--port", port, "-d", DATABASE]
             theirs += ["-c", COLLECTION, "-o", str(path)]
-            mine = crawls(uri, rounds, 1, 2)
+            mine = crawls(uri, rounds, ONE, TWO, BY_DEFAULT)
             runs = alternate([Contender(PYMONGO_SCHEMA, theirs, rounds), *mine], rounds)
             table += table_rows(NX, runs, few)
             same = compare(mine[0].command, path)

@@ -1,8 +1,8 @@
 """A MongoDB of canned replies: one collection, served by ranges of whole numbers.
 
 The replies are made before anybody asks, so that what a crawl takes is what the client takes. The
-server knows what a crawl asks for: how many documents there are, a sample of `_id`s, and ranges,
-which begin and end where a batch does.
+server knows what a crawl asks for: how many documents there are, that there is an index, a sample
+of `_id`s, and ranges, which begin and end where a batch does.
 """
 
 import argparse
@@ -43,6 +43,10 @@ class Canned:
 
     def __init__(self, documents: int) -> None:
         self._count = documents - documents % BATCH
+        self._said: dict[str, Document] = {
+            "count": {"n": self._count, "ok": 1},
+            "explain": {"queryPlanner": {"winningPlan": {"stage": "IXSCAN"}}, "ok": 1},
+        }
         self._batches = [
             bson.encode({"a": [document(n, self._count) for n in range(start, start + BATCH)]})[
                 7:-1
@@ -55,8 +59,8 @@ class Canned:
         if name.lower() in SAME_TO_ALL:
             return SAME_TO_ALL[name.lower()]
         namespace = f"{command.get('$db')}.{COLLECTION}"
-        if name == "count":
-            return {"n": self._count, "ok": 1}
+        if name in self._said:
+            return self._said[name]
         if name == "find":
             return self._batch("firstBatch", namespace, *self._bounds(command["filter"]))
         if name == "getMore":

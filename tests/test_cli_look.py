@@ -91,7 +91,8 @@ def test_chunks_as_json_lines(hpnorton: CommandLine, filled: str) -> None:
     whole = hpnorton(*way, uri=filled).data[0]
     done = hpnorton(*way, "--format", "jsonl", "--workers", "2", uri=filled)
     parts = [json.loads(line) for line in done.out.splitlines()]
-    assert len(parts) > 1
+    if filled.startswith("sqlite"):  # a MongoDB server may have no index for ranges
+        assert len(parts) == 3
     assert sorted(part["range"]["number"] for part in parts) == list(range(len(parts)))
     assert sum(part["records"] for part in parts) == whole["records"] == 10
     for at, field in enumerate(whole["fields"]):

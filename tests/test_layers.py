@@ -34,6 +34,7 @@ FLOORS = (
     ("stores.protocol",),
     ("stores.compare", "stores.sql", "stores.sqlite_files", "stores.tallies"),
     ("stores.ranges", "stores.shapes"),
+    ("stores.mongo_ranges",),
     ("stores.sqlite_scan", "stores.mongo_scan"),
     ("stores.sqlite_connection", "stores.mongo_connection"),
     ("stores.sqlite_batches", "stores.sqlite_search", "stores.mongo_batches"),

@@ -181,6 +181,28 @@ def test_workers_find_what_one_process_finds(
     assert plain["columns"][2][1] == 90_000
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_the_progress_of_an_analysis_is_told(
+    payments: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int, is_packed: bool
+) -> None:
+    """The rows and bytes so far, from the header on to the end; a .gz file's are unpacked."""
+    monkeypatch.setattr(analysis, "_SMALLEST", 2**18)
+    monkeypatch.setattr(analysis, "_RANGE_OF_A_STREAM", 2**18)
+    path, size = payments, payments.stat().st_size
+    if is_packed:
+        path = tmp_path / "payments.csv.gz"
+        path.write_bytes(gzip.compress(payments.read_bytes(), 1))
+    told: list[tuple[int, int, int | None]] = []
+    with closing(CsvFile(str(path), "")) as file:
+        questions = Questions(len(file.header))
+        analyze(file, questions, workers, None, lambda *step: told.append(step))
+    assert told[0][0] == 0 < told[0][1]
+    assert told[-1] == (120_000, size, None if is_packed else size)
+    assert len(told) > 5
+    assert [step[:2] for step in told] == sorted(step[:2] for step in told)
+
+
 def test_dates_may_be_many(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row may have another date and time: they are forgotten, and their years counted."""
     monkeypatch.setattr(analysis, "_MOST_DATES", 10)

@@ -4,7 +4,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import StoreMissingError, UnknownCollectionError
+from hpnorton.log import start_log
 from hpnorton.look.crawl import crawl
-from hpnorton.stores import open_store
-from hpnorton.stores.ranges import Range
+from hpnorton.stores import mongo_ranges, open_store
+from hpnorton.stores.ranges import Database, Range
 from tests.test_stores import ANNA, BEN, CUSTOMERS, put
 
 RARE = (7, 500, 999)
@@ -48,6 +49,16 @@ EXPECTED = {
 }
 
 
+@pytest.fixture(name="is_cut")
+def cut_into_many_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few records are worth a worker and many ranges, also on a server without an index of `_id`.
+
+    None of the servers that can be had here has one.
+    """
+    monkeypatch.setattr("hpnorton.look.crawl._FEWEST_RECORDS", 25)
+    monkeypatch.setattr("hpnorton.stores.mongo_ranges.are_quick", lambda collection: True)
+
+
 @pytest.fixture(name="filled")
 def collection_of_documents(mongo_uri: str) -> Iterator[str]:
     """A database with a collection of 1,000 documents."""
@@ -61,6 +72,7 @@ def collection_of_documents(mongo_uri: str) -> Iterator[str]:
         database.drop_collection("empty")
 
 
+@pytest.mark.usefixtures("is_cut")
 def test_every_field_is_found(filled: str) -> None:
     """With types and counts, in one process and in two, and the same examples each time."""
     (alone,) = crawl(filled, ["mixed"], workers=1)
@@ -106,6 +118,7 @@ def test_a_missing_file_is_told(sqlite_uri: str) -> None:
         crawl(sqlite_uri, [])
 
 
+@pytest.mark.usefixtures("is_cut")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_progress_is_told(filled: str, workers: int) -> None:
     """Documents so far, and at the end all of them, whoever does the work."""
@@ -128,40 +141,115 @@ IDS: dict[str, Callable[[random.Random], Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "kinds",
-    [
-        ["text"],
-        ["int", "double"],
-        ["long"],
-        ["objectId"],
-        ["date"],
-        ["uuid"],
-        ["object"],
-        ["int", "text"],
-        ["objectId", "text"],
-        ["date", "int", "text"],
-    ],
-    ids="-".join,
-)
-def test_ranges_hold_each_document_once(mongo_uri: str, kinds: Sequence[str]) -> None:
-    """Whatever the types of `_id` are, in ranges of any size."""
+KINDS = [
+    ["text"],
+    ["int", "double"],
+    ["long"],
+    ["objectId"],
+    ["date"],
+    ["uuid"],
+    ["object"],
+    ["int", "text"],
+    ["objectId", "text"],
+    ["date", "int", "text"],
+]
+
+
+@contextmanager
+def things(uri: str, kinds: Sequence[str]) -> Iterator[Database]:
+    """A store whose documents have `_id`s of all these types, 120 of each."""
     source = random.Random(1)
     made = {repr(one): one for _ in range(120) for one in (IDS[kind](source) for kind in kinds)}
-    with pymongo.MongoClient[dict[str, Any]](mongo_uri) as client:
+    with pymongo.MongoClient[dict[str, Any]](uri) as client:
         collection = client.get_default_database()["things"]
         collection.insert_many({"_id": one, "n": n} for n, one in enumerate(made.values()))
-        with closing(open_store(mongo_uri)) as store:
-            scan = store.scan("things")
-            for size in (10, 50, 1000):
-                seen = Counter(
-                    n
-                    for part in scan.ranges(size)
-                    for (numbers,) in scan.columns(part, ["n"])
-                    for n in numbers
-                )
-                assert seen == Counter(range(len(made)))
+        assert len(made) == 120 * len(kinds)
+        with closing(open_store(uri)) as store:
+            yield store
         collection.drop()
+
+
+def check_ranges(uri: str, kinds: Sequence[str]) -> None:
+    """Ranges of any size hold each document once."""
+    with things(uri, kinds) as store:
+        scan = store.scan("things")
+        for size in (10, 50, 1000):
+            seen = Counter(
+                n
+                for part in scan.ranges(size)
+                for (numbers,) in scan.columns(part, ["n"])
+                for n in numbers
+            )
+            assert seen == Counter(range(120 * len(kinds)))
+
+
+@pytest.mark.usefixtures("is_cut")
+@pytest.mark.parametrize("kinds", KINDS, ids="-".join)
+def test_ranges_hold_each_document_once(mongo_uri: str, kinds: Sequence[str]) -> None:
+    """Whatever the types of `_id` are, where a collection is cut."""
+    check_ranges(mongo_uri, kinds)
+
+
+def test_ranges_of_any_mix_hold_each_document_once(mongo_uri: str) -> None:
+    """Of many types at a time too, where servers without an index differ in what they compare."""
+    check_ranges(mongo_uri, list(IDS))
+    with things(mongo_uri, list(IDS)):
+        (found,) = crawl(mongo_uri, ["things"], workers=2)
+    assert found.scope == "960 of 960 documents"
+
+
+# What servers say to `explain` of a question for a range of `_id`, but for what is of no interest.
+MONGODB = {"stage": "FETCH", "inputStage": {"stage": "IXSCAN", "keyPattern": {"_id": 1}}}
+PLANS: Sequence[tuple[str, dict[str, Any], bool]] = (
+    ("MongoDB", {"queryPlanner": {"winningPlan": MONGODB}}, True),
+    ("clustered", {"queryPlanner": {"winningPlan": {"stage": "CLUSTERED_IXSCAN"}}}, True),
+    (
+        "sharded",
+        {"queryPlanner": {"winningPlan": {"shards": [{"winningPlan": MONGODB}]}}},
+        True,
+    ),
+    ("a view", {"stages": [{"$cursor": {"queryPlanner": {"winningPlan": MONGODB}}}]}, True),
+    ("no index", {"queryPlanner": {"winningPlan": {"stage": "COLLSCAN"}}}, False),
+    ("nx-27017", {"queryPlanner": {"winningPlan": [{"detail": "SCAN orders"}]}}, False),
+    (
+        "FerretDB 1",
+        {"queryPlanner": {"Plan": ["id=2 parent=0 notused=0 detail=SCAN orders_325e96ec"]}},
+        False,
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_by_index"), [row[1:] for row in PLANS], ids=[row[0] for row in PLANS]
+)
+def test_a_plan_tells_of_an_index(plan: dict[str, Any], is_by_index: bool) -> None:
+    """Only a server that looks for a range in an index is asked for ranges."""
+    assert mongo_ranges.is_by_index(plan) == is_by_index
+
+
+def test_a_server_that_looks_at_all_for_a_range_is_asked_once(
+    nx_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By one cursor, in this process, however many workers are asked for; the log says so."""
+    monkeypatch.setattr("hpnorton.look.crawl._FEWEST_RECORDS", 25)
+    monkeypatch.setattr("hpnorton.parallel.open_workers", pytest.fail)
+    start_log("DEBUG")
+    try:
+        with things(f"{nx_server}/test_one_cursor", ["int"]) as store:
+            assert store.scan("things").ranges(10) == [Range("things")]
+            for workers in (None, 2):
+                (found,) = crawl(f"{nx_server}/test_one_cursor", ["things"], workers=workers)
+                assert found.scope == "120 of 120 documents"
+    finally:
+        start_log(None)
+    assert capsys.readouterr().err.count("things: the server has no index for ranges of _id") == 3
+
+
+@pytest.mark.usefixtures("is_cut")
+def test_some_workers_share_what_there_is(filled: str) -> None:
+    """Several collections are looked at side by side; each is found whole."""
+    found = crawl(filled, ["mixed", "empty"], workers=2)
+    assert [each.scope for each in found] == ["1,000 of 1,000 documents", "0 of 0 documents"]
 
 
 def table(path: Path, definition: str, rows: Sequence[Sequence[Any]]) -> str:
@@ -178,6 +266,7 @@ def table(path: Path, definition: str, rows: Sequence[Sequence[Any]]) -> str:
 ROWS: list[list[Any]] = [[n, f"t{n}" if n % 3 else None, n / 2 if n % 2 else n] for n in range(100)]
 
 
+@pytest.mark.usefixtures("is_cut")
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize(
     "definition",

@@ -1,5 +1,6 @@
 """What a person sees on a terminal: a pseudo-terminal stands for the screen."""
 
+import gzip
 import os
 import pty
 import re
@@ -47,6 +48,21 @@ def test_an_import_shows_its_progress_and_a_table(hpnorton: CommandLine, csv_fil
         assert re.fullmatch("collection +read +inserted .* seconds", table[0])
         assert table[2].startswith("thing ") and " 30000 " in table[2]
         assert all(len(line) <= 80 for line in table)
+
+
+def test_an_analysis_shows_its_progress(hpnorton: CommandLine, csv_file: Write) -> None:
+    """As an import does, in one process and in two: a bar that ends at 100%, before the table."""
+    path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(30_000)])
+    for workers in ("1", "2"):
+        shown = on_terminal(hpnorton, "--analyze", path, "--workers", workers)
+        progress, _, table = shown.partition("number  column")
+        assert re.search(r"thing\.csv .*100%.*30,000 rows .* rows/s", progress)
+        assert table.endswith("\n30,000 rows\n")
+    packed = path.with_suffix(".csv.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    shown = on_terminal(hpnorton, "--analyze", packed)
+    assert re.search(r"thing\.csv\.gz .* 30,000 rows .* rows/s", shown)
+    assert "rows/s" not in on_terminal(hpnorton, "--analyze", path, "--quiet")
 
 
 def test_quiet_shows_only_the_result(hpnorton: CommandLine) -> None:

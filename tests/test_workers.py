@@ -7,12 +7,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hpnorton.errors import FileError
-from hpnorton.workers import SerialExecutor, cores, open_workers, stop_requests
+from hpnorton.workers import SerialExecutor, call_aside, cores, open_workers, stop_requests
 
 SOURCE = Path(__file__).parent.parent / "src"
 SOON = 20.0  # seconds; far more than a new process takes to start, far less than for ever
@@ -175,3 +176,52 @@ def test_other_threads_leave_ctrl_c_alone() -> None:
     thread.start()
     thread.join(SOON)
     assert answers == [False, before]
+
+
+def test_work_aside_is_done_while_the_next_item_comes() -> None:
+    """One item is worked on, and one is fetched: no more are in memory. Results are in order."""
+    is_next_there = threading.Event()
+    fetched: list[int] = []
+    results: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            assert number - len(results) <= 2
+            fetched.append(number)
+            if number == 1:
+                is_next_there.set()
+            yield number
+
+    def work(number: int) -> int:
+        assert threading.current_thread() is not threading.main_thread()
+        assert is_next_there.wait(SOON), "nothing was fetched meanwhile"
+        return number * number
+
+    call_aside(work, items(), results.append)
+    assert fetched == [0, 1, 2, 3, 4]
+    assert results == [0, 1, 4, 9, 16]
+
+
+def test_there_may_be_no_work_aside() -> None:
+    """Nothing is called then."""
+    done: list[int] = []
+    call_aside(int, [], done.append)
+    assert not done
+
+
+@pytest.mark.parametrize("where", ["items", "work", "result"])
+def test_no_thread_outlives_what_went_wrong(where: str) -> None:
+    """An error, or Ctrl+C, in the items, the work or what takes the results is raised here."""
+    before = threading.enumerate()
+
+    def at(place: str, number: int) -> int:
+        if place == where and number == 1:
+            press_ctrl_c()
+        return number
+
+    def take(number: int) -> None:
+        at("result", number)
+
+    with pytest.raises(KeyboardInterrupt):
+        call_aside(partial(at, "work"), map(partial(at, "items"), range(3)), take)
+    assert threading.enumerate() == before

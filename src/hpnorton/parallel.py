@@ -33,7 +33,7 @@ def parallel_map(
     What the function raises is raised here, and ends the work; so does StoreMissingError if there
     is no database, and HPNortonError if a process dies.
     """
-    with open_pool(uri, workers) as pool:
+    with closing(open_store(uri)) as store, open_pool(uri, store, workers) as pool:
         yield from pool.map(function, ranges)
 
 
@@ -70,16 +70,18 @@ class Pool:
 
 
 @contextmanager
-def open_pool(uri: str, workers: int) -> Iterator[Pool]:
-    """So many workers, as in parallel_map, which end with the block, with or without results."""
+def open_pool(uri: str, store: Database, workers: int) -> Iterator[Pool]:
+    """So many workers, as in parallel_map, which end with the block, with or without results.
+
+    A single one works with `store`, which is that of the database at `uri`.
+    """
     count = workers or cores()
-    with closing(open_store(uri)) as store:
-        executor = open_workers(count, None) if count > 1 else None
-        try:
-            yield Pool(uri, store, executor, count * _IN_HAND)
-        finally:
-            if executor is not None:
-                executor.shutdown(cancel_futures=True)
+    executor = open_workers(count, None) if count > 1 else None
+    try:
+        yield Pool(uri, store, executor, count * _IN_HAND)
+    finally:
+        if executor is not None:
+            executor.shutdown(cancel_futures=True)
 
 
 def _call(uri: str, function: Callable[[Database, R], T], part: R) -> T:

@@ -4,11 +4,14 @@ import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
+from typing import TYPE_CHECKING
 
-from hpnorton.ingest.reports import FileReport
-from hpnorton.ingest.run import OnProgress
-from hpnorton.look import crawl
 from hpnorton.texts import printable
+
+if TYPE_CHECKING:  # whose progress it is has been imported by who shows it
+    from hpnorton.ingest.reports import FileReport
+    from hpnorton.ingest.run import OnProgress
+    from hpnorton.look import analysis, crawl
 
 # Which bar, its name, how much of it is done, of how much (None if nobody knows), how many things
 # that is, and in how many seconds.
@@ -16,11 +19,11 @@ _Draw = Callable[[Hashable, str, int, int | None, int, float], None]
 
 
 @contextmanager
-def show_progress(is_wanted: bool) -> Iterator[OnProgress]:
+def show_progress(is_wanted: bool) -> Iterator["OnProgress"]:
     """Gives what run_import reports its progress to; draws only if wanted and on a terminal."""
     with _bars(is_wanted, "rows") as draw:
 
-        def on_progress(report: FileReport, done: int, size: int | None) -> None:
+        def on_progress(report: "FileReport", done: int, size: int | None) -> None:
             rows, seconds = report.counts.read, report.elapsed
             draw(id(report), report.collection, done, size, rows, seconds)
 
@@ -28,7 +31,7 @@ def show_progress(is_wanted: bool) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def show_look(is_wanted: bool) -> Iterator[crawl.OnProgress]:
+def show_look(is_wanted: bool) -> Iterator["crawl.OnProgress"]:
     """Gives what a look at collections reports its progress to; draws as for an import."""
     started: dict[str, float] = {}
     with _bars(is_wanted, "documents") as draw:
@@ -36,6 +39,18 @@ def show_look(is_wanted: bool) -> Iterator[crawl.OnProgress]:
         def on_progress(collection: str, done: int, total: int) -> None:
             seconds = perf_counter() - started.setdefault(collection, perf_counter())
             draw(collection, collection, done, total, done, seconds)
+
+        yield on_progress
+
+
+@contextmanager
+def show_analysis(is_wanted: bool, name: str) -> Iterator["analysis.OnProgress"]:
+    """Gives what the analysis of a file reports its progress to; draws as for an import."""
+    start = perf_counter()
+    with _bars(is_wanted, "rows") as draw:
+
+        def on_progress(rows: int, done: int, size: int | None) -> None:
+            draw(name, name, done, size, rows, perf_counter() - start)
 
         yield on_progress
 

@@ -8,7 +8,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ _PYTHONPATH = "PYTHONPATH"
 _PACKAGES = str(Path(__file__).parents[1])
 
 P = ParamSpec("P")
+R = TypeVar("R")
 T = TypeVar("T")
 
 
@@ -85,6 +86,29 @@ class SerialExecutor(Executor):
         except Exception as error:  # pylint: disable=broad-exception-caught # kept in the future
             future.set_exception(error)
         return future
+
+
+def call_aside(
+    function: Callable[[T], R], items: Iterable[T], on_result: Callable[[R], None]
+) -> None:
+    """Calls a function for each item in a thread, while the next item is fetched here.
+
+    The results go to `on_result`, here and in order; at most two items are in memory. What is
+    raised by any of the three is raised here. The thread ends before this does, also after Ctrl+C:
+    it computes, and what may wait long, the items, is waited for here.
+    """
+    # Only here, as most work is done without a thread.
+    # pylint: disable-next=import-outside-toplevel
+    from concurrent.futures import ThreadPoolExecutor
+
+    before: Future[R] | None = None
+    with ThreadPoolExecutor(1) as thread:
+        for item in items:
+            if before is not None:
+                on_result(before.result())
+            before = thread.submit(function, item)
+        if before is not None:
+            on_result(before.result())
 
 
 def warm_up(*modules: str) -> None:

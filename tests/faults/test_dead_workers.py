@@ -124,7 +124,11 @@ def test_a_worker_that_dies_before_it_has_work(
 
 @pytest.mark.parametrize(
     ("command", "number"),
-    [("--fields product", 1), ("--quality product", 1), ("--quality product", 2)],
+    [
+        ("--fields product customers", 1),
+        ("--quality product customers", 1),
+        ("--quality product customers", 2),
+    ],
     ids=["crawl", "quality, first pass", "quality, second pass"],
 )
 def test_a_worker_of_a_look(

@@ -117,9 +117,9 @@ LOOKS = pytest.mark.parametrize(
     ("command", "number"),
     [
         ("--fields rental", 1),
-        ("--fields rental --workers 2", 1),
+        ("--fields rental product --workers 2", 1),
         ("--quality product", 1),
-        ("--quality product --workers 2", 2),
+        ("--quality product customers --workers 2", 2),
     ],
 )
 

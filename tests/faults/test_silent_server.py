@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pymongo
 import pytest
 
 from tests.conftest import CommandLine, Outcome
@@ -16,6 +17,7 @@ from tests.servers import Server
 
 Write = Callable[..., Path]
 ROWS = 3000
+MORE_THAN_A_BATCH = 10_001
 QUICK = "serverSelectionTimeoutMS=500&connectTimeoutMS=500&socketTimeoutMS=500"
 LATE = "took the call and has not answered in time; see what keeps it, or give it longer with"
 
@@ -126,6 +128,21 @@ def test_a_server_that_freezes_on_a_clerk(
 def kinds(history: Outcome) -> list[str]:
     """What has happened."""
     return [line["kind"] for line in history.data]
+
+
+def test_ctrl_c_in_a_look_at_a_server_that_freezes(
+    start: Start, server: Server, proxy: Proxy
+) -> None:
+    """It is heard at once, while the next documents are waited for: exit 130, and no result."""
+    with pymongo.MongoClient[dict[str, object]](server.uri) as client:
+        client.shop.thing.insert_many({"_id": number} for number in range(MORE_THAN_A_BATCH))
+    proxy.rule = at("getMore", "thing")
+    process = start("--fields", "thing", "--quiet", uri=f"{proxy.uri}/shop")
+    wait_for(lambda: proxy.stalled, process)
+    process.send_signal(signal.SIGINT)
+    done = end_of(process)
+    assert (done.status, done.out) == (130, "")
+    assert not proxy.harmed and "Traceback" not in done.err
 
 
 NONSENSE = pytest.mark.parametrize("fate", [Fate.GARBAGE, Fate.ODD_BSON])

@@ -45,6 +45,14 @@ def test_a_sample(database: Documents) -> None:
     assert len(list(database.thing.aggregate([{"$sample": {"size": 10}}]))) == 10
 
 
+def test_ranges_by_an_index(database: Documents) -> None:
+    """The beginning of a range of `_id` is found without a look at what comes before it."""
+    database.thing.insert_many({"_id": number} for number in range(100))
+    question = {"find": "thing", "filter": {"_id": {"$gte": 50}}}
+    plan = database.command("explain", question, verbosity="queryPlanner")
+    assert "IXSCAN" in str(plan), str(plan["queryPlanner"])
+
+
 def test_groups(database: Documents) -> None:
     """$group finds repeated keys, of several fields too, without sending all of them."""
     database.thing.insert_many({"_id": number, "a": number % 2, "b": 1} for number in range(3))

@@ -39,6 +39,18 @@ LIMITS = (
         """'[{"_id":"P1","description":"tv"}]'""",
     ),
     Limit(
+        _NX + _FERRET,
+        (_FEATURES + "ranges_by_an_index*",),
+        "a range of `_id` is a look at all documents; one cursor reads a whole collection",
+        "SCAN thing",
+    ),
+    Limit(
+        _JAVA,
+        (_FEATURES + "ranges_by_an_index*",),
+        "no explain, and a range of `_id` is a look at all documents; one cursor reads them",
+        "no such command: 'explain'",
+    ),
+    Limit(
         _NX,
         (_FEATURES + "groups*",),
         "$group knows no groups of several fields; HPNorton counts repeated keys itself",

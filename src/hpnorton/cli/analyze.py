@@ -2,6 +2,7 @@
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
+import os.path
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -53,13 +54,15 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
         warm_up("hpnorton.look.analysis")
     from hpnorton.csvfile import CsvFile
     from hpnorton.look.analysis import analyze, questions_for
+    from hpnorton.progress import show_analysis
 
     asks = arguments.year_of is not None or arguments.count
     if arguments.format == CSV and asks:
         raise UsageError("--format csv has room for the columns only; use json, jsonl or table")
     with closing(CsvFile(arguments.values, "")) as file:
         questions = questions_for(file, arguments.year_of, arguments.count or ())
-        tally = analyze(file, questions, workers, arguments.log_level)
+        with show_analysis(not arguments.quiet, os.path.basename(file.path)) as on_progress:
+            tally = analyze(file, questions, workers, arguments.log_level, on_progress)
     _show(tally, file.path, file.header, arguments.format)
     return ExitStatus.OK
 

@@ -6,9 +6,10 @@ one for each range of it, made side by side.
 
 import difflib
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
+from functools import partial
 
 from hpnorton.checks import Row, check_delimiter
 from hpnorton.csvfile import Chunk, CsvFile, read_blocks
@@ -22,6 +23,10 @@ _MOST_DATES = 2**16
 # Bytes of a range. The ranges become smaller towards the end, so that all workers end together.
 _SMALLEST, _LARGEST = 2 * 2**20, 64 * 2**20
 _RANGE_OF_A_STREAM = 8 * 2**20  # it is kept in memory
+
+
+# Is told how many rows and bytes were looked at, and how many bytes there are, if that is known.
+OnProgress = Callable[[int, int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -149,13 +154,18 @@ class Tally:
 
 @no_garbage_collection()
 def tally_chunks(
-    questions: Questions, chunks: Sequence[Chunk], limits: Sequence[int | None] = ()
+    questions: Questions,
+    chunks: Sequence[Chunk],
+    limits: Sequence[int | None] = (),
+    tell: Callable[[int, int], None] = lambda rows, length: None,
 ) -> Tally:
-    """What is in some chunks of a file."""
+    """What is in some chunks of a file; `tell` hears of each, with its rows and its bytes."""
     tally = Tally(questions, limits)
     for chunk in chunks:
+        before = tally.rows
         for rows, _ in read_blocks(chunk):
             tally.add(rows)
+        tell(tally.rows - before, chunk.length)
     tally.settle()
     return tally
 
@@ -173,23 +183,46 @@ def _tally_in_worker(
     return tally
 
 
-def analyze(file: CsvFile, questions: Questions, workers: int, log_level: str | None) -> Tally:
+def analyze(
+    file: CsvFile,
+    questions: Questions,
+    workers: int,
+    log_level: str | None,
+    on_progress: OnProgress = lambda rows, done, size: None,
+) -> Tally:
     """What is in a file. So many processes share its ranges; 1 is this one, 0 one for each core.
 
     Raises FileError.
     """
     count = workers or cores()
+    seen, done = 0, file.offset
+
+    def tell(rows: int, length: int) -> None:
+        nonlocal seen, done
+        seen, done = seen + rows, done + length
+        on_progress(seen, done, file.size)
+
+    tell(0, 0)
     executor = open_workers(count if count > 1 else 0, log_level)
-    make = _tally_in_worker if count > 1 else tally_chunks
     whole = Tally(questions)
-    in_flight: deque[Future[Tally]] = deque()
+    in_flight: deque[tuple[Future[Tally], int]] = deque()
+
+    def take() -> None:
+        future, length = in_flight.popleft()
+        tally = future.result()
+        whole.merge(tally)
+        if count > 1:
+            tell(tally.rows, length)
+
+    make = _tally_in_worker if count > 1 else partial(tally_chunks, tell=tell)
     try:
         for chunks in _ranges(file, count):
             if len(in_flight) == 2 * count:
-                whole.merge(in_flight.popleft().result())
-            in_flight.append(executor.submit(make, questions, chunks, whole.limits))
+                take()
+            future = executor.submit(make, questions, chunks, whole.limits)
+            in_flight.append((future, sum(chunk.length for chunk in chunks)))
         while in_flight:
-            whole.merge(in_flight.popleft().result())
+            take()
     except BrokenExecutor as error:
         raise FileError(
             f"{file.path}: a process that looked at it died (killed, or out of memory?); try it "

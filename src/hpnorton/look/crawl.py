@@ -1,7 +1,7 @@
 """The field crawl: which fields the records of a collection have, and of which types."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import UnknownCollectionError
-from hpnorton.parallel import parallel_map
+from hpnorton.parallel import open_pool
 from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database, Range
 from hpnorton.stores.tallies import FieldTally
@@ -74,34 +74,30 @@ def crawl(
 ) -> list[Crawled]:
     """The fields of some collections, of all if none is named, or of `sample` records of each.
 
-    `workers` processes share the ranges of all collections: 0 is one for each core, 1 is this one;
-    None chooses by how much there is to do. Raises HPNortonError.
+    `workers` processes share the ranges of all collections, but no more than there are ranges: 0 is
+    one for each core, 1 is this one; None chooses by how much there is to do. Raises HPNortonError.
     """
     with closing(open_store(uri)) as store:
-        chosen = choose(store, names)
         found = {
-            name: Crawled(name, store.scan(name).count(), sample is not None) for name in chosen
+            name: Crawled(name, store.scan(name).count(), sample is not None)
+            for name in choose(store, names)
         }
-        processes = choose_workers(workers, sum(each.total for each in found.values()))
-        ranges = [Range(name) for name in chosen]
-        if sample is None:
-            ranges = [
-                part
-                for name in chosen
-                for part in store.scan(name).ranges(_records_a_range(found[name].total, processes))
-            ]
-    done = dict.fromkeys(chosen, 0)
+        wanted = choose_workers(workers, sum(each.total for each in found.values()))
+        ranges = _ranges(store, found.values(), wanted)
+        processes = min(wanted, len(ranges)) or 1
+        done = dict.fromkeys(found, 0)
 
-    def tell(name: str, more: int) -> None:
-        done[name] += more
-        on_progress(name, done[name], found[name].total if sample is None else sample)
+        def tell(name: str, more: int) -> None:
+            done[name] += more
+            on_progress(name, done[name], found[name].total if sample is None else sample)
 
-    look = partial(_look, size=sample, tell=tell if processes == 1 else None)
-    for name in chosen:
-        tell(name, 0)
-    for name, tally in parallel_map(uri, look, ranges, processes):
-        found[name].tally.merge(tally)
-        tell(name, found[name].tally.records - done[name])
+        for name in found:
+            tell(name, 0)
+        look = partial(_look, size=sample, tell=tell if processes == 1 else None)
+        with open_pool(uri, store, processes) as pool:
+            for name, tally in pool.map(look, ranges):
+                found[name].tally.merge(tally)
+                tell(name, found[name].tally.records - done[name])
     for each in found.values():
         if sample is None and each.tally.records != each.total:
             log.warning("{}: {}; it has changed meanwhile", each.collection, each.scope)
@@ -115,11 +111,19 @@ def choose_workers(wanted: int | None, records: int) -> int:
     return wanted or cores()
 
 
-def _records_a_range(total: int, processes: int) -> int:
-    """A single range for a single process; several for each of others, since they vary."""
+def _ranges(store: Database, collections: Iterable[Crawled], processes: int) -> list[Range]:
+    """A single range of each collection for a single process, or for a sample.
+
+    For each of several processes there are several ranges, since these vary.
+    """
     if processes == 1:
-        return max(1, total)
-    return max(_FEWEST_RECORDS, math.ceil(total / processes / _RANGES_A_WORKER))
+        return [Range(each.collection) for each in collections]
+    ranges: list[Range] = []
+    for each in collections:
+        size = max(_FEWEST_RECORDS, math.ceil(each.total / processes / _RANGES_A_WORKER))
+        scan = store.scan(each.collection)
+        ranges += [Range(each.collection)] if each.is_sampled else scan.ranges(size)
+    return ranges
 
 
 @no_garbage_collection()

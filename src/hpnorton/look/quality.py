@@ -120,17 +120,18 @@ def assess(
         totals = {name: store.scan(name).count() for name in schemas}
         ranges = [part for name in schemas for part in store.scan(name).ranges(chunk_rows)]
         facts = Facts(repeated={name: _repeated(store, each) for name, each in schemas.items()})
-    found = {name: Quality.of_nothing(schema) for name, schema in schemas.items()}
-    for name, total in totals.items():
-        on_progress(name, 0, total)
-    with open_pool(uri, choose_workers(workers, sum(totals.values()))) as pool:
-        facts.limits = _limits(pool, schemas, ranges)
-        with _written(schemas, facts) as path:
-            for part in pool.map(partial(_check, path=path), ranges):
-                name = part.collection
-                found[name].merge(part)
-                on_part(part)
-                on_progress(name, found[name].records, totals[name])
+        found = {name: Quality.of_nothing(schema) for name, schema in schemas.items()}
+        for name, total in totals.items():
+            on_progress(name, 0, total)
+        processes = min(choose_workers(workers, sum(totals.values())), len(ranges)) or 1
+        with open_pool(uri, store, processes) as pool:
+            facts.limits = _limits(pool, schemas, ranges)
+            with _written(schemas, facts) as path:
+                for part in pool.map(partial(_check, path=path), ranges):
+                    name = part.collection
+                    found[name].merge(part)
+                    on_part(part)
+                    on_progress(name, found[name].records, totals[name])
     _read_facts.cache_clear()
     return list(found.values())
 

@@ -1,45 +1,30 @@
-"""A look at all documents of a MongoDB collection, range by range of `_id`.
-
-MongoDB compares a value only with those of its own type. So ranges lie within a type, and one
-range holds the rest: what is not from the lowest boundary of any type on.
-"""
+"""A look at all documents of a MongoDB collection, range by range of `_id`."""
 
 import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any
 
-from bson import CodecOptions, Decimal128, ObjectId
+from bson import CodecOptions
 from bson.codec_options import DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo import errors
 from pymongo.collection import Collection as MongoCollection
 
+from hpnorton import log
+from hpnorton.stores import mongo_ranges
 from hpnorton.stores.protocol import Key
 from hpnorton.stores.ranges import Absent, Range, Tell, lookup_key
 from hpnorton.stores.shapes import Shapes
 from hpnorton.stores.tallies import FieldTally
+from hpnorton.workers import call_aside
 
-_SAMPLES_A_RANGE = 30  # a range is then seldom twice as large as another one
 _DOCUMENTS_A_BATCH = 10_000  # but for servers that end a batch at 16 MB before
 _KEYS_A_QUERY = 1000
 _LENGTH_BYTES = 4
-_DATE = 5
-# The types of `_id`s that can be boundaries: numbers of all types are compared with each other.
-# https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
-_PLACES: Sequence[tuple[int, type, Callable[[Any], Any]]] = (
-    (1, int, lambda value: value),
-    (1, float, lambda value: None if math.isnan(value) else value),
-    (1, Decimal128, lambda value: d if (d := value.to_decimal()).is_finite() else None),
-    (2, str, lambda value: value),
-    (3, bytes, lambda value: (len(value), getattr(value, "subtype", 0), bytes(value))),
-    (4, ObjectId, lambda value: value.binary),
-    (_DATE, datetime, lambda value: value),
-)
 _LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
@@ -73,29 +58,28 @@ class MongoScan:
     def ranges(self, records: int) -> list[Range]:
         """Ranges that hold about so many documents each, and together all.
 
-        $sample finds the boundaries without a pass over the collection. Where the server has no
-        $sample there is a single range: such servers look at all documents for every range.
+        A single one where the server has nothing to find the others with: see mongo_ranges.
         """
         name = self._collection.name
+        with self._translated():
+            is_quick = mongo_ranges.are_quick(self._collection)
+        if not is_quick:
+            log.debug("{}: the server has no index for ranges of _id; one cursor reads all", name)
+            return [Range(name)]
         wanted = math.ceil(self.count() / records)
         if wanted < 2:
             return [Range(name)]
         with self._translated():
-            boundaries = self._boundaries(wanted)
-        lowest = [same_type[0] for same_type in boundaries]
-        made = [Range(name, outside=tuple(lowest))]
-        for number, same_type in enumerate(boundaries):
-            for low, high in pairwise([*same_type, None]):
-                # Some servers compare a value also with those of other types.
-                made.append(Range(name, len(made), low, high, tuple(lowest[:number])))
-        return made
+            return mongo_ranges.cut(self._collection, wanted)
 
     def fields(self, part: Range, tell: Tell) -> FieldTally:
-        """The fields of the documents of a range."""
+        """The fields of the documents of a range.
+
+        While they are counted the server makes the next batch.
+        """
         shapes = Shapes(part.number)
-        with self._translated():
-            for batch in self._raw_batches(part):
-                tell(shapes.add(batch))
+        with self._translated(), self._raw_batches(part) as batches:
+            call_aside(shapes.add, batches, tell)
         return shapes.tally()
 
     def sample(self, size: int) -> FieldTally:
@@ -119,7 +103,9 @@ class MongoScan:
         """The values of some fields in a range; what a document lacks is None."""
         with self._translated():
             cursor = self._collection.find(
-                _condition(part), dict.fromkeys(("_id", *names), 1), batch_size=_DOCUMENTS_A_BATCH
+                mongo_ranges.condition(part),
+                dict.fromkeys(("_id", *names), 1),
+                batch_size=_DOCUMENTS_A_BATCH,
             )
             while block := list(islice(cursor, _DOCUMENTS_A_BATCH)):
                 yield [[document.get(name) for document in block] for name in names]
@@ -180,69 +166,20 @@ class MongoScan:
             return None
         return repeated
 
-    def _boundaries(self, wanted: int) -> list[list[Any]]:
-        """The lowest `_id` of each range but the first, by type and in order."""
-        if "collation" in self._collection.options():
-            return []  # its texts have another order than ours
-        pipeline: list[Mapping[str, Any]] = [
-            {"$sample": {"size": wanted * _SAMPLES_A_RANGE}},
-            {"$project": {"_id": 1}},
-        ]
-        try:
-            found = [document["_id"] for document in self._collection.aggregate(pipeline)]
-        except errors.OperationFailure:
-            return []
-        orders = sorted(order for order in map(_order, found) if order is not None)
-        chosen = [orders[at * len(orders) // wanted] for at in range(1, wanted)] if orders else []
-        by_type: dict[int, dict[Any, Any]] = {}
-        for kind, place, value in chosen:
-            by_type.setdefault(kind, {}).setdefault(place, value)
-        if len(by_type) > 1:
-            # To nx-27017 texts are neither from a date on nor not from it on.
-            by_type.pop(_DATE, None)
-        return [list(values.values()) for values in by_type.values()]
-
-    def _raw_batches(self, part: Range) -> Iterator[bytes]:
-        """The documents of a range as BSON, some thousands after the other."""
-        cursor: Any = self._collection.find_raw_batches(  # its type hints say that it gives others
-            _condition(part), batch_size=_DOCUMENTS_A_BATCH
+    def _raw_batches(self, part: Range) -> Any:  # its type hints say that it gives others
+        """A cursor over the documents of a range as BSON, some thousands after the other."""
+        return self._collection.find_raw_batches(
+            mongo_ranges.condition(part), batch_size=_DOCUMENTS_A_BATCH
         )
-        yield from cursor
 
     def _raw_documents(self) -> Iterator[bytes]:
-        for batch in self._raw_batches(Range(self._collection.name)):
-            at = 0
-            while at < len(batch):
-                end = at + int.from_bytes(batch[at : at + _LENGTH_BYTES], "little")
-                yield batch[at:end]
-                at = end
-
-
-def _condition(part: Range) -> dict[str, Any]:
-    condition: dict[str, Any] = {}
-    bounds = {"$gte": part.low, "$lt": part.high}
-    limits = {operator: value for operator, value in bounds.items() if value is not None}
-    if limits:
-        condition["_id"] = limits
-    if part.outside:
-        condition["$nor"] = [{"_id": {"$gte": low}} for low in part.outside]
-    return condition
-
-
-class _Sorted(tuple[int, Any, Any]):
-    """A type, the order of a value within it, and the value, which is not compared."""
-
-    def __lt__(self, other: tuple[Any, ...]) -> bool:
-        return self[:2] < other[:2]
-
-
-def _order(value: Any) -> _Sorted | None:
-    """How MongoDB sorts a value; None if it is of no use as a boundary."""
-    for kind, of_type, place_of in _PLACES:
-        if isinstance(value, of_type) and not isinstance(value, bool):
-            place = place_of(value)
-            return None if place is None else _Sorted((kind, place, value))
-    return None
+        with self._raw_batches(Range(self._collection.name)) as batches:
+            for batch in batches:
+                at = 0
+                while at < len(batch):
+                    end = at + int.from_bytes(batch[at : at + _LENGTH_BYTES], "little")
+                    yield batch[at:end]
+                    at = end
 
 
 def _reservoir(documents: Iterator[bytes], size: int) -> list[bytes]:

@@ -1,0 +1,122 @@
+"""Ranges of `_id` of a MongoDB collection: where it is cut, and whether cutting pays.
+
+MongoDB compares a value only with those of its own type. So ranges lie within a type, and one
+range holds the rest: what is not from the lowest boundary of any type on.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from bson import Decimal128, ObjectId
+from pymongo import errors
+from pymongo.collection import Collection as MongoCollection
+
+from hpnorton.stores.ranges import Range
+
+_Collection = MongoCollection[dict[str, Any]]
+
+_SAMPLES_A_RANGE = 30  # a range is then seldom twice as large as another one
+_BY_INDEX = "IXSCAN"  # also CLUSTERED_IXSCAN
+_DATE = 5
+# The types of `_id`s that can be boundaries: numbers of all types are compared with each other.
+# https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
+_PLACES: Sequence[tuple[int, type, Callable[[Any], Any]]] = (
+    (1, int, lambda value: value),
+    (1, float, lambda value: None if math.isnan(value) else value),
+    (1, Decimal128, lambda value: d if (d := value.to_decimal()).is_finite() else None),
+    (2, str, lambda value: value),
+    (3, bytes, lambda value: (len(value), getattr(value, "subtype", 0), bytes(value))),
+    (4, ObjectId, lambda value: value.binary),
+    (_DATE, datetime, lambda value: value),
+)
+
+
+def are_quick(collection: _Collection) -> bool:
+    """Whether the server finds the beginning of a range by an index, as MongoDB does.
+
+    Others look at all documents for each range, so that reading range by range takes them several
+    times as long as reading all at once. They say so when they are asked to explain it, or know no
+    explain. To ask takes a millisecond, to try a range out as long as a look at all documents.
+    """
+    question = {"find": collection.name, "filter": {"_id": {"$gte": 0}}}
+    try:
+        # Without a verbosity MongoDB would not only plan it, but do it.
+        plan = collection.database.command("explain", question, verbosity="queryPlanner")
+    except errors.OperationFailure:
+        return False
+    return is_by_index(plan)
+
+
+def is_by_index(plan: Mapping[str, Any]) -> bool:
+    """Whether a server's explanation, wherever in it the plan stands, is that of using an index."""
+    return _BY_INDEX in str(plan)
+
+
+def cut(collection: _Collection, wanted: int) -> list[Range]:
+    """About so many ranges that are alike in size, and together hold all documents once.
+
+    $sample finds the boundaries without a pass over the collection. Where the server has no
+    $sample there is a single range.
+    """
+    boundaries = _boundaries(collection, wanted)
+    lowest = [same_type[0] for same_type in boundaries]
+    made = [Range(collection.name, outside=tuple(lowest))]
+    for number, same_type in enumerate(boundaries):
+        for low, high in pairwise([*same_type, None]):
+            # Some servers compare a value also with those of other types.
+            made.append(Range(collection.name, len(made), low, high, tuple(lowest[:number])))
+    return made
+
+
+def condition(part: Range) -> dict[str, Any]:
+    """What the documents of a range meet, and no others."""
+    found: dict[str, Any] = {}
+    bounds = {"$gte": part.low, "$lt": part.high}
+    limits = {operator: value for operator, value in bounds.items() if value is not None}
+    if limits:
+        found["_id"] = limits
+    if part.outside:
+        found["$nor"] = [{"_id": {"$gte": low}} for low in part.outside]
+    return found
+
+
+def _boundaries(collection: _Collection, wanted: int) -> list[list[Any]]:
+    """The lowest `_id` of each range but the first, by type and in order."""
+    if "collation" in collection.options():
+        return []  # its texts have another order than ours
+    pipeline: list[Mapping[str, Any]] = [
+        {"$sample": {"size": wanted * _SAMPLES_A_RANGE}},
+        {"$project": {"_id": 1}},
+    ]
+    try:
+        found = [document["_id"] for document in collection.aggregate(pipeline)]
+    except errors.OperationFailure:
+        return []
+    orders = sorted(order for order in map(_order, found) if order is not None)
+    chosen = [orders[at * len(orders) // wanted] for at in range(1, wanted)] if orders else []
+    by_type: dict[int, dict[Any, Any]] = {}
+    for kind, place, value in chosen:
+        by_type.setdefault(kind, {}).setdefault(place, value)
+    if len(by_type) > 1:
+        # To nx-27017 texts are neither from a date on nor not from it on.
+        by_type.pop(_DATE, None)
+    return [list(values.values()) for values in by_type.values()]
+
+
+class _Sorted(tuple[int, Any, Any]):
+    """A type, the order of a value within it, and the value, which is not compared."""
+
+    def __lt__(self, other: tuple[Any, ...]) -> bool:
+        return self[:2] < other[:2]
+
+
+def _order(value: Any) -> _Sorted | None:
+    """How MongoDB sorts a value; None if it is of no use as a boundary."""
+    for kind, of_type, place_of in _PLACES:
+        if isinstance(value, of_type) and not isinstance(value, bool):
+            place = place_of(value)
+            return None if place is None else _Sorted((kind, place, value))
+    return None
