@@ -37,8 +37,9 @@ class Full(Answers):
                 "ok": 1,
             }
         if target == COLLECTION and name == "find":
-            wanted = command.get("filter", {}).get("_id", {}).get("$in", ())
-            return self._found(f"{command['$db']}.{COLLECTION}", wanted)
+            wanted = command.get("filter", {}).get("_id", {"$in": ()})
+            keys = wanted["$in"] if isinstance(wanted, dict) else [wanted]
+            return self._found(f"{command['$db']}.{COLLECTION}", keys)
         return super().__call__(command, documents)
 
     def _found(self, namespace: str, wanted: list[str]) -> Document:
