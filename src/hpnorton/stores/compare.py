@@ -39,16 +39,20 @@ def compare(
 ) -> Comparison:
     """Compares the records at some positions, in order, with those stored and with each other.
 
-    Where no key comes twice, records that are stored as they are need no further look, which takes
-    a third of the time (measured).
+    Whole batches in which no key comes twice, and of which all are there, are nearly always what is
+    compared; without a step of Python for each record they take a third of the time (measured).
     """
     made = Comparison()
     records = list(zip(*batch.values)) if len(positions) == len(batch) else None
     if records == list(stored.values()):  # in this very order, so no key comes twice
         return made
-    if records and len(set(batch.keys)) == len(records):
-        kept_ones = map(stored.get, batch.keys)
+    if records and len(stored) == len(records) and stored.keys() == set(batch.keys):
+        kept_ones = map(stored.__getitem__, batch.keys)
         positions = list(compress(positions, map(ne, kept_ones, records)))
+        if mode is Mode.UPSERT:
+            made.changed = dict(zip(map(batch.keys.__getitem__, positions), positions))
+            made.updated = len(positions)
+            return made
     present = dict(stored)
     for at in positions:
         key = batch.keys[at]
