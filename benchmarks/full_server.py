@@ -7,7 +7,7 @@ anybody asks.
 
 import argparse
 import sys
-from itertools import count
+from itertools import chain
 from pathlib import Path
 
 import bson
@@ -16,6 +16,7 @@ from measure import exit_status
 from null_server import FIRST, Answers, Document, listen, whole
 from shell import COLLECTION, KEY, customers
 
+PLACES = [b"\x03%d\0" % at for at in range(100_000)]  # in an array
 TAKEN = {"code": 11000, "errmsg": "E11000 duplicate key error"}
 
 
@@ -37,14 +38,15 @@ class Full(Answers):
                 "ok": 1,
             }
         if target == COLLECTION and name == "find":
-            wanted = command.get("filter", {}).get("_id", {}).get("$in", ())
-            return self._found(f"{command['$db']}.{COLLECTION}", wanted)
+            wanted = command.get("filter", {}).get("_id", {"$in": ()})
+            keys = wanted["$in"] if isinstance(wanted, dict) else [wanted]
+            return self._found(f"{command['$db']}.{COLLECTION}", keys)
         return super().__call__(command, documents)
 
     def _found(self, namespace: str, wanted: list[str]) -> Document:
-        """All the documents in one reply."""
+        """All the documents in one reply; where each of them begins was put together before."""
         found = filter(None, map(self._documents.get, wanted))
-        batch = whole(b"".join(b"\x03%d\0%b" % element for element in zip(count(), found)))
+        batch = whole(b"".join(chain.from_iterable(zip(PLACES, found))))
         cursor = bson.encode({"id": bson.Int64(0), "ns": namespace})[4:-1]
         cursor = whole(cursor + b"\x04%b\0%b" % (FIRST.encode(), batch))
         return RawBSONDocument(whole(b"\x03cursor\0" + cursor + bson.encode({"ok": 1})[4:-1]))

@@ -81,6 +81,63 @@ def test_where_most_keys_are_taken_the_look_comes_first(store: MongoStore, mode:
 
 
 @BOTH
+@pytest.mark.parametrize("taken", [0, 40, 60, 100])
+def test_a_first_look_at_three_keys_tells_whether_most_are_taken(
+    store: MongoStore, mongo_uri: str, mode: Mode, taken: int
+) -> None:
+    """Whether the look or the attempt comes first, the outcome is the same."""
+    records = [(f"C{at:03}", "Anna", at) for at in range(100)]
+    if taken:
+        put(store, CUSTOMERS, *records[:taken])
+    changed = [(key, "Anne", at) for key, _, at in records]
+    with closing(MongoStore(mongo_uri)) as fresh:
+        done = fresh.write(batch_of(CUSTOMERS, *changed), mode)
+    is_upsert = mode is Mode.UPSERT
+    assert (done.inserted, done.updated) == (100 - taken, taken if is_upsert else 0)
+    assert (len(done.conflicts), list(done.taken)) == (0 if is_upsert else taken, [*range(taken)])
+    kept = changed if is_upsert else records[:taken] + changed[taken:]
+    assert records_of(store, CUSTOMERS) == kept
+
+
+@BOTH
+def test_what_is_stored_byte_for_byte_is_not_decoded(store: MongoStore, mode: Mode) -> None:
+    """What a file holds that is imported again is unchanged; the first difference is seen."""
+    records = [(f"C{at:03}", "Anna", at) for at in range(200)]
+    batches = [batch_of(CUSTOMERS, *records[at : at + 50]) for at in range(0, 200, 50)]
+    put(store, CUSTOMERS, *records)
+    for batch in [*batches, *batches]:
+        done = store.write(batch, mode)
+        assert summary(done) == (0, 0, [], [*range(50)])
+        assert not done.touched(50)
+    other, more = (*records[70][:2], 7), ("C999", "Anna", 1)
+    done = store.write(batch_of(CUSTOMERS, *records[60:70], other, *records[71:80], more), mode)
+    assert (done.inserted, done.updated) == (1, 1 if mode is Mode.UPSERT else 0)
+    assert [(each.at, each.kept) for each in done.conflicts] == (
+        [] if mode is Mode.UPSERT else [(10, 70)]
+    )
+    assert done.touched(21) == ([10, 20] if mode is Mode.UPSERT else [20])
+    assert summary(store.write(batches[0], mode)) == (0, 0, [], [*range(50)])
+
+
+@BOTH
+def test_what_is_stored_otherwise_but_with_the_same_values_is_the_same(
+    store: MongoStore, mongo_uri: str, mode: Mode
+) -> None:
+    """Other programs order the fields of a document otherwise, and have wider integers."""
+    store.ensure(CUSTOMERS)
+    names = "credit", "name", "user_id"
+    records = [(f"C{at}", "Anna", at) for at in range(4)]
+    with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
+        client.get_default_database()["customers"].insert_many(
+            dict(zip(names, (bson.Int64(at), name, key))) | {"_id": key}
+            for key, name, at in reversed(records)
+        )
+    for _ in range(4):
+        done = store.write(batch_of(CUSTOMERS, *records), mode)
+        assert summary(done) == (0, 0, [], [0, 1, 2, 3])
+
+
+@BOTH
 def test_another_process_may_come_in_between(
     store: MongoStore, mongo_uri: str, monkeypatch: pytest.MonkeyPatch, mode: Mode
 ) -> None:

@@ -1,21 +1,34 @@
 """Batches of documents in MongoDB: what an import writes and looks up, thousands at once."""
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, cached_property
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from time import perf_counter
+from typing import TypeVar
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 
 from hpnorton.checks import Record
 from hpnorton.errors import StoreError
 from hpnorton.fields import Value
-from hpnorton.schema import OWN_PREFIX, Collection
+from hpnorton.schema import Collection
 from hpnorton.stores.compare import compare
 from hpnorton.stores.mongo_connection import MongoConnection, RawDocument
+from hpnorton.stores.mongo_documents import (
+    documents_of,
+    ids_of,
+    ids_of_columns,
+    records_of,
+    updates_of,
+)
+from hpnorton.stores.pace import Pace
 from hpnorton.stores.protocol import Batch, Key, Mode, Written
 
-FIRST_STOCK = OWN_PREFIX + "stock"  # the field that keeps what was in stock at first
-
 DUPLICATE_KEY = 11000
-_KEYS_A_QUERY = 5000
+_KEYS_A_QUERY = 64, 256, 8192  # at least, at first, at most
+_TELLING_RECORDS = 100  # fewer are just inserted
 _MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
 # FerretDB 1 keeps one of a database's 100 connections for each update until the command is done; if
 # there are no more, it waits for ever. So eight processes may update at once.
@@ -23,13 +36,21 @@ _FERRETDB_UPDATES = 10
 _MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays below 48 MB
 _BYTES_A_CELL = 16
 _BYTES_AN_ITEM = 64  # what an update has around its values
+_LENGTH_BYTES = 4  # at the beginning of a document
+_UNDECODED = CodecOptions(RawBSONDocument)
+_FOUND = "firstBatch"
+_START_OF_FOUND = b"\x04%b\0" % _FOUND.encode()  # of an array
+
+_Asked = TypeVar("_Asked")
 
 
 class MongoBatches(MongoConnection):
     """The writing and looking up of batches."""
 
     def __init__(self, uri: str) -> None:
-        self._mostly_taken: set[str] = set()
+        self._mostly_taken: dict[str, bool] = {}
+        self._is_same: dict[str, bool] = {}
+        self._paces = defaultdict[str, Pace](partial(Pace, *_KEYS_A_QUERY))
         super().__init__(uri)
 
     def prepare(self, batch: Batch) -> None:
@@ -38,17 +59,21 @@ class MongoBatches(MongoConnection):
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Inserts the records whose keys are not there yet; those that are there may be replaced.
 
-        Where nearly all keys were taken the last time, as when a file is imported again, the look
-        at what is stored comes before the attempt.
+        Where most keys seem to be taken, as when a file is imported again, the look at what is
+        stored comes before the attempt.
         """
         if len(batch) == 0:
             return Written(0)
         name = batch.collection.name
         with self._errors():
-            if name in self._mostly_taken:
+            if self._is_mostly_taken(batch):
                 taken: Sequence[int] = range(len(batch))
+                if self._is_stored(batch):
+                    return Written(0, taken=taken)
                 stored = self.stored(batch, taken)
                 made = compare(batch, taken, stored, mode)
+                if not (made.new or made.changed or made.conflicts) and list(stored) == batch.keys:
+                    self._is_same.setdefault(name, True)
                 if lost := self._insert(batch.only(made.new)):  # somebody else was quicker
                     stored |= self._kept(batch, [made.new[at] for at in lost])
                     made = compare(batch, taken, stored, mode)
@@ -57,24 +82,56 @@ class MongoBatches(MongoConnection):
                 made = compare(batch, taken, self._kept(batch, taken), mode)
             self._update(batch, made.changed)
         written = made.written(taken, len(batch) - len(taken))
-        if written.is_mostly_taken:
-            self._mostly_taken.add(name)
-        else:
-            self._mostly_taken.discard(name)
+        self._mostly_taken[name] = written.is_mostly_taken
         return written
+
+    def _is_mostly_taken(self, batch: Batch) -> bool:
+        """Whether most keys are taken: as it was the last time, or by three of them at first.
+
+        These are asked for one by one, since a list of keys makes some servers look at all they
+        have.
+        """
+        known = self._mostly_taken.get(batch.collection.name)
+        if known is None and len(batch) >= _TELLING_RECORDS:
+            ids, of = ids_of(batch), self._of(batch.collection.name)
+            some = ids[0], ids[len(ids) // 2], ids[-1]
+            return sum(of.find_one({"_id": key}, {"_id": 1}) is not None for key in some) > 1
+        return known or False
+
+    def _is_stored(self, batch: Batch) -> bool:
+        """Whether the documents of a batch are found byte for byte, in the same order.
+
+        To decode what is found takes twice as long as to encode what should be there (measured). It
+        is tried after a batch that was the same, until it fails once.
+        """
+        name = batch.collection.name
+        if not self._is_same.get(name):
+            return False
+        for some in self._portions(name, documents_of(batch)):
+            query = {"_id": {"$in": [each["_id"] for each in some]}}
+            reply = self._database.command(
+                {"find": name, "filter": query, "batchSize": len(some), "singleBatch": True},
+                codec_options=_UNDECODED,
+            )
+            found = bson.encode({_FOUND: some})[_LENGTH_BYTES:-1]
+            answer = bytes(reply.raw)
+            if not answer.startswith(found, answer.find(_START_OF_FOUND)):
+                self._is_same[name] = False
+                return False
+        return True
 
     def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """What is stored under the keys at some positions: the values of the batch's columns."""
         if not positions:
             return {}
-        ids = ids_of(batch)
-        keys = {ids[at]: batch.keys[at] for at in positions}
+        some = batch.only(positions)
+        keys = dict(zip(ids_of(some), some.keys))
         with self._errors():
             # To leave fields out takes some servers as long as to find the documents (measured).
             is_whole = set(batch.columns) >= set(batch.collection.columns)
             columns = None if is_whole else batch.columns
             found = self._by_ids(batch.collection.name, list(keys), columns)
-            return {keys[d["_id"]]: tuple(map(d.get, batch.columns)) for d in found}
+        return dict(zip((keys[d["_id"]] for d in found), records_of(found, batch.columns)))
 
     def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
         """Those of `keys` that no record of the collection, whose key is `key`, has."""
@@ -89,8 +146,7 @@ class MongoBatches(MongoConnection):
 
     def _insert(self, batch: Batch) -> list[int]:
         """Inserts the documents, in no particular order; the positions of those left out."""
-        make = _documents_of(batch.columns, batch.collection.columns, batch.collection.stock)
-        documents = make(ids_of(batch), *batch.values)
+        documents = documents_of(batch)
         taken: list[int] = []
         for start, reply in self._command(batch.collection, "insert", "documents", documents):
             taken += [start + at for at in self._left_out(reply)]
@@ -99,8 +155,7 @@ class MongoBatches(MongoConnection):
     def _update(self, batch: Batch, changed: Mapping[Key, int]) -> None:
         if changed:
             some = batch.only(list(changed.values()))
-            updates = _updates_of(some.columns)(ids_of(some), *some.values)
-            most = self._most_updates
+            updates, most = updates_of(some), self._most_updates
             for _, reply in self._command(some.collection, "update", "updates", updates, most):
                 self._left_out(reply, but=None)
 
@@ -157,62 +212,20 @@ class MongoBatches(MongoConnection):
 
     def _by_ids(
         self, collection: str, ids: Sequence[Value], columns: Sequence[str] | None
-    ) -> Iterator[RawDocument]:
+    ) -> list[RawDocument]:
         projection = None if columns is None else list(columns)
-        for start in range(0, len(ids), _KEYS_A_QUERY):
-            some = {"_id": {"$in": ids[start : start + _KEYS_A_QUERY]}}
-            cursor = self._of(collection).find(some, projection, batch_size=_KEYS_A_QUERY)
-            yield from cursor.to_list()
+        found: list[RawDocument] = []
+        for some in self._portions(collection, ids):
+            query = {"_id": {"$in": some}}
+            found += self._of(collection).find(query, projection, batch_size=len(some)).to_list()
+        return found
 
-
-@cache
-def _documents_of(
-    columns: tuple[str, ...], fields: tuple[str, ...], stock: str | None
-) -> Callable[..., list[RawDocument]]:
-    """A function that makes documents of ids and columns; fields that are no column are null.
-
-    Every document of a collection has all its fields, as every row of a table has.
-    """
-    pairs = [f"{name!r}: v{at}" for at, name in enumerate(columns)]
-    pairs += [f"{name!r}: None" for name in fields if name not in columns]
-    if stock in columns:
-        pairs.append(f"{FIRST_STOCK!r}: v{columns.index(stock)}")
-    return _maker(f"{{'_id': i, {', '.join(pairs)}}}", len(columns))
-
-
-@cache
-def _updates_of(columns: tuple[str, ...]) -> Callable[..., list[RawDocument]]:
-    """A function that makes updates of ids and columns: what is stored gets these values."""
-    pairs = ", ".join(f"{name!r}: v{at}" for at, name in enumerate(columns))
-    return _maker(f"{{'q': {{'_id': i}}, 'u': {{'$set': {{{pairs}}}}}}}", len(columns))
-
-
-def _maker(display: str, columns: int) -> Callable[..., list[RawDocument]]:
-    """A function of ids and columns that makes a display of each id `i` and its values `v0` ...
-
-    It is generated, because a display with the names in it is twice as fast as dict(zip(...))
-    (measured).
-    """
-    every = ", ".join(f"v{at}" for at in range(columns))
-    source = f"lambda ids, {every}: [{display} for i, {every} in zip(ids, {every})]"
-    made: Callable[..., list[RawDocument]] = eval(  # pylint: disable=eval-used # names are quoted
-        source, {"zip": zip}
-    )
-    return made
-
-
-def ids_of(batch: Batch) -> Sequence[Value]:
-    """The `_id` of each record of a batch."""
-    return ids_of_columns(
-        [batch.values[batch.columns.index(name)] for name in batch.collection.key]
-    )
-
-
-def ids_of_columns(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
-    """The `_id` of each record, from the columns of its key."""
-    if len(columns) == 1:
-        return columns[0]
-    texts = [[str(value) for value in column] for column in columns]
-    if any("|" in text or "\\" in text for column in texts for text in column):
-        texts = [[re.sub(r"[|\\]", r"\\\g<0>", text) for text in column] for column in texts]
-    return ["|".join(parts) for parts in zip(*texts)]
+    def _portions(self, collection: str, asked: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
+        """What to ask a collection for, as much at a time as its pace allows."""
+        pace, at = self._paces[collection], 0
+        while at < len(asked):
+            some = asked[at : at + pace.size]
+            start = perf_counter()
+            yield some
+            pace.note(len(some), perf_counter() - start)
+            at += len(some)

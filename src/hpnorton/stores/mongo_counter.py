@@ -17,14 +17,9 @@ from pymongo.client_session import ClientSession
 from hpnorton.errors import StoreError
 from hpnorton.schema import OWN_PREFIX
 from hpnorton.stores.changes import HISTORY, Change, Place
-from hpnorton.stores.mongo_batches import (
-    DUPLICATE_KEY,
-    FIRST_STOCK,
-    MongoBatches,
-    ids_of,
-    ids_of_columns,
-)
+from hpnorton.stores.mongo_batches import DUPLICATE_KEY, MongoBatches
 from hpnorton.stores.mongo_connection import RawDocument
+from hpnorton.stores.mongo_documents import FIRST_STOCK, ids_of, ids_of_columns
 from hpnorton.stores.protocol import Batch
 
 PENDING = OWN_PREFIX + "pending"

@@ -66,6 +66,8 @@ class Batch:
 
     def only(self, positions: Sequence[int]) -> "Batch":
         """The records at some positions."""
+        if list(positions) == list(range(len(self))):
+            return self
         values = [[column[at] for at in positions] for column in self.values]
         return Batch(self.collection, self.columns, values)
 
