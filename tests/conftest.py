@@ -74,6 +74,16 @@ def mongo_uri(request: pytest.FixtureRequest) -> Iterator[str]:
     yield from _mongo_database(request, request.param)
 
 
+@pytest.fixture(name="is_cut")
+def cut_into_many_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few records are worth a worker and many ranges, also on a server without an index of `_id`.
+
+    None of the servers that can be had here has one.
+    """
+    monkeypatch.setattr("hpnorton.look.crawl._FEWEST_RECORDS", 25)
+    monkeypatch.setattr("hpnorton.stores.mongo_ranges.are_quick", lambda collection: True)
+
+
 @pytest.fixture
 def sqlite_uri(tmp_path: Path) -> str:
     """The URI of an SQLite file that is not there yet."""

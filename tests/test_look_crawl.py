@@ -49,16 +49,6 @@ EXPECTED = {
 }
 
 
-@pytest.fixture(name="is_cut")
-def cut_into_many_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few records are worth a worker and many ranges, also on a server without an index of `_id`.
-
-    None of the servers that can be had here has one.
-    """
-    monkeypatch.setattr("hpnorton.look.crawl._FEWEST_RECORDS", 25)
-    monkeypatch.setattr("hpnorton.stores.mongo_ranges.are_quick", lambda collection: True)
-
-
 @pytest.fixture(name="filled")
 def collection_of_documents(mongo_uri: str) -> Iterator[str]:
     """A database with a collection of 1,000 documents."""

@@ -155,6 +155,7 @@ def folder_of_package(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("is_cut")
 @pytest.mark.parametrize(("chunk_rows", "workers"), [(11, 1), (37, 1), (100, 2), (10_000, 1)])
 def test_planted_faults_are_found(fill: Fill, folder: Path, chunk_rows: int, workers: int) -> None:
     """Of every kind, exactly as many as there are, in any chunking; parts add up to the whole."""
