@@ -8,9 +8,9 @@ class Pace:
     """The number of keys in a question; `size` is for the next one, and `note` tells what it took.
 
     Some servers look up each key, and of a small question the way there and back takes most; others
-    hold each document against all keys, and take fifty times as long for each of thousands as for
-    each of a hundred (measured). So now and then a question is twice or half as large as others,
-    and where each key takes less time so, that is the size from then on.
+    hold each document against all keys, and take some forty times as long for each of thousands as
+    for each of a hundred (measured). So now and then a question is twice or half as large as
+    others, and where each key takes less time so, that is the size from then on.
     """
 
     def __init__(self, least: int, first: int, most: int) -> None:
