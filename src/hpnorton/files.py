@@ -147,6 +147,7 @@ def fingerprint(path: str) -> Fingerprint | None:
             size = size_of(stream)
             if size is None:
                 return None
+            # pylint: disable-next=no-member # a plain file has it
             modified = 0 if is_url(path) else os.fstat(stream.fileno()).st_mtime_ns
             checksum = 0
             while block := stream.read(_BLOCK_BYTES):

@@ -13,6 +13,14 @@ from hpnorton.texts import tellable, without_secrets
 _WEB = ("http://", "https://")
 _CACHE = "readahead"  # a file is read from some offset on
 _NOT_FOUND, _NOT_ALLOWED = (404, 410), (401, 403, 407)
+# What aiohttp, which need not be there, and Python call what goes wrong on the way.
+_BY_NAME = {
+    "ClientPayloadError": "the server has ended the connection before the end; try again",
+    "ServerDisconnectedError": "the server has ended the connection before the end; try again",
+    "TimeoutError": "the server has not answered in time; try again",
+    "ClientConnectorError": "no server answers there; check that it runs and that the address is "
+    "right",
+}
 
 T = TypeVar("T")
 
@@ -123,15 +131,9 @@ def _reason(error: BaseException) -> str:
                 f"the server's certificate is not trusted: {verdict}; if it should be, name its "
                 "authority's file in the environment variable SSL_CERT_FILE"
             )
-    names = {type(each).__name__ for each in chain}
-    if names & {"ClientPayloadError", "ServerDisconnectedError", "ContentLengthError"}:
-        return "the server has ended the connection before the end; try again"
-    if any(isinstance(each, TimeoutError) for each in chain):
-        return "the server has not answered in time; try again"
-    if "ClientConnectorError" in names:
-        return "no server answers there; check that it runs and that the address is right"
-    last = chain[-1]
-    return tellable(str(last)) or type(last).__name__
+    names = [kind.__name__ for each in chain for kind in type(each).__mro__]
+    last = tellable(str(chain[-1])) or type(chain[-1]).__name__
+    return next((words for name, words in _BY_NAME.items() if name in names), last)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
