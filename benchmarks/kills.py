@@ -30,6 +30,7 @@ from measure import BenchmarkError, exit_status, hpnorton, markdown_table
 from mongo import NX, connected, real_server
 from shell import generate, positive
 
+from tests.faults.processes import workers_of
 from tests.servers import NxServer
 
 SQLITE = "SQLite"
@@ -179,13 +180,6 @@ def processes() -> Iterator[Listed]:
             yield Listed(int(pid), int(parent), int(group), "".join(command))
 
 
-def workers(pid: int) -> list[int]:
-    """The worker processes of an import, which are forked from a server of its own."""
-    found = [process for process in processes() if "forkserver" in process.command]
-    servers = {process.pid for process in found if process.parent == pid}
-    return sorted(process.pid for process in found if process.parent in servers)
-
-
 def left_over(group: int) -> list[Listed]:
     """The processes of an import that do not end by themselves, within a while."""
     until = time.monotonic() + END_SECONDS
@@ -274,7 +268,7 @@ def strike(process: "subprocess.Popen[bytes]", kill: Kill) -> str | None:
     elif kill.victim == MAIN:
         process.kill()
     else:
-        while not (found := workers(process.pid)):
+        while not (found := workers_of(process.pid)):
             if process.poll() is not None:
                 return None
             time.sleep(PAUSE)

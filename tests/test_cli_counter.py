@@ -339,6 +339,16 @@ def test_what_is_found(run: Run, filled: str) -> None:
             assert not [name for name in record if name.startswith(("hpnorton_", "_"))]
 
 
+def test_letters_that_have_another_case_of_two_are_found(run: Run, filled: str) -> None:
+    """Whichever way a German street is written, and as far as it is typed."""
+    run("--edit product P000010 description='Große Straße'", filled)
+    run("--edit product P000009 description='GROSSE STRASSE'", filled)
+    for text in ("straße", "STRASSE", "Strasse", "stras", "sse große", "ßE"):
+        found = run(f"--find {shlex.quote(text)}", filled).data
+        assert [record["product_id"] for record in found] == ["P000009", "P000010"], text
+    assert not run("--find strase", filled).data
+
+
 def test_an_id_finds_its_record_alone(run: Run, filled: str) -> None:
     """In any case, though others mention it."""
     run("--edit product P000010 description='a part of P000003'", filled)

@@ -16,6 +16,7 @@ from hpnorton.stores import open_store
 from hpnorton.workers import open_cluster
 from tests.conftest import CommandLine
 from tests.servers import free_port
+from tests.webserver import serving
 
 Write = Callable[..., Path]
 ROWS = 10_000
@@ -85,17 +86,23 @@ def test_a_worker_that_dies_is_replaced(
     _check(mongo_uri, json.loads(out)[0]["thing"])
 
 
+@pytest.mark.parametrize("kind", ["file", "http"])
 def test_a_url_is_read_by_byte_ranges(
-    hpnorton: CommandLine, csv_file: Write, mongo_uri: str, cluster: Any
+    hpnorton: CommandLine, csv_file: Write, mongo_uri: str, cluster: Any, kind: str
 ) -> None:
     """fsspec opens it, here and on the workers."""
     path = csv_file("thing.csv", *_lines())
-    done = hpnorton(
-        "--parallel", f"file://{path}", "--scheduler", cluster.scheduler_address, "--quiet",
-        "--chunk-rows", "500", uri=mongo_uri,
-    )  # fmt: skip
+    with serving(is_secure=False) as server:
+        server.files["thing.csv"] = path.read_bytes()
+        url = f"file://{path}" if kind == "file" else server.url("thing.csv?sig=1")
+        done = hpnorton(
+            "--parallel", url, "--scheduler", cluster.scheduler_address, "--quiet",
+            "--chunk-rows", "500", uri=mongo_uri,
+        )  # fmt: skip
     assert done.status == 3, done.err
     _check(mongo_uri, done.data[0]["thing"])
+    if kind == "http":
+        assert len(set(server.asked)) > ROWS // 500
 
 
 def test_sqlite_is_refused(hpnorton: CommandLine, csv_file: Write) -> None:

@@ -19,7 +19,7 @@ FLOORS = (
     ("errors", "shop", "timing.figures", "timing.machine", "timing.advice", "timing.stopwatch"),
     ("settings", "timing.children"),
     ("texts",),
-    ("log", "patterns"),
+    ("log", "patterns", "remotes"),
     ("fields",),
     ("descriptors",),
     ("schema",),

@@ -340,8 +340,8 @@ def test_search_looks_into_all_fields_and_sorts(store: CounterStore) -> None:
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    held=st.lists(st.text("aAbßéÉ .%_", max_size=6), min_size=1, max_size=6),
-    text=st.text("aAbéÉ .%_", min_size=1, max_size=3),
+    held=st.lists(st.text("aAbsSßéÉ .%_", max_size=6), min_size=1, max_size=6),
+    text=st.text("aAbsSßéÉ .%_", min_size=1, max_size=4),
 )
 def test_search_leaves_out_nothing_that_holds_the_text(
     store: CounterStore, held: list[str], text: str
@@ -352,8 +352,9 @@ def test_search_leaves_out_nothing_that_holds_the_text(
     records: list[Document] = [{"user_id": f"C{at}", "Name": name} for at, name in enumerate(held)]
     store.write(batch_of(CUSTOMERS, records), Mode.UPSERT)
     found = {r["user_id"] for r in store.search("customers", ("user_id",), ("Name",), text)}
-    assert found >= {r["user_id"] for r in records if text.lower() in str(r["Name"]).lower()}
-    if text.isascii():
+    wanted = text.casefold()
+    assert found >= {r["user_id"] for r in records if wanted in str(r["Name"]).casefold()}
+    if text.isascii() and "s" not in wanted:
         assert all(text.lower() in held[int(str(user_id)[1:])].lower() for user_id in found)
 
 

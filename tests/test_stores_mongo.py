@@ -351,6 +351,24 @@ def test_every_error_of_pymongo_becomes_one_of_ours(store: MongoStore) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        (errors.AutoReconnect, "any more; see whether it still runs, and what its log says"),
+        (errors.ServerSelectionTimeoutError, "; check that it runs and that the address is right"),
+    ],
+)
+def test_a_server_that_has_ended_the_connection_is_not_one_that_is_absent(
+    store: MongoStore, kind: type[errors.PyMongoError], advice: str
+) -> None:
+    """A command may be too much for it: its address is right, and its log has the reason."""
+    with (
+        pytest.raises(StoreLostError, match=f"no MongoDB answers at .*{advice}$"),
+        store._errors(),  # pylint: disable=protected-access # the one place that maps
+    ):
+        raise kind("connection closed")
+
+
+@pytest.mark.parametrize(
     ("value", "reason"),
     [(2**63, "8-byte ints"), ("\udcff", "surrogates")],
     ids=["integer", "text"],

@@ -13,7 +13,7 @@ from itertools import islice
 from hpnorton import log
 from hpnorton.checks import MOST_ROW_BYTES, Row
 from hpnorton.errors import FileError
-from hpnorton.files import open_binary, shown
+from hpnorton.files import read_part, shown
 from hpnorton.inputs import Input, Reading
 from hpnorton.records import Cut, Passage, count_line_ends, cut_records, is_open, only_record_ends
 
@@ -276,9 +276,7 @@ def _bytes_of(chunk: Chunk) -> bytes:
 
 def _read_bytes(chunk: Chunk) -> bytes:
     try:
-        with open_binary(chunk.file) as file:
-            file.seek(chunk.offset)
-            data = file.read(chunk.length)
+        data = read_part(chunk.file, chunk.offset, chunk.length)
     except OSError as error:
         reason = error.strerror or error
         raise FileError(f"{shown(chunk.file)} cannot be read any more: {reason}") from error

@@ -1,13 +1,13 @@
 """Files by name: on this machine, or wherever a URL such as s3://bucket/file.csv points.
 
-URLs need the package fsspec (https://filesystem-spec.readthedocs.io), which comes with
-`hpnorton[dask]`, and for each kind of place the package that fsspec names.
+`remotes` reads URLs.
 """
 
 import os
+import re
 import stat
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ from tempfile import gettempdir
 from typing import IO, Any, cast
 
 from hpnorton.errors import FileError, HPNortonError
-from hpnorton.texts import tellable, without_secrets
+from hpnorton.remotes import Remote, open_remote, read_range
+from hpnorton.texts import without_secrets
 
 _BLOCK_BYTES = 2**20
 _URL_SIGN = "://"
-_CACHE = "readahead"  # a file is read from some offset on
 
 
 def is_url(path: str) -> bool:
@@ -32,56 +32,28 @@ def shown(path: str) -> str:
     return without_secrets(path) if is_url(path) else path
 
 
+def is_zipped(path: str) -> bool:
+    """Whether a name ends in .gz; the query of a URL is no part of it."""
+    return name_of(path).lower().endswith(".gz")
+
+
+def name_of(path: str) -> str:
+    """A path without the query of a URL."""
+    return re.split("[?#]", path, maxsplit=1)[0] if is_url(path) else path
+
+
 def open_binary(path: str) -> IO[bytes]:
-    """The file, open for reading bytes. Raises OSError, and FileError where fsspec is needed."""
-    if not is_url(path):
-        return open(path, "rb")
-    # Only here: most people have no URLs, and not the package.
-    # pylint: disable=import-outside-toplevel
-    try:
-        import fsspec
-    except ImportError:
-        raise FileError(f"{shown(path)} is a URL; install what reads it: hpnorton[dask]") from None
-    try:
-        system, place = fsspec.url_to_fs(path)
-        return cast(IO[bytes], _Remote(system.open(place, "rb", cache_type=_CACHE)))
-    except Exception as error:  # pylint: disable=broad-exception-caught # each kind has its own
-        reason = tellable(str(error)) or type(error).__name__
-        raise FileError(f"{shown(path)} cannot be opened: {reason}") from error
+    """The file, open for reading bytes. Raises OSError, and FileError for a URL."""
+    return cast(IO[bytes], open_remote(path)) if is_url(path) else open(path, "rb")
 
 
-class _Remote:
-    """A stream of fsspec's: whatever its kind of place raises when it is read becomes OSError."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self.size = getattr(stream, "size", None)
-
-    def __enter__(self) -> "_Remote":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def read(self, size: int = -1) -> bytes:
-        """Some bytes."""
-        return bytes(self._try(self._stream.read, size))
-
-    def seek(self, offset: int) -> int:
-        """Goes to an offset."""
-        return int(self._try(self._stream.seek, offset))
-
-    def close(self) -> None:
-        """Closes it."""
-        self._stream.close()
-
-    def _try(self, work: Callable[[int], Any], value: int) -> Any:
-        try:
-            return work(value)
-        except OSError:
-            raise
-        except Exception as error:  # pylint: disable=broad-exception-caught # as above
-            raise OSError(tellable(str(error)) or type(error).__name__) from error
+def read_part(path: str, offset: int, length: int) -> bytes:
+    """Some bytes of a file, fewer at its end. Raises OSError, and FileError as open_binary."""
+    if is_url(path):
+        return read_range(path, offset, length)
+    with open(path, "rb") as file:
+        file.seek(offset)
+        return file.read(length)
 
 
 @contextmanager
@@ -135,7 +107,7 @@ def forget(file: Any) -> None:
 
 def size_of(stream: IO[bytes]) -> int | None:
     """The bytes of an open file that can be read from any offset; None for a pipe and the like."""
-    if isinstance(stream, _Remote):
+    if isinstance(stream, Remote):
         return stream.size
     status = os.fstat(stream.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None
@@ -175,6 +147,7 @@ def fingerprint(path: str) -> Fingerprint | None:
             size = size_of(stream)
             if size is None:
                 return None
+            # pylint: disable-next=no-member # a plain file has it
             modified = 0 if is_url(path) else os.fstat(stream.fileno()).st_mtime_ns
             checksum = 0
             while block := stream.read(_BLOCK_BYTES):

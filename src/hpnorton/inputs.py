@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import IO, cast
 
 from hpnorton.errors import FileError
-from hpnorton.files import check_growth, is_url, open_binary, shown, size_of
+from hpnorton.files import check_growth, is_url, is_zipped, open_binary, shown, size_of
 
 STDIN = "-"
 _GROWTH_SECONDS = 0.1  # between two looks at a file that is followed
@@ -39,10 +39,9 @@ class Input:
         self.is_repeatable = False
         self._reading = reading
         self._file: IO[bytes] | None = None
-        is_zipped = path.lower().endswith(".gz")
-        if reading is Reading.FOLLOWED and (path == STDIN or is_zipped or is_url(path)):
+        if reading is Reading.FOLLOWED and (path == STDIN or is_zipped(path) or is_url(path)):
             raise self._unfollowed()
-        self._stream = self._stdin() if path == STDIN else self._open(is_zipped)
+        self._stream = self._stdin() if path == STDIN else self._open()
 
     def close(self) -> None:
         """Closes the file; stdin stays open."""
@@ -88,7 +87,7 @@ class Input:
             raise FileError("stdin is closed; pipe a CSV file into it")
         return sys.stdin.buffer
 
-    def _open(self, is_zipped: bool) -> IO[bytes]:
+    def _open(self) -> IO[bytes]:
         try:
             self._file = open_binary(self.place)
         except FileNotFoundError:
@@ -103,7 +102,7 @@ class Input:
         if size is None and self._reading is Reading.FOLLOWED:
             self._file.close()
             raise self._unfollowed()
-        if is_zipped:
+        if is_zipped(self.place):
             return cast(IO[bytes], gzip.open(self._file))
         self.size = size if self._reading is Reading.BULK else None
         return self._file

@@ -8,6 +8,7 @@ _STARS = "***"
 _SHOWN_CHARACTERS = 60
 _LINE_CHARACTERS = 4000
 _QUERY_PART = re.compile(r"(?<=[?&#;])[^&#;]+")
+_OTHERWISE = re.compile(r"(?:[^\x00-\x7f]|[sS]{2,}|\A[sS]|[sS]\Z)+")
 _URL = re.compile(r"(?:[\w+.:-]{1,40}://|mongodb(?:\+srv)?:)\S+")
 
 
@@ -34,6 +35,16 @@ def quoted(text: str) -> str:
     """A text as a message quotes it: printable, and not for ever."""
     more = "..." if len(text) > _SHOWN_CHARACTERS else ""
     return f'"{printable(readable(text[:_SHOWN_CHARACTERS]))}{more}"'
+
+
+def alike_parts(text: str) -> list[str]:
+    """The parts of a text that stand in every text of the same letters in any case.
+
+    But for the case of ASCII letters, which all databases know. Between the parts may be anything:
+    there one writes otherwise than another, with letters beyond ASCII, or with ss in place of ß, of
+    which an s at either end may be a half.
+    """
+    return _OTHERWISE.split(text)
 
 
 def without_secrets(url: str) -> str:

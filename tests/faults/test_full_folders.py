@@ -35,7 +35,8 @@ def test_no_room_for_a_report(
     command = hpnorton.command([*COMPARE, path, "--report", folder], mongo_uri)
     failed = hpnorton.run(limited(8000, command))  # a plot has more
     assert failed.status == 1
-    assert failed.err == (
+    # matplotlib may complain, too, that its list of fonts finds no room.
+    assert failed.err.endswith(
         f"Error: the report cannot be written to {folder}: File too large; name another folder "
         "with --report\n"
     )

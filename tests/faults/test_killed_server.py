@@ -137,10 +137,8 @@ def test_a_server_that_dies_in_a_look_at_the_database(
     proxy.release()
     failed = end_of(process)
     assert (failed.status, failed.out) == (1, "")
-    assert failed.err == (
-        f"Error: no MongoDB answers at {proxy.uri}/shop; check that it runs and that the address "
-        "is right\n"
-    )
+    (line,) = failed.err.splitlines()
+    assert line.startswith(f"Error: no MongoDB answers at {proxy.uri}/shop")
     server.start()
     again = hpnorton(*command.split(), "--quiet", uri=f"{proxy.uri}/shop")
     assert again.status == 0

@@ -105,10 +105,9 @@ def add_flags(parser: Parser) -> None:
 
 def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: bool) -> ExitStatus:
     if is_parallel and not arguments.scheduler:
-        from hpnorton.stores import adapter_of
-        from hpnorton.workers import warm_up
+        from hpnorton.stores import warm_up_workers
 
-        warm_up("hpnorton.ingest.loading", adapter_of(settings.uri))
+        warm_up_workers(settings.uri, "hpnorton.ingest.loading")
     from hpnorton.ingest.reports import exit_status
     from hpnorton.ingest.run import run_import
     from hpnorton.ingest.sources import dataset_sources, parse_source

@@ -68,10 +68,9 @@ def _warm_up(module: str, arguments: argparse.Namespace, settings: Settings) -> 
     """Starts where workers come from, if some are asked for: without, a few records need none."""
     if arguments.workers in (None, 1):
         return
-    from hpnorton.stores import adapter_of
-    from hpnorton.workers import warm_up
+    from hpnorton.stores import warm_up_workers
 
-    warm_up(module, adapter_of(settings.uri))
+    warm_up_workers(settings.uri, module)
 
 
 def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:

@@ -11,7 +11,7 @@ from hpnorton import log
 from hpnorton.checks import Layout, check_delimiter, check_width, lay_out
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
-from hpnorton.files import is_url
+from hpnorton.files import is_url, is_zipped, name_of
 from hpnorton.inputs import STDIN, Reading
 from hpnorton.schema import check_collection_name, describe, undescribed
 
@@ -40,8 +40,8 @@ def parse_source(text: str) -> Source:
         name, path = "", text
     if path == STDIN and not name:
         raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
-    plain = path[: -len(".gz")] if path.lower().endswith(".gz") else path
-    stem = Path(plain.partition("?")[0] if is_url(path) else plain).stem
+    plain = name_of(path)
+    stem = Path(plain[: -len(".gz")] if is_zipped(path) else plain).stem
     rejected = _REJECTED.fullmatch(stem)
     if rejected is None:
         return Source(path, name or stem)

@@ -11,6 +11,7 @@ from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores.protocol import Store
 from hpnorton.stores.ranges import Database
+from hpnorton.workers import warm_up
 
 
 def open_store(uri: str, *, create: bool = False) -> Database:
@@ -30,9 +31,10 @@ def open_store(uri: str, *, create: bool = False) -> Database:
     return MongoStore(uri)
 
 
-def adapter_of(uri: str) -> str:
-    """The name of the module that open_store imports for a URI."""
-    return "hpnorton.stores.sqlite" if uri.startswith(SQLITE_PREFIX) else "hpnorton.stores.mongo"
+def warm_up_workers(uri: str, module: str) -> None:
+    """Starts the process that workers are forked from, which imports `module` and the adapter."""
+    is_sqlite = uri.startswith(SQLITE_PREFIX)
+    warm_up(module, "hpnorton.stores.sqlite" if is_sqlite else "hpnorton.stores.mongo")
 
 
 _KEPT: dict[tuple[str, str | None], Store] = {}

@@ -21,6 +21,7 @@ from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
 from hpnorton.stores.mongo_documents import FIRST_STOCK, ids_of_columns
 from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
+from hpnorton.texts import alike_parts
 
 _NAMESPACE_EXISTS = 48
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
@@ -90,7 +91,7 @@ class MongoStore(MongoCounter):
 
         Servers differ in what they take for a letter's other case beyond ASCII.
         """
-        pattern = ".*".join(map(re.escape, re.split(r"[^\x00-\x7f]+", text)))
+        pattern = ".*".join(map(re.escape, alike_parts(text)))
         alike = {"$regex": pattern, "$options": "is"}
         with self._errors():
             cursor = self._of(collection).find({"$or": [{n: alike} for n in fields]}, _NOT_OWN)

@@ -32,6 +32,10 @@ _NO_LOGIN: _Words = (
     StoreAccessError,
     "{at} refused the login; check user name, password and authSource",
 )
+_ABSENT: _Words = (
+    StoreLostError,
+    "no MongoDB answers at {at}; check that it runs and that the address is right",
+)
 _BY_CODE: Mapping[int, _Words] = {
     13: (StoreAccessError, "{at} does not let this user do that; ask for the role readWrite"),
     18: _NO_LOGIN,
@@ -46,11 +50,14 @@ _BY_CLASS: Sequence[tuple[type[Exception], type[StoreError], str]] = (
         "MongoDB at {at} took the call and has not answered in time; see what keeps it, or give it "
         f"longer with {_SOCKET_OPTION} in the URI (milliseconds; {_SOCKET_MS} without it)",
     ),
+    (errors.ServerSelectionTimeoutError, *_ABSENT),
+    # It was there: some servers end the connection over a command that is too much for them.
     (
-        errors.ConnectionFailure,
+        errors.AutoReconnect,
         StoreLostError,
-        "no MongoDB answers at {at}; check that it runs and that the address is right",
+        "no MongoDB answers at {at} any more; see whether it still runs, and what its log says",
     ),
+    (errors.ConnectionFailure, *_ABSENT),
     (
         errors.CursorNotFound,
         StoreLostError,

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from hpnorton.stores import sql
+from hpnorton.texts import alike_parts
 from hpnorton.workers import cores
 
 _ROWS_WORTH_A_THREAD = 50_000
@@ -20,8 +21,8 @@ _ROWS_WORTH_A_THREAD = 50_000
 class Search:
     """A text that is looked for in some fields of a table, whatever its case.
 
-    LIKE knows only the cases of ASCII (https://www.sqlite.org/lang_expr.html#like), so what is
-    beyond it may be anything.
+    LIKE knows only the cases of ASCII (https://www.sqlite.org/lang_expr.html#like), so what may be
+    written otherwise may be anything.
     """
 
     path: Path
@@ -32,8 +33,8 @@ class Search:
     @property
     def pattern(self) -> str:
         """The text as LIKE takes it."""
-        escaped = re.sub(r"[%_\\]", r"\\\g<0>", self.text)
-        return "%" + re.sub(r"[^\x00-\x7f]+", "%", escaped) + "%"
+        parts = [re.sub(r"[%_\\]", r"\\\g<0>", part) for part in alike_parts(self.text)]
+        return f"%{'%'.join(parts)}%"
 
     @property
     def condition(self) -> str:

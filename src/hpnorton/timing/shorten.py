@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpnorton.checks import Layout, Row
 from hpnorton.csvfile import Chunk, CsvFile, raw_records, read_blocks
-from hpnorton.files import is_url
+from hpnorton.files import is_url, is_zipped
 from hpnorton.ingest.rejects import ended
 from hpnorton.ingest.sources import Source
 from hpnorton.schema import PACKAGE_NAME
@@ -30,7 +30,7 @@ def shorten(opened: Opened, rows: Sequence[int], folder: Path) -> list[Source]:
     for number, (file, layout) in _children_first(opened):
         place = folder / str(number) / "rows"
         place.mkdir(parents=True)
-        path = place / f"{file.collection}.csv{'.gz' if file.path.lower().endswith('.gz') else ''}"
+        path = place / f"{file.collection}.csv{'.gz' if is_zipped(file.path) else ''}"
         with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as out:
             out.write(ended(file.raw_header))
             for raw in _chosen(file, layout, rows[number], needed):
