@@ -42,7 +42,7 @@ FLOORS = (
     ("stores",),
     ("parallel",),
     ("ingest.reports",),
-    ("ingest.rejects", "ingest.journal", "ingest.restock", "ingest.sources"),
+    ("ingest.rejects", "ingest.journal", "ingest.outage", "ingest.restock", "ingest.sources"),
     ("ingest.loading",),
     ("ingest.secondlook",),
     ("ingest.work", "timing.scratch", "timing.shorten"),
