@@ -1,5 +1,5 @@
 # make run   imports the test dataset in parallel and shows the available products
-# make test  the whole test suite, coverage, pylint, mypy and the format
+# make test  the whole test suite, coverage, pylint, mypy and the format; PROCESSES=2 is quicker
 # make test-servers  the tests of the MongoDB store, against each server that can be had
 # make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
 # make fuzz  any bytes as files, each target for SECONDS=60, or TARGETS=read_csv alone
@@ -9,7 +9,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+PROCESSES ?= 0
 CODE := src tests scripts benchmarks HPNorton.py
+# Tests start thousands of processes; without bytecode each would compile HPNorton anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := install
 .PHONY: install run test servers test-servers fuzz format clean
@@ -23,9 +26,10 @@ run: install
 test: $(VENV)/installed-dev
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
-	$(BIN)/pylint $(CODE)
+	$(BIN)/pylint --jobs 0 $(CODE)
 	$(BIN)/coverage erase
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
+		--cov --cov-report=term
 
 servers: $(VENV)/installed-dev
 	$(BIN)/python -m tests.servers.build

@@ -30,6 +30,8 @@ MONGO_SERVERS = [NX, *OTHER_SERVERS]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Sees to the known limits of the server that all tests are run against."""
+    # A table that is no terminal's is as wide as it needs; pytest-xdist has 80 columns everywhere.
+    os.environ.pop("COLUMNS", None)
     if not config.pluginmanager.has_plugin(plugin.__name__):
         config.pluginmanager.register(plugin.KnownLimits(NX, limits_of(NX)))
 

@@ -313,7 +313,9 @@ def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> N
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip at all", gzip.compress(b"id,a\n" + b"1,2\n" * 999)[:-20]]
+    "content",
+    [b"no gzip at all", gzip.compress(b"id,a\n" + b"1,2\n" * 999)[:-20]],
+    ids=["no gzip", "cut"],
 )
 def test_a_broken_gzip_file_is_told(hpnorton: CommandLine, tmp_path: Path, content: bytes) -> None:
     """Exit 1 with the file's name, whether it is no gzip file or a cut one."""

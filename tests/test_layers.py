@@ -44,7 +44,7 @@ FLOORS = (
     ("stores",),
     ("parallel",),
     ("ingest.reports",),
-    ("ingest.rejects", "ingest.journal", "ingest.restock", "ingest.sources"),
+    ("ingest.rejects", "ingest.journal", "ingest.outage", "ingest.restock", "ingest.sources"),
     ("ingest.blocks",),
     ("ingest.loading",),
     ("ingest.secondlook",),

@@ -9,6 +9,7 @@ from typing import Any
 from hpnorton import log
 from hpnorton.errors import SchemaError
 from hpnorton.fields import NOUNS, TYPES, Field, Value
+from hpnorton.patterns import compiled
 
 _UNCHECKED_CONSTRAINTS = {
     "unique": "is checked by --quality, but not by imports",
@@ -125,7 +126,7 @@ def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
             raise ValueError(f"{name} is {given!r}, not a whole number")
     pattern = constraints.get("pattern")
     if pattern is not None:
-        re.compile(pattern)
+        compiled(pattern)
     limits = [_constant(plain, constraints.get(name)) for name in _ORDER_CONSTRAINTS]
     return replace(
         plain,

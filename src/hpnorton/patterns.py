@@ -7,6 +7,7 @@ match. Nothing short of trying tells such patterns from good ones.
 import re
 import signal
 import threading
+import warnings
 from functools import cache
 
 from hpnorton.errors import SchemaError
@@ -19,6 +20,18 @@ class _TooLongError(Exception):
     """The time is over."""
 
 
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern, compiled; raises re.error if it is none.
+
+    Of one such as [[a] Python warns that it might mean something else one day. Whoever imports a
+    file has not written it, so nobody is told.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(pattern)
+
+
 def matches(pattern: str, text: str) -> bool:
     """Whether a pattern matches the whole of a text.
 
@@ -26,11 +39,11 @@ def matches(pattern: str, text: str) -> bool:
     is found out in the main thread only, where Python handles signals.
     """
     if threading.current_thread() is not threading.main_thread():
-        return re.fullmatch(pattern, text) is not None
+        return compiled(pattern).fullmatch(text) is not None
     _be_ready()
     signal.setitimer(signal.ITIMER_VIRTUAL, MOST_SECONDS)
     try:
-        return re.fullmatch(pattern, text) is not None
+        return compiled(pattern).fullmatch(text) is not None
     except _TooLongError:
         raise SchemaError(
             f"the pattern {quoted(pattern)} takes more than {MOST_SECONDS:g} s to match the text "

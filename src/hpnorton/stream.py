@@ -15,13 +15,14 @@ from typing import IO, TypeVar
 
 from hpnorton import log
 from hpnorton.csvfile import Chunk, CsvFile
-from hpnorton.errors import FileError, HPNortonError, StoreLostError
+from hpnorton.errors import FileError, HPNortonError
 from hpnorton.ingest.lanes import Lane
 from hpnorton.ingest.loading import Outcome
+from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.plan import Options
 from hpnorton.ingest.rejects import Refused, ended, unpack
 from hpnorton.ingest.reports import Ending, FileReport
-from hpnorton.ingest.run import Outage, planned_lanes
+from hpnorton.ingest.run import planned_lanes
 from hpnorton.ingest.sources import Source
 from hpnorton.ingest.work import Task
 from hpnorton.inputs import Reading
@@ -153,18 +154,12 @@ def _load(
     take: Callable[[Sequence[Outcome]], None],
 ) -> None:
     """Does a task, again and again while the server is lost; Ctrl+C is heard in between."""
-    outage = Outage(patience)
-    while True:
-        try:
-            with hold():
-                take(task.work(*task.arguments))
-                return
-        except StoreLostError as error:
-            if not outage.begin():
-                reason = f"{error}; it was tried again for {patience:g} s"
-                raise StoreLostError(reason) from error
-            log.warning("{}; trying again", error)
-        time.sleep(outage.left or 0)
+
+    def load() -> None:
+        with hold():
+            take(task.work(*task.arguments))
+
+    until_answered(load, patience)
 
 
 def _fate(outcome: Outcome) -> str:

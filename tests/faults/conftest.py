@@ -1,5 +1,6 @@
 """What the tests of faults share: a file that takes its time, and databases that can be held."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -19,10 +20,19 @@ Start = Callable[..., Process]
 Hold = Callable[[Process], AbstractContextManager[None]]
 
 
+@pytest.fixture(name="model", scope="session")
+def write_a_big_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that each test has its own copy of."""
+    path = tmp_path_factory.mktemp("big") / "thing.csv"
+    lines = (f"k{n:07},{n},some more text\n" for n in range(ROWS))
+    path.write_text("id,a,b\n" + "".join(lines), encoding="utf-8")
+    return path
+
+
 @pytest.fixture(name="big")
-def write_a_big_file(csv_file: Callable[..., Path]) -> Path:
+def copy_the_big_file(model: Path, tmp_path: Path) -> Path:
     """A file that takes long enough to be interrupted."""
-    return csv_file("thing.csv", "id,a,b", *[f"k{n:07},{n},some more text" for n in range(ROWS)])
+    return shutil.copyfile(model, tmp_path / model.name)
 
 
 @pytest.fixture(name="start")

@@ -145,6 +145,25 @@ def test_a_server_that_dies_in_a_look_at_the_database(
     assert again.data == hpnorton(*command.split(), "--quiet", uri=f"{server.uri}/shop").data
 
 
+def test_a_server_that_dies_at_the_end_of_an_import(
+    hpnorton: CommandLine, start: Start, server: Server, proxy: Proxy, csv_file: Write
+) -> None:
+    """The last note is written when it is back, and it says that all is done."""
+    path = csv_file("thing.csv", "id,a", "k1,1", "k2,2")
+    proxy.rule = at("update", "hpnorton_imports")
+    process = start("--linear", path, "--retry-timeout", "50", uri=f"{proxy.uri}/shop")
+    wait_for(lambda: proxy.stalled, process)
+    server.stop()
+    proxy.release()
+    server.start()
+    done = end_of(process)
+    assert done.status == 0, done.err
+    assert "trying again" in done.err
+    assert done.data[0]["thing"]["total_records"] == 2
+    (told,) = hpnorton("--history", "--quiet", uri=f"{server.uri}/shop").data
+    assert (told["file"], told["status"], told["inserted"]) == (str(path), "done", 2)
+
+
 def test_a_server_that_dies_in_the_second_look(
     start: Start, server: Server, proxy: Proxy, csv_file: Write
 ) -> None:

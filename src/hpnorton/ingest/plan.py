@@ -1,11 +1,12 @@
 """The plan of an import: each file with its lane and its note in the journal, new or resumed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from hpnorton.checks import Layout
 from hpnorton.csvfile import CsvFile
@@ -15,6 +16,7 @@ from hpnorton.ingest import journal
 from hpnorton.ingest.journal import ImportNote
 from hpnorton.ingest.lanes import Desk, Lane
 from hpnorton.ingest.loading import Job
+from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.rejects import write_rejects
 from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending
 from hpnorton.ingest.work import Cut, Work
@@ -22,6 +24,8 @@ from hpnorton.inputs import Reading
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores.protocol import Mode, Store
 from hpnorton.texts import readable
+
+T = TypeVar("T")
 
 _TELLING_ROWS = 1000
 
@@ -98,7 +102,10 @@ class Planned:
             journal.note_import(store, self.note)
 
     def finish(self, store: Store) -> None:
-        """Writes the refused rows and the note, and counts what the collection holds now."""
+        """Writes the refused rows and the note, and counts what the collection holds now.
+
+        If the server is lost after all rows were done, it is waited for as before.
+        """
         report = self.lane.report
         with self._failing():
             if self.is_finished:
@@ -106,9 +113,14 @@ class Planned:
             else:
                 self._tell_refused()
                 if not self.options.is_dry_run:
-                    self._note_end(store)
+                    self._ask(lambda: self._note_end(store))
         with self._failing():
-            report.total_records = store.count(report.collection)
+            report.total_records = self._ask(lambda: store.count(report.collection))
+
+    def _ask(self, work: Callable[[], T]) -> T:
+        """What some work with the store gives, which a file that has failed does not wait for."""
+        is_done = self.lane.report.ending is Ending.DONE
+        return until_answered(work, self.options.retry_seconds) if is_done else work()
 
     @contextmanager
     def _failing(self) -> Iterator[None]:

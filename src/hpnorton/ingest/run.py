@@ -16,6 +16,7 @@ from hpnorton.errors import SchemaError, StoreLostError, StoreMissingError
 from hpnorton.files import temporary_files
 from hpnorton.ingest import journal
 from hpnorton.ingest.lanes import Desk, Lane
+from hpnorton.ingest.outage import Outage
 from hpnorton.ingest.plan import Options, plan
 from hpnorton.ingest.reports import Ending, FileReport
 from hpnorton.ingest.sources import Source, open_sources
@@ -23,7 +24,6 @@ from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.workers import cores, open_cluster, open_workers, stop_requests
 
 _PROCESSES_A_CORE = 4
-_PAUSES = (0.2, 5.0)  # the first and the longest, in seconds
 _STEP = 0.1  # Ctrl+C is heard after it
 
 # A file's report, the bytes of it that are done, and all its bytes (None if nobody knows).
@@ -150,35 +150,6 @@ def _in_order(lanes: Sequence[Lane], options: Options) -> list[Lane]:
         for at, lane in enumerate(ordered):
             lane.waits_for = ordered[:at]
     return ordered
-
-
-class Outage:
-    """A server that does not answer: pauses that grow, and an end to patience."""
-
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        self._since: float | None = None
-        self._until = 0.0
-        self._pause = 0.0
-
-    @property
-    def left(self) -> float | None:
-        """How many seconds of a pause are left; None if there is none."""
-        left = self._until - time.monotonic()
-        return left if self._since is not None and left > 0 else None
-
-    def begin(self) -> bool:
-        """Notes that the server did not answer; False if that has lasted too long."""
-        now = time.monotonic()
-        self._since = self._since or now
-        first, longest = _PAUSES
-        self._pause = min(2 * self._pause, longest) if self._pause else first
-        self._until = now + self._pause
-        return self._until <= self._since + self._patience
-
-    def end(self) -> None:
-        """Notes that the server has answered."""
-        self._since, self._pause = None, 0.0
 
 
 def _work(lanes: Sequence[Lane], options: Options, on_progress: OnProgress) -> None:

@@ -1,0 +1,58 @@
+"""A server that is lost for a while: what was asked of it is asked again."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from hpnorton import log
+from hpnorton.errors import StoreLostError
+
+T = TypeVar("T")
+
+_PAUSES = (0.2, 5.0)  # the first and the longest, in seconds
+
+
+class Outage:
+    """A server that does not answer: pauses that grow, and an end to patience."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._since: float | None = None
+        self._until = 0.0
+        self._pause = 0.0
+
+    @property
+    def left(self) -> float | None:
+        """How many seconds of a pause are left; None if there is none."""
+        left = self._until - time.monotonic()
+        return left if self._since is not None and left > 0 else None
+
+    def begin(self) -> bool:
+        """Notes that the server did not answer; False if that has lasted too long."""
+        now = time.monotonic()
+        self._since = self._since or now
+        first, longest = _PAUSES
+        self._pause = min(2 * self._pause, longest) if self._pause else first
+        self._until = now + self._pause
+        return self._until <= self._since + self._patience
+
+    def end(self) -> None:
+        """Notes that the server has answered."""
+        self._since, self._pause = None, 0.0
+
+
+def until_answered(work: Callable[[], T], patience: float) -> T:
+    """What some work gives, which is done again and again while the server is lost.
+
+    Raises StoreLostError if that lasts longer than `patience` seconds.
+    """
+    outage = Outage(patience)
+    while True:
+        try:
+            return work()
+        except StoreLostError as error:
+            if not outage.begin():
+                reason = f"{error}; it was tried again for {patience:g} s"
+                raise StoreLostError(reason) from error
+            log.warning("{}; trying again", error)
+        time.sleep(outage.left or 0)
