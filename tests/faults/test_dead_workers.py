@@ -101,13 +101,13 @@ def check_complete(hpnorton: CommandLine, server: Server, done: Outcome) -> None
     assert hpnorton("--check", "--quiet", uri=f"{server.uri}/shop").status == 0
 
 
-@pytest.mark.parametrize("number", [1, 2], ids=["before the fingerprint", "after it"])
+@pytest.mark.parametrize("note", ["hpnorton_collections", "hpnorton_imports"])
 def test_a_worker_that_dies_before_it_has_work(
-    hpnorton: CommandLine, start: Start, proxy: Proxy, csv_file: Write, number: int
+    hpnorton: CommandLine, start: Start, proxy: Proxy, csv_file: Write, note: str
 ) -> None:
-    """While the first process looks at the file and the database: the same."""
+    """While the first process notes that the import begins: the same."""
     path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(1000)])
-    proxy.rule = at("find", "thing", number)
+    proxy.rule = at("insert", note)
     process = start("--parallel", path, *WORK, uri=f"{proxy.uri}/shop")
     wait_for(lambda: proxy.stalled and len(workers_of(process.pid)) == 2, process)
     worker = workers_of(process.pid)[0]
