@@ -100,8 +100,8 @@ def test_every_process_has_a_clock(
 def test_no_clock_without_being_asked() -> None:
     """To import the module changes nothing in the import."""
     code = (
-        "from hpnorton.ingest import loading\nbefore = loading.read_blocks, loading.check_rows\n"
-        "import hpnorton.timing.phases\nassert before == (loading.read_blocks, loading.check_rows)"
+        "from hpnorton.ingest import blocks\nbefore = blocks.read_blocks, blocks.check_rows\n"
+        "import hpnorton.timing.phases\nassert before == (blocks.read_blocks, blocks.check_rows)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -18,7 +18,7 @@ from time import perf_counter, process_time
 from typing import Any
 
 from hpnorton.csvfile import Chunk, CsvFile
-from hpnorton.ingest import loading, work
+from hpnorton.ingest import blocks, loading, work
 from hpnorton.stores.protocol import Store
 
 READ, CHECK, WAIT, DATABASE = PHASES = ("read", "check", "wait", "database")
@@ -100,8 +100,8 @@ def watch(folder: str) -> Clock:
     clock = _CLOCKS.get(folder)
     if clock is None:
         clock = _CLOCKS[folder] = Clock()
-        _replace(loading, "read_blocks", partial(clock.timed_steps, READ))
-        _replace(loading, "check_rows", partial(clock.timed, CHECK))
+        _replace(blocks, "read_blocks", partial(clock.timed_steps, READ))
+        _replace(blocks, "check_rows", partial(clock.timed, CHECK))
         _watch_stores(clock)
     return clock
 
