@@ -149,6 +149,7 @@ def test_a_log_that_is_removed_during_an_import(
 ) -> None:
     """Exit 1 and what to do; what was written is written by whoever closes last, and counts."""
     process = start(*way.split(), big, uri=uri_of(database))
+    wait_for(lambda: chunks_in(database) > 5, process)  # by now each worker has opened the log
     with hold(process):
         Path(f"{database}-wal").unlink()
     failed = end_of(process)
