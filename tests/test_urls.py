@@ -32,6 +32,18 @@ def serve_files() -> Iterator[WebServer]:
         yield server
 
 
+@pytest.fixture(name="ranges")
+def serve_ranges() -> Iterator[WebServer]:
+    """A server without TLS that sends byte ranges.
+
+    It is for tests within this process, where aiohttp has read the certificates that it trusts
+    when it was imported, be it long before.
+    """
+    with serving(is_secure=False) as server:
+        server.files = dict(FILES)
+        yield server
+
+
 @pytest.fixture(name="plain")
 def serve_whole_files() -> Iterator[WebServer]:
     """A server without TLS that sends nothing but whole files."""
@@ -60,17 +72,14 @@ def test_https(hpnorton: CommandLine, web: WebServer, name: str, way: str) -> No
     assert again.status == 0 and again.data[0]["thing"]["read"] == ROWS
 
 
-def test_chunks_are_read_by_their_byte_ranges(
-    web: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chunks_are_read_by_their_byte_ranges(ranges: WebServer) -> None:
     """A worker asks for the bytes of its chunk, and for no others."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(CA))
-    with closing(CsvFile(web.url("thing.csv"), "thing")) as file:
+    with closing(CsvFile(ranges.url("thing.csv"), "thing")) as file:
         chunks = list(file.chunks(1000))
-    web.asked.clear()
+    ranges.asked.clear()
     rows = [row for chunk in chunks for block, _ in read_blocks(chunk) for row in block]
     assert len(rows) == ROWS and rows[-1][0] == f"k{ROWS - 1:05}"
-    assert web.asked == [(c.offset, c.offset + c.length) for c in chunks]
+    assert ranges.asked == [(c.offset, c.offset + c.length) for c in chunks]
 
 
 @pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2 --mode upsert"])
@@ -147,17 +156,14 @@ def test_a_server_that_goes_away(hpnorton: CommandLine, has_ranges: bool) -> Non
         assert report["inserted"] + report["unchanged"] == report["total_records"] == ROWS
 
 
-def test_a_file_that_is_another_one_when_its_chunks_are_read(
-    web: WebServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_another_one_when_its_chunks_are_read(ranges: WebServer) -> None:
     """A chunk that is no longer there is an error, and so is a file that is gone."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(CA))
-    with closing(CsvFile(web.url("thing.csv"), "thing")) as file:
+    with closing(CsvFile(ranges.url("thing.csv"), "thing")) as file:
         *_, last = file.chunks(1000)
-    web.files["thing.csv"] = DATA[:-100]
+    ranges.files["thing.csv"] = DATA[:-100]
     with pytest.raises(FileError, match="has become shorter while it was read; start again"):
         list(read_blocks(last))
-    del web.files["thing.csv"]
+    del ranges.files["thing.csv"]
     with pytest.raises(FileError, match="cannot be read any more: there is no such file any more"):
         list(read_blocks(last))
 
