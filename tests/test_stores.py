@@ -229,6 +229,16 @@ def test_a_new_collection_is_empty_and_listed(store: Store) -> None:
     assert not records_of(store, CUSTOMERS)
 
 
+@pytest.mark.parametrize("expected", [0, 2, 3, 4, 1000])
+def test_a_count_is_what_is_there_whatever_is_expected(store: Store, expected: int) -> None:
+    """An expectation may make counting quicker, but never wrong."""
+    assert store.count("customers", expected) == 0
+    put(store, CUSTOMERS, *_customers(range(3)))
+    assert store.count("customers", expected) == 3
+    put(store, CUSTOMERS, *_customers(range(3, 4)))
+    assert store.count("customers", expected) == 4
+
+
 def test_an_unknown_collection_is_empty(store: Store) -> None:
     """Counting, finding and joining in a collection that is not there finds nothing."""
     assert store.count("nobody") == 0

@@ -114,8 +114,9 @@ class Planned:
                 self._tell_refused()
                 if not self.options.is_dry_run:
                     self._ask(lambda: self._note_end(store))
+        expected = report.counts.inserted if self.note.was_empty else None
         with self._failing():
-            report.total_records = self._ask(lambda: store.count(report.collection))
+            report.total_records = self._ask(lambda: store.count(report.collection, expected))
 
     def _ask(self, work: Callable[[], T]) -> T:
         """What some work with the store gives, which a file that has failed does not wait for."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
@@ -155,15 +155,10 @@ class MongoBatches(MongoConnection):
     def _update(self, batch: Batch, changed: Mapping[Key, int]) -> None:
         if changed:
             some = batch.only(list(changed.values()))
-            updates, most = updates_of(some), self._most_updates
+            most = _FERRETDB_UPDATES if self._is_ferretdb else _MOST_DOCUMENTS
+            updates = updates_of(some)
             for _, reply in self._command(some.collection, "update", "updates", updates, most):
                 self._left_out(reply, but=None)
-
-    @cached_property
-    def _most_updates(self) -> int:
-        """How many updates a command may hold: the server is asked when the first are made."""
-        about = self._client.admin.command("buildInfo")
-        return _FERRETDB_UPDATES if "ferretdbVersion" in about else _MOST_DOCUMENTS
 
     def _command(
         self,

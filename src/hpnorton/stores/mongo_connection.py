@@ -5,6 +5,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import pymongo
@@ -150,6 +151,11 @@ class MongoConnection:
             if error.code != _COMMAND_NOT_FOUND:
                 raise
         return self._database.command("isMaster")  # its name before MongoDB 4.4.2
+
+    @cached_property
+    def _is_ferretdb(self) -> bool:
+        """Whether the server is FerretDB 1; it is asked when that first matters."""
+        return "ferretdbVersion" in self._client.admin.command("buildInfo")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -186,8 +186,11 @@ class Store(Protocol):
         `field` has the same name on both sides and is the target's key, by which they are sorted.
         """
 
-    def count(self, collection: str) -> int:
-        """How many records the collection has; 0 if there is none of that name."""
+    def count(self, collection: str, expected: int | None = None) -> int:
+        """How many records the collection has; 0 if there is none of that name.
+
+        A server that counts slowly may say how many it has noted, if these are the `expected`.
+        """
 
     def collections(self) -> list[str]:
         """The names of all collections, sorted, but for those that hold our own notes."""
