@@ -1,4 +1,4 @@
-"""The field crawl: workers against a server of canned replies, and beside pymongo-schema."""
+"""The field crawl: workers with batches from a file, with canned replies, beside pymongo-schema."""
 
 import argparse
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
-import bson
-from crawl_server import BATCH, COLLECTION, RARE, document
+from crawl_file import batches, write_batches
+from crawl_server import COLLECTION, RARE, document
 from measure import (
     HOME,
     BenchmarkError,
@@ -31,9 +31,12 @@ from shell import positive
 from tests.servers import NxServer
 
 CANNED = "canned replies"
+FROM_FILE = "a file, no server"
+FILE_PROGRAM = HOME / "benchmarks" / "crawl_file.py"
 DATABASE = "hpnorton_benchmark"
 PYMONGO_SCHEMA = "pymongo-schema"
 ONE, TWO, BY_DEFAULT = "--workers 1", "--workers 2", ""
+Rows = list[Sequence[str]]
 HEADER = ("server", "crawl", "rounds", "docs/s (min - max)", "times the first", "client CPU s")
 # What pymongo-schema calls the types.
 NAMES = {
@@ -50,6 +53,15 @@ def crawls(uri: str, rounds: int, *flags: str) -> list[Contender]:
     command = hpnorton("--quiet", "--uri", uri, "--fields", COLLECTION)
     return [
         Contender(f"HPNorton {flag}".strip(), [*command, *flag.split()], rounds) for flag in flags
+    ]
+
+
+def counts(path: Path, documents: int, rounds: int) -> list[Contender]:
+    """The same work on the batches of a file, with one worker and with two."""
+    write_batches(path, documents)
+    return [
+        Contender(flag, [sys.executable, str(FILE_PROGRAM), str(path), *flag.split()], rounds)
+        for flag in (ONE, TWO)
     ]
 
 
@@ -94,13 +106,10 @@ def decoding_speed(documents: int) -> str:
     # pylint: disable-next=import-outside-toplevel # found only now
     from hpnorton.stores.shapes import Shapes
 
-    batches = [
-        b"".join(bson.encode(document(n, documents)) for n in range(start, start + BATCH))
-        for start in range(0, documents, BATCH)
-    ]
+    made = list(batches(documents))
     start = process_time()
     shapes = Shapes()
-    for batch in batches:
+    for batch in made:
         shapes.add(batch)
     seconds = process_time() - start
     if shapes.tally().fields["rare"].records != RARE:
@@ -124,34 +133,41 @@ def table_rows(
         )
 
 
+def beside_pymongo_schema(folder: Path, documents: int, rounds: int) -> tuple[Rows, str]:
+    """The rows of figures of both on nx-27017, and that they found the same."""
+    path = folder / "schema.json"
+    program = tool(PYMONGO_SCHEMA, "for example: pip install pymongo-schema")
+    with real_server(NxServer, folder) as server:
+        uri = f"{server}/{DATABASE}"
+        with connected(uri) as client:
+            orders = client[DATABASE][COLLECTION]
+            for start in range(0, documents, 1000):
+                orders.insert_many([document(n, documents) for n in range(start, start + 1000)])
+        host, _, port = server.removeprefix("mongodb://").partition(":")
+        theirs = [program, "extract", "--host", host, "--port", port, "-d", DATABASE]
+        theirs += ["-c", COLLECTION, "-o", str(path)]
+        mine = crawls(uri, rounds, ONE, TWO, BY_DEFAULT)
+        runs = alternate([Contender(PYMONGO_SCHEMA, theirs, rounds), *mine], rounds)
+        return list(table_rows(NX, runs, documents)), compare(mine[0].command, path)
+
+
 def benchmark(documents: int, few: int, rounds: int) -> None:
     """Measures, and prints what came out."""
     about = machine()
-    table: list[Sequence[str]] = []
     with script_server("crawl_server.py", "--documents", str(documents)) as server:
         uri = f"{server}/{DATABASE}"
-        table += table_rows(CANNED, alternate(crawls(uri, rounds, ONE, TWO), rounds), documents)
+        table: Rows = [
+            *table_rows(CANNED, alternate(crawls(uri, rounds, ONE, TWO), rounds), documents)
+        ]
         rare = found_by_hpnorton(crawls(uri, 1, TWO)[0].command)["rare"]
         if rare != {"bool": RARE}:
             raise BenchmarkError(f"{rare} was found of the rare field")
     with tempfile.TemporaryDirectory(prefix="hpnorton-benchmark-") as name:
-        path = Path(name) / "schema.json"
-        program = tool(PYMONGO_SCHEMA, "for example: pip install pymongo-schema")
-        with real_server(NxServer, Path(name)) as server:
-            uri = f"{server}/{DATABASE}"
-            with connected(uri) as client:
-                orders = client[DATABASE][COLLECTION]
-                for start in range(0, few, 1000):
-                    orders.insert_many([document(n, few) for n in range(start, start + 1000)])
-            host, _, port = server.removeprefix("mongodb://").partition(":")
-            theirs = [program, "extract", "--host", host, "--port", port, "-d", DATABASE]
-            theirs += ["-c", COLLECTION, "-o", str(path)]
-            mine = crawls(uri, rounds, ONE, TWO, BY_DEFAULT)
-            runs = alternate([Contender(PYMONGO_SCHEMA, theirs, rounds), *mine], rounds)
-            table += table_rows(NX, runs, few)
-            same = compare(mine[0].command, path)
-    print(f"{documents:,} documents in canned replies, {few:,} in {NX}\n")
-    print(markdown_table(HEADER, table), same, decoding_speed(few), about, sep="\n\n")
+        from_file = counts(Path(name) / "batches.bson", documents, rounds)
+        table += table_rows(FROM_FILE, alternate(from_file, rounds), documents)
+        rows, same = beside_pymongo_schema(Path(name), few, rounds)
+    print(f"{documents:,} documents in canned replies and in a file, {few:,} in {NX}\n")
+    print(markdown_table(HEADER, table + rows), same, decoding_speed(few), about, sep="\n\n")
 
 
 def main() -> int:
