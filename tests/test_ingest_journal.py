@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.csvfile import Span
+from hpnorton.chunks import Span
 from hpnorton.ingest import journal
 from hpnorton.ingest.journal import (
     BegunNote,

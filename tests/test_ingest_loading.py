@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton import csvfile
+from hpnorton import chunks as chunks_module
 from hpnorton.checks import Record, check_rows, lay_out
-from hpnorton.csvfile import Chunk, CsvFile, Span
+from hpnorton.chunks import Chunk, Span
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, StoreLostError
 from hpnorton.fields import Field
 from hpnorton.ingest import journal
@@ -416,8 +417,8 @@ def test_every_row_is_accounted_for(
     path.write_text(text, "utf-8", newline="")
     job = job_for(uri, mode=mode, is_alone=is_alone)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csvfile, "_PARSED_BYTES", block)
-        patch.setattr(csvfile, "_PARSED_ROWS", block)
+        patch.setattr(chunks_module, "_PARSED_BYTES", block)
+        patch.setattr(chunks_module, "_PARSED_ROWS", block)
         notes = load(job, path, rows)
     wanted = _one_by_one(job, text)
     assert [

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpnorton.checks import Record, lay_out
-from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.chunks import Chunk
+from hpnorton.csvfile import CsvFile
 from hpnorton.fields import Field
 from hpnorton.ingest import journal, secondlook
 from hpnorton.ingest.journal import BegunNote, pack_bits

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton import csvfile
-from hpnorton.csvfile import CsvFile, read_blocks
+from hpnorton.chunks import read_blocks
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
 from hpnorton.inputs import Input, Reading
 
@@ -49,7 +50,7 @@ def rows_until_stopped(file: CsvFile) -> Iterator[list[str]]:
     with closing(file), pytest.raises(KeyboardInterrupt):
         for chunk in file.chunks(1):
             assert chunk.rows == 1 and chunk.data is not None
-            yield from [row for rows, _ in read_blocks(chunk) for row in rows]
+            yield from [row for rows in read_blocks(chunk) for row in rows.cells]
 
 
 def follow(path: Path) -> list[list[str]]:

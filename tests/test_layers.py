@@ -26,6 +26,7 @@ FLOORS = (
     ("checks",),
     ("files",),
     ("inputs", "records"),
+    ("chunks",),
     ("csvfile",),
     ("workers",),
     ("look.sketch", "look.guess"),

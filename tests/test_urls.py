@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton.csvfile import CsvFile, read_blocks
+from hpnorton.chunks import read_blocks
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
 from hpnorton.ingest.sources import parse_source
 from hpnorton.inputs import Input, Reading
@@ -77,7 +78,7 @@ def test_chunks_are_read_by_their_byte_ranges(ranges: WebServer) -> None:
     with closing(CsvFile(ranges.url("thing.csv"), "thing")) as file:
         chunks = list(file.chunks(1000))
     ranges.asked.clear()
-    rows = [row for chunk in chunks for block, _ in read_blocks(chunk) for row in block]
+    rows = [row for chunk in chunks for rows in read_blocks(chunk) for row in rows.cells]
     assert len(rows) == ROWS and rows[-1][0] == f"k{ROWS - 1:05}"
     assert ranges.asked == [(c.offset, c.offset + c.length) for c in chunks]
 

@@ -147,12 +147,16 @@ def _shortened(name: str) -> str:
 
 
 def check_rows(
-    layout: Layout, rows: Sequence[Row], first: int = 0, *, is_suspicious: bool
+    layout: Layout,
+    rows: Sequence[Row],
+    positions: Sequence[int] | None = None,
+    *,
+    is_suspicious: bool,
 ) -> Checked:
-    """Checks rows of a chunk, which stand in it from the position `first` on.
+    """Checks rows of a chunk, which stand in it at `positions`, or from its beginning on.
 
     `is_suspicious` says that cells may hold what no text should, or be very long (see
-    csvfile.read_blocks).
+    chunks.Rows).
     """
     faults: list[Fault] = []
     if set(map(len, rows)) - {layout.width}:
@@ -180,18 +184,15 @@ def check_rows(
                 if value is None and at not in errors
             ]
     checked = Checked(values, kept, []).without(_name_blank_rows(layout, faults, rows))
-    return checked if first == 0 else _moved(checked, first)
+    return checked if positions is None else _placed(checked, positions)
 
 
-def _moved(checked: Checked, first: int) -> Checked:
-    """The same with positions that count from another row on."""
-    positions = checked.positions
-    if isinstance(positions, range):
-        positions = range(positions.start + first, positions.stop + first)
-    else:
-        positions = [at + first for at in positions]
-    faults = [replace(fault, at=fault.at + first) for fault in checked.faults]
-    return Checked(checked.values, positions, faults)
+def _placed(checked: Checked, positions: Sequence[int]) -> Checked:
+    """The same for rows that stand elsewhere: the first at the first of `positions`, and so on."""
+    are_all = len(checked.positions) == len(positions)
+    faults = [replace(fault, at=positions[fault.at]) for fault in checked.faults]
+    kept = positions if are_all else [positions[at] for at in checked.positions]
+    return Checked(checked.values, kept, faults)
 
 
 def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]:

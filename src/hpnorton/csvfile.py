@@ -1,60 +1,21 @@
-"""A CSV file becomes chunks with exact boundaries, and a chunk becomes rows.
+"""A CSV file becomes chunks with exact boundaries.
 
 The rows of all chunks are those that one csv.reader over the whole file yields, for every input;
 `records` tells why.
 """
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
 
 from hpnorton import log
-from hpnorton.checks import MOST_ROW_BYTES, Row
+from hpnorton.chunks import Chunk, Span, parse
 from hpnorton.errors import FileError
-from hpnorton.files import read_part, shown
 from hpnorton.inputs import Input, Reading
-from hpnorton.records import Cut, Passage, count_line_ends, cut_records, is_open, only_record_ends
+from hpnorton.records import Cut, Passage, cut_records, is_open
 
 MAX_RECORD_BYTES = 16 * 2**20  # more than any record can have: see checks.MOST_ROW_BYTES
-_NO_LIMIT = 2**31 - 1  # of the csv module's: that of a record comes first
 _BLOCK_BYTES = 2**20
 _LIVE_BYTES = 2**12  # a few rows: the buffer is searched for each chunk
-_PARSED_BYTES = 10**5
-_PARSED_ROWS = 2000
 _BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Span:
-    """Where some rows of a file are: from which row, line and byte on, and how many of each.
-
-    `first_row` counts as a spreadsheet does (the header is row 1), `first_line` counts from 1,
-    `offset` from 0; those of a compressed file are those of its content.
-    """
-
-    first_row: int
-    rows: int
-    first_line: int
-    lines: int
-    offset: int
-    length: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunk(Span):
-    """Some rows of a file, by name: it can be sent to a process, repeated and reported.
-
-    `is_row_a_line` says that no cell holds a line end. `data` holds the bytes of a source that
-    cannot be read again from an offset, such as stdin. `is_too_long` says that it is a single row
-    which nobody keeps: it is not to be read.
-    """
-
-    file: str = field(repr=False)  # a URL may hold a password
-    is_row_a_line: bool
-    data: bytes | None = field(default=None, repr=False)
-    is_too_long: bool = False
 
 
 class CsvFile:
@@ -171,7 +132,7 @@ class CsvFile:
             raise FileError(
                 f"{self.path}: the header is not UTF-8 text; save the file as CSV UTF-8"
             ) from None
-        header = next(_parse(text, cut.is_row_a_line))[0]
+        header = next(parse(text, cut.is_row_a_line))[0]
         if not any(name.strip() for name in header):
             raise FileError(f"{self.path}: the first line is blank; it has to name the columns")
         self._pass(cut)
@@ -228,98 +189,3 @@ class CsvFile:
         block = self._input.read(min(size, MAX_RECORD_BYTES - len(self._buffer)))
         self._at_end = not block
         self._buffer += block
-
-
-def read_blocks(chunk: Chunk) -> Iterator[tuple[list[Row], bool]]:
-    """The rows of a chunk in blocks, and whether a cell may hold what no text should, or too much.
-
-    Blocks, because what fits into the processor's cache is checked a quarter faster (measured).
-    Bytes that are not UTF-8 come as lone surrogates (PEP 383). Raises FileError if the file is
-    not what it was when the chunk was cut from it.
-    """
-    data = _bytes_of(chunk)
-    count = 0
-    for block in _line_blocks(data) if chunk.is_row_a_line else [data]:
-        try:
-            text = block.decode()
-            is_suspicious = "\0" in text or len(block) > MOST_ROW_BYTES // 2
-        except UnicodeDecodeError:
-            text = block.decode(errors="surrogateescape")
-            is_suspicious = True
-        for rows in _parse(text, chunk.is_row_a_line):
-            count += len(rows)
-            yield rows, is_suspicious
-    if count != chunk.rows:
-        raise FileError(f"{shown(chunk.file)} has changed while it was read; start again")
-
-
-def raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
-    """The records of a chunk as they stand in the file, each with the line on which it begins.
-
-    That of one which is too long is empty.
-    """
-    if chunk.is_too_long:
-        return [(b"", chunk.first_line)]
-    data = _bytes_of(chunk)
-    records, start, line = [], 0, chunk.first_line
-    for length in map(len, only_record_ends(data).splitlines(keepends=True)):
-        raw = data[start : start + length]
-        records.append((raw, line))
-        start += length
-        line += 1 if chunk.is_row_a_line else count_line_ends(raw)
-    return records
-
-
-def _bytes_of(chunk: Chunk) -> bytes:
-    return _read_bytes(chunk) if chunk.data is None else chunk.data
-
-
-def _read_bytes(chunk: Chunk) -> bytes:
-    try:
-        data = read_part(chunk.file, chunk.offset, chunk.length)
-    except OSError as error:
-        reason = error.strerror or error
-        raise FileError(f"{shown(chunk.file)} cannot be read any more: {reason}") from error
-    if len(data) != chunk.length:
-        raise FileError(f"{shown(chunk.file)} has become shorter while it was read; start again")
-    return data
-
-
-def _line_blocks(data: bytes) -> Iterator[bytes]:
-    """The data, cut at line feeds."""
-    start = 0
-    while end := data.find(b"\n", start + _PARSED_BYTES) + 1:
-        yield data[start:end]
-        start = end
-    if start < len(data):
-        yield data[start:]
-
-
-def _parse(text: str, is_row_a_line: bool) -> Iterator[list[Row]]:
-    """The rows of whole records, as csv.reader reads them, in blocks.
-
-    Where a row is a line, only lines with a quote need csv.reader: the others are split at their
-    commas, which takes half the time (measured: 13% of an import).
-    """
-    csv.field_size_limit(_NO_LIMIT)
-    if is_row_a_line and "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if is_row_a_line and "\r" not in text:
-        yield _parse_lines(text)
-    else:
-        reader = csv.reader(io.StringIO(text, newline=""))
-        while rows := list(islice(reader, _PARSED_ROWS)):
-            yield rows
-
-
-def _parse_lines(text: str) -> list[Row]:
-    """The rows of lines that are a row each."""
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    quoted = [line for line in lines if '"' in line]
-    parsed = list(csv.reader(quoted))
-    if len(parsed) != len(quoted):  # the file is no longer what it was
-        return list(csv.reader(lines))
-    rows = iter(parsed)
-    return [next(rows) if '"' in line else line.split(",") if line else [] for line in lines]

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from hpnorton import log
-from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.chunks import Chunk
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError
 from hpnorton.ingest.lanes import Lane
 from hpnorton.ingest.loading import Outcome

@@ -13,7 +13,7 @@ _URL = re.compile(r"(?:[\w+.:-]{1,40}://|mongodb(?:\+srv)?:)\S+")
 
 
 def readable(text: str) -> str:
-    """A text in which bytes that were not UTF-8 (see csvfile.read_blocks) show as \\xNN."""
+    """A text in which bytes that were not UTF-8 (see chunks.read_blocks) show as \\xNN."""
     try:
         data = text.encode(errors="surrogateescape")
     except UnicodeEncodeError:  # half a character, which JSON may hold, but no file

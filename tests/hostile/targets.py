@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hpnorton.checks import check_rows, lay_out
-from hpnorton.csvfile import CsvFile, raw_records, read_blocks
+from hpnorton.chunks import raw_records, read_blocks
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import HPNortonError
 from hpnorton.look.analysis import analyze, questions_for
 from hpnorton.schema import Collection, load_package, undescribed
@@ -155,12 +156,14 @@ def _check_chunks(file: CsvFile, describe: Callable[[list[str]], Collection], da
         records = raw_records(chunk)
         seen += b"".join(raw for raw, _ in records)
         at = 0
-        for rows, is_suspicious in read_blocks(chunk):
-            checked = check_rows(layout, rows, at, is_suspicious=is_suspicious)
+        for rows in read_blocks(chunk, may_sort=True):
+            checked = check_rows(
+                layout, rows.cells, rows.positions, is_suspicious=rows.is_suspicious
+            )
             bad = {fault.at for fault in checked.faults}
-            assert sorted([*bad, *checked.positions]) == list(range(at, at + len(rows)))
+            assert sorted([*bad, *checked.positions]) == sorted(rows.positions)
             assert all(len(column) == len(checked.positions) for column in checked.values)
-            at += len(rows)
+            at += len(rows.cells)
         assert at == chunk.rows == len(records)
         count += at
     assert seen == data

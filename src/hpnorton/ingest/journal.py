@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, get_args
 
-from hpnorton.csvfile import Span
+from hpnorton.chunks import Span
 from hpnorton.fields import Field
 from hpnorton.ingest.reports import Counts, Ending
 from hpnorton.schema import OWN_PREFIX, Collection

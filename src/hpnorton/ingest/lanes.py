@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hpnorton import log
-from hpnorton.csvfile import Chunk
+from hpnorton.chunks import Chunk
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
 from hpnorton.files import refused
 from hpnorton.ingest.reports import Counts, Ending, FileReport

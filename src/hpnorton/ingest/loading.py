@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from hpnorton.checks import Layout, Record
-from hpnorton.csvfile import Chunk, Span, raw_records
+from hpnorton.chunks import Chunk, Span, raw_records
 from hpnorton.errors import StoreLostError
 from hpnorton.fields import Value
 from hpnorton.ingest import journal, restock

@@ -11,7 +11,8 @@ from itertools import islice
 from tempfile import NamedTemporaryFile
 from typing import IO, Any, cast
 
-from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.chunks import Chunk
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
 from hpnorton.files import forget
 from hpnorton.ingest.journal import BegunNote, ChunkNote

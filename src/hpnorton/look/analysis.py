@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from hpnorton.checks import Row, check_delimiter
-from hpnorton.csvfile import Chunk, CsvFile, read_blocks
+from hpnorton.chunks import Chunk, read_blocks
+from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, UsageError
 from hpnorton.look.guess import Guess, Kind, extent_of, guess, year_of
 from hpnorton.look.sketch import Distinct, lower
@@ -163,8 +164,8 @@ def tally_chunks(
     tally = Tally(questions, limits)
     for chunk in chunks:
         before = tally.rows
-        for rows, _ in read_blocks(chunk):
-            tally.add(rows)
+        for rows in read_blocks(chunk):
+            tally.add(rows.cells)
         tell(tally.rows - before, chunk.length)
     tally.settle()
     return tally

@@ -17,7 +17,8 @@ from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
-from hpnorton.csvfile import Chunk, CsvFile
+from hpnorton.chunks import Chunk
+from hpnorton.csvfile import CsvFile
 from hpnorton.ingest import blocks, loading, work
 from hpnorton.stores.protocol import Store
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpnorton.checks import Layout, Row
-from hpnorton.csvfile import Chunk, CsvFile, raw_records, read_blocks
+from hpnorton.chunks import Chunk, raw_records, read_blocks
+from hpnorton.csvfile import CsvFile
 from hpnorton.files import is_url, is_zipped
 from hpnorton.ingest.rejects import ended
 from hpnorton.ingest.sources import Source
@@ -82,7 +83,7 @@ def _chosen(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterato
 
 
 def _raw_and_parsed(chunk: Chunk) -> Iterator[tuple[bytes, Row]]:
-    parsed = (row for rows, _ in read_blocks(chunk) for row in rows)
+    parsed = (row for rows in read_blocks(chunk) for row in rows.cells)
     return ((raw, row) for (raw, _), row in zip(raw_records(chunk), parsed))
 
 
