@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpnorton import chunks
 from hpnorton.checks import lay_out
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
 from hpnorton.files import fingerprint
 from hpnorton.ingest import journal, work
 from hpnorton.ingest import run as ingest
-from hpnorton.ingest.loading import Job, load_chunks
+from hpnorton.ingest.loading import Job, Outcome, load_chunks
 from hpnorton.ingest.plan import Options
 from hpnorton.ingest.reports import FileReport
 from hpnorton.ingest.run import run_import
@@ -176,6 +177,35 @@ def test_a_file_that_changes_under_way_is_told(csv_file: Write, sqlite_uri: str)
     assert report.failure is not None and "while it was read; start again" in report.failure
     assert 0 < report.counts.read < 100_000
     assert report.counts.inserted == report.total_records == report.counts.read
+
+
+def test_a_single_process_reads_a_chunk_once(
+    csv_file: Write, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read to be cut is not read again to be loaded, or to tell what was rejected."""
+    monkeypatch.setattr(chunks, "read_part", _fail)
+    path = csv_file("thing.csv", "id,a", *[f"k{-n % 20},{n}" for n in range(20)], "k99")
+    (report,) = run(uri, path)
+    assert report.failure is None and counts(report) == (21, 20, 0, 0, 1)
+
+
+@pytest.mark.parametrize("most", [1, 50])
+def test_a_transaction_holds_only_so_many_bytes(
+    csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Very long rows are not gathered in memory until there are many of them."""
+    seen: list[int] = []
+
+    def load(job: Job, some: Sequence[chunks.Chunk]) -> list[Outcome]:
+        seen.append(sum(chunk.length for chunk in some[:-1]))
+        return load_chunks(job, some)
+
+    monkeypatch.setattr(work, "load_chunks", load)
+    monkeypatch.setattr(work, "_MOST_BYTES", most)
+    path = csv_file("thing.csv", "id,a", *[f"k{n:02},{n:02}" for n in range(40)])
+    (report,) = run(sqlite_uri, path, rows=2)
+    assert counts(report) == (40, 40, 0, 0, 0)
+    assert len(seen) == (20 if most == 1 else 5) and max(seen) <= most
 
 
 def _fail(*_: object) -> NoReturn:

@@ -133,6 +133,18 @@ def test_a_file_that_does_not_only_grow(
             next(chunks)
 
 
+def test_a_file_that_ends_before_its_size(tmp_path: Path) -> None:
+    """Rows that were there when the import began, and are not, are told of; half a row is none."""
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"id\n" + b"some text\n" * 300_000)
+    with closing(CsvFile(str(path), "x")) as file:
+        chunks = file.chunks(1000, with_data=True)
+        assert next(chunks).data == b"some text\n" * 1000
+        os.truncate(path, 2_000_005)
+        with pytest.raises(FileError, match="x.csv has become shorter while it was read"):
+            list(chunks)
+
+
 def test_what_cannot_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """stdin, compressed files, URLs and pipes end when they end."""
     zipped = tmp_path / "x.csv.gz"

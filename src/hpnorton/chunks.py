@@ -39,9 +39,9 @@ class Span:
 class Chunk(Span):
     """Some rows of a file, by name: it can be sent to a process, repeated and reported.
 
-    `is_row_a_line` says that no cell holds a line end. `data` holds the bytes of a source that
-    cannot be read again from an offset, such as stdin. `is_too_long` says that it is a single row
-    which nobody keeps: it is not to be read.
+    `is_row_a_line` says that no cell holds a line end. `data` holds the bytes if they are at hand,
+    or cannot be read again from an offset, as those of stdin. `is_too_long` says that it is a
+    single row which nobody keeps: it is not to be read.
     """
 
     file: str = field(repr=False)  # a URL may hold a password

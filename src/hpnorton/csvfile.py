@@ -64,10 +64,16 @@ class CsvFile:
         return self._input.is_repeatable
 
     def chunks(
-        self, rows: int, done: Iterable[Span] = (), *, passes_long_rows: bool = False
+        self,
+        rows: int,
+        done: Iterable[Span] = (),
+        *,
+        passes_long_rows: bool = False,
+        with_data: bool = False,
     ) -> Iterator[Chunk]:
         """The rest of the file as chunks of `rows` rows, fewer where they are very long.
 
+        They hold their bytes if these cannot be read again, or `with_data`: for this process.
         What is `done` is passed over. A row of more than MAX_RECORD_BYTES raises FileError, or, if
         it has an end, is passed over too: then it is a chunk by itself.
         """
@@ -91,7 +97,7 @@ class CsvFile:
                 length=cut.length,
                 file=self.place,
                 is_row_a_line=cut.is_row_a_line,
-                data=cut.data if self.size is None else None,
+                data=cut.data if with_data or self.size is None else None,
                 is_too_long=cut.passed > 0,
             )
             if self._at_end and not self._buffer and is_open(cut.data):

@@ -36,6 +36,7 @@ class Input:
         self.place = "stdin" if path == STDIN else path
         self.path = shown(self.place)
         self.size: int | None = None
+        self._position = 0
         self.is_repeatable = False
         self._reading = reading
         self._file: IO[bytes] | None = None
@@ -52,7 +53,8 @@ class Input:
     def read(self, size: int) -> bytes:
         """Some bytes, none at the end. Of a file that is followed some more come always.
 
-        Those of a live one come as soon as there are any. Raises FileError.
+        Those of a live one come as soon as there are any. Raises FileError, also for a file that
+        ends before its size.
         """
         try:
             block = self._read(size)
@@ -62,10 +64,14 @@ class Input:
                 block = self._read(size)
         except (OSError, EOFError, zlib.error) as error:
             raise self._unreadable(error) from error
+        self._position += len(block)
+        if not block and self.size is not None and self._position < self.size:
+            raise FileError(f"{self.path} has become shorter while it was read; start again")
         return block
 
     def seek(self, offset: int) -> None:
         """Goes on from another offset. Raises FileError."""
+        self._position = offset
         try:
             self._stream.seek(offset)
         except (OSError, EOFError, zlib.error) as error:

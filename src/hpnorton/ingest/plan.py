@@ -172,7 +172,11 @@ def plan(
     is to be resumed but has changed since.
     """
     is_sqlite = uri.startswith(SQLITE_PREFIX)
-    cut = Cut(options.chunk_rows, can_group=is_sqlite and not options.is_feed)
+    cut = Cut(
+        options.chunk_rows,
+        can_group=is_sqlite and not options.is_feed,
+        with_data=not (options.is_parallel or options.scheduler),
+    )
     planned: list[Planned] = []
     seen: set[str] = set()
     for (file, layout), desk in zip(opened, desks):

