@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import bson
 import bson.errors
@@ -15,7 +16,8 @@ from pymongo import errors
 from hpnorton.checks import Record
 from hpnorton.errors import StoreAccessError, StoreError, StoreLostError
 from hpnorton.fields import Value
-from hpnorton.stores import open_store
+from hpnorton.stores import mongo_batches, open_store
+from hpnorton.stores.compare import Comparison, compare
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Batch, Condition, Key, Mode
 from tests.test_stores import (
@@ -155,6 +157,32 @@ def test_another_process_may_come_in_between(
     monkeypatch.setattr(store, "stored", look_and_be_late)
     done = store.write(batch_of(CUSTOMERS, ANNA, ("C3", "Cleo", 0), BEN), mode)
     assert summary(done) == (1, 0, [], [0, 2])
+
+
+def test_an_update_leaves_alone_what_it_does_not_change(
+    store: MongoStore, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another process has done meanwhile to other fields is not undone."""
+    put(store, CUSTOMERS, ANNA)
+
+    def meanwhile(*arguments: Any) -> Comparison:
+        with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
+            customers = client.get_default_database()["customers"]
+            customers.update_one({"_id": ANNA[0]}, {"$set": {"credit": 7}})
+        return compare(*arguments)
+
+    monkeypatch.setattr(mongo_batches, "compare", meanwhile)
+    done = store.write(batch_of(CUSTOMERS, (ANNA[0], "Anne", ANNA[2])), UPSERT)
+    assert done.updated == 1
+    assert records_of(store, CUSTOMERS) == [(ANNA[0], "Anne", 7)]
+
+
+def test_a_record_that_is_changed_and_changed_back(store: MongoStore) -> None:
+    """It counts twice, as if the rows were written one by one, and is what it was."""
+    put(store, CUSTOMERS, ANNA)
+    done = store.write(batch_of(CUSTOMERS, (ANNA[0], "Anne", 5), ANNA), UPSERT)
+    assert (done.inserted, done.updated) == (0, 2)
+    assert records_of(store, CUSTOMERS) == [ANNA]
 
 
 @BOTH

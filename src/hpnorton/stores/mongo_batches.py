@@ -79,8 +79,9 @@ class MongoBatches(MongoConnection):
                     made = compare(batch, taken, stored, mode)
             else:
                 taken = self._insert(batch)
-                made = compare(batch, taken, self._kept(batch, taken), mode)
-            self._update(batch, made.changed)
+                stored = self._kept(batch, taken)
+                made = compare(batch, taken, stored, mode)
+            self._update(batch, made.changed, stored)
         written = made.written(taken, len(batch) - len(taken))
         self._mostly_taken[name] = written.is_mostly_taken
         return written
@@ -152,11 +153,13 @@ class MongoBatches(MongoConnection):
             taken += [start + at for at in self._left_out(reply)]
         return taken
 
-    def _update(self, batch: Batch, changed: Mapping[Key, int]) -> None:
+    def _update(
+        self, batch: Batch, changed: Mapping[Key, int], stored: Mapping[Key, Record]
+    ) -> None:
         if changed:
             some = batch.only(list(changed.values()))
             most = _FERRETDB_UPDATES if self._is_ferretdb else _MOST_DOCUMENTS
-            updates = updates_of(some)
+            updates = updates_of(some, stored)
             for _, reply in self._command(some.collection, "update", "updates", updates, most):
                 self._left_out(reply, but=None)
 

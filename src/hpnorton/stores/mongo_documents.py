@@ -4,7 +4,7 @@ A document holds each field of its record, and as `_id` its key once more.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 
@@ -12,7 +12,7 @@ from hpnorton.checks import Record
 from hpnorton.fields import Value
 from hpnorton.schema import OWN_PREFIX
 from hpnorton.stores.mongo_connection import RawDocument
-from hpnorton.stores.protocol import Batch
+from hpnorton.stores.protocol import Batch, Key
 
 FIRST_STOCK = OWN_PREFIX + "stock"  # the field that keeps what was in stock at first
 
@@ -35,33 +35,34 @@ def _maker_of_documents(
     pairs += [f"{name!r}: None" for name in fields if name not in columns]
     if stock in columns:
         pairs.append(f"{FIRST_STOCK!r}: v{columns.index(stock)}")
-    return _maker(f"{{'_id': i, {', '.join(pairs)}}}", len(columns))
-
-
-def updates_of(batch: Batch) -> list[RawDocument]:
-    """The updates that give what is stored the values of a batch's columns."""
-    return _maker_of_updates(batch.columns)(ids_of(batch), *batch.values)
-
-
-@cache
-def _maker_of_updates(columns: tuple[str, ...]) -> Callable[..., list[RawDocument]]:
-    """A function that makes updates of ids and columns: what is stored gets these values."""
-    pairs = ", ".join(f"{name!r}: v{at}" for at, name in enumerate(columns))
-    return _maker(f"{{'q': {{'_id': i}}, 'u': {{'$set': {{{pairs}}}}}}}", len(columns))
-
-
-def _maker(display: str, columns: int) -> Callable[..., list[RawDocument]]:
-    """A function of ids and columns that makes a display of each id `i` and its values `v0` ...
-
-    It is generated, because a display with the names in it is twice as fast as dict(zip(...))
-    (measured).
-    """
-    every = ", ".join(f"v{at}" for at in range(columns))
+    every = ", ".join(f"v{at}" for at in range(len(columns)))
+    display = f"{{'_id': i, {', '.join(pairs)}}}"
+    # A display with the names in it is twice as fast as dict(zip(...)) (measured).
     source = f"lambda ids, {every}: [{display} for i, {every} in zip(ids, {every})]"
     made: Callable[..., list[RawDocument]] = eval(  # pylint: disable=eval-used # names are quoted
         source, {"zip": zip}
     )
     return made
+
+
+def updates_of(batch: Batch, stored: Mapping[Key, Record]) -> list[RawDocument]:
+    """The updates that give what is stored the values of a batch's columns.
+
+    Each sets the fields that differ: to set all of them takes servers a quarter longer (measured),
+    and would undo what others have done to these meanwhile.
+    """
+    records = zip(ids_of(batch), batch.keys, zip(*batch.values))
+    return [
+        {"q": {"_id": identity}, "u": {"$set": fields}}
+        for identity, key, record in records
+        if (fields := _differing(batch.columns, record, stored.get(key)))
+    ]
+
+
+def _differing(columns: Sequence[str], record: Record, stored: Record | None) -> RawDocument:
+    if stored is None:
+        return dict(zip(columns, record))
+    return {name: new for name, new, old in zip(columns, record, stored) if new != old}
 
 
 def records_of(documents: Sequence[RawDocument], columns: Sequence[str]) -> Iterator[Record]:
