@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton import chunks
+from hpnorton import chunks as chunks_module
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, UsageError
 from hpnorton.look import analysis
@@ -128,8 +128,8 @@ def test_the_answers_are_those_of_a_plain_loop(
     path.write_bytes(data.encode())
     questions = Questions(3, 1, ((2, "a"),))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "_PARSED_BYTES", parsed)
-        patch.setattr(chunks, "_PARSED_ROWS", parsed)
+        patch.setattr(chunks_module, "_PARSED_BYTES", parsed)
+        patch.setattr(chunks_module, "_PARSED_ROWS", parsed)
         patch.setattr(analysis, "_CHUNK_ROWS", chunk)
         patch.setattr(analysis, "_SMALLEST", share)
         with closing(CsvFile(str(path), "")) as file:
