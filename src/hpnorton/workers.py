@@ -10,17 +10,18 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
+from hpnorton import log
 from hpnorton.errors import ClusterError
-from hpnorton.log import start_log
 
 _CONNECT_SECONDS = 10
+_PATIENCE = 2.0  # seconds after Ctrl+C
 _PYTHONPATH = "PYTHONPATH"
 _PACKAGES = str(Path(__file__).parents[1])
 
@@ -33,8 +34,9 @@ T = TypeVar("T")
 def stop_requests() -> Iterator[Callable[[], bool]]:
     """Gives a function that says whether Ctrl+C was pressed since.
 
-    So the work in hand comes to its end and is counted. A second Ctrl+C raises KeyboardInterrupt
-    at once. Outside the main thread, where Python handles no signals, the answer is always no.
+    So the work in hand comes to its end and is counted; if that takes long, it is told. A second
+    Ctrl+C raises KeyboardInterrupt at once. Outside the main thread, where Python handles no
+    signals, the answer is always no.
     """
     presses: list[int] = []
 
@@ -42,15 +44,22 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
         if presses:
             raise KeyboardInterrupt
         presses.append(number)
+        signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
+
+    def tell(_number: int, _frame: object) -> None:
+        with suppress(RuntimeError):  # just now this thread is logging something else
+            log.warning("the rows in hand are finished first; Ctrl+C once more stops at once")
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    previous = signal.signal(signal.SIGINT, note)
+    previous = signal.signal(signal.SIGINT, note), signal.signal(signal.SIGALRM, tell)
     try:
         yield lambda: bool(presses)
     finally:
-        signal.signal(signal.SIGINT, previous)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, before in zip((signal.SIGINT, signal.SIGALRM), previous):
+            signal.signal(number, before)
 
 
 @contextmanager
@@ -253,7 +262,7 @@ class _ClusterExecutor(Executor):
 
 
 def _start_worker(log_level: str | None) -> None:
-    start_log(log_level)
+    log.start_log(log_level)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -101,6 +101,26 @@ def test_a_server_that_stays_frozen(
     check_complete(hpnorton.resume(failed.err.encode()))
 
 
+@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2"])
+def test_ctrl_c_in_an_import_into_a_server_that_freezes(
+    hpnorton: CommandLine, start: Start, proxy: Proxy, path: Path, way: str
+) -> None:
+    """The first one lets the rows in hand come to their end, and says so; a second one does not."""
+    proxy.rule = from_then_on(at("insert", "thing", 3))
+    process = start(*way.split(), path, "--chunk-rows", "200", uri=f"{proxy.uri}/shop")
+    wait_for(lambda: proxy.stalled, process)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.stderr is not None
+    assert any(b"Ctrl+C once more stops at once" in line for line in process.stderr)
+    os.killpg(process.pid, signal.SIGINT)
+    done = end_of(process)
+    assert (done.status, done.out) == (130, "")
+    assert "Error: it was interrupted at once; chunks" in done.err
+    assert "Traceback" not in done.err
+    proxy.release()
+    check_complete(hpnorton.resume(done.err.encode()))
+
+
 def test_a_server_that_freezes_on_a_clerk(
     hpnorton: CommandLine, server: Server, proxy: Proxy
 ) -> None:

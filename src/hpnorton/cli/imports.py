@@ -111,6 +111,7 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
     from hpnorton.ingest.reports import exit_status
     from hpnorton.ingest.run import run_import
     from hpnorton.ingest.sources import dataset_sources, parse_source
+    from hpnorton.inputs import STDIN
     from hpnorton.progress import show_progress
 
     if arguments.scheduler and settings.uri.startswith(SQLITE_PREFIX):
@@ -119,20 +120,23 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
             f"one: use {PARALLEL} --workers N, or name a mongodb:// URI with --uri"
         )
     sources = [parse_source(text) for text in arguments.values] or dataset_sources(settings.data)
-    with show_progress(is_wanted=not arguments.quiet) as on_progress:
-        reports = run_import(
-            settings.uri,
-            sources,
-            import_options(arguments, settings, is_parallel=is_parallel),
-            folders=[settings.data],
-            on_progress=on_progress,
-        )
+    options = import_options(arguments, settings, is_parallel=is_parallel)
+    try:
+        with show_progress(is_wanted=not arguments.quiet) as on_progress:
+            reports = run_import(
+                settings.uri, sources, options, folders=[settings.data], on_progress=on_progress
+            )
+    except KeyboardInterrupt:
+        tell("Error: it was interrupted at once; chunks of rows that were finished are kept")
+        if not (options.is_dry_run or STDIN in (source.path for source in sources)):
+            _tell_how_to_resume(arguments)
+        return ExitStatus.INTERRUPTED
     show_reports(reports, arguments.format)
     for report in reports:
         _tell_faults(report)
         tell_end(report)
     if any(report.can_resume for report in reports):
-        print(f"To go on where it stopped:\n  {_resume_command(arguments)}", file=sys.stderr)
+        _tell_how_to_resume(arguments)
     return exit_status(reports)
 
 
@@ -210,6 +214,10 @@ def _what_is_done(report: "FileReport") -> str:
         f"{done}. Import it again: rows that are in the database are left as they are and reported "
         "as unchanged"
     )
+
+
+def _tell_how_to_resume(arguments: argparse.Namespace) -> None:
+    print(f"To go on where it stopped:\n  {_resume_command(arguments)}", file=sys.stderr)
 
 
 def _resume_command(arguments: argparse.Namespace) -> str:
