@@ -133,5 +133,4 @@ def _look(
     scan = store.scan(part.collection)
     if size is not None:
         return part.collection, scan.sample(size)
-    report = partial(tell, part.collection) if tell else lambda more: None
-    return part.collection, scan.fields(part, report)
+    return part.collection, scan.fields(part, partial(tell, part.collection) if tell else None)

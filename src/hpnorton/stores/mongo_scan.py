@@ -72,14 +72,19 @@ class MongoScan:
         with self._translated():
             return mongo_ranges.cut(self._collection, wanted)
 
-    def fields(self, part: Range, tell: Tell) -> FieldTally:
+    def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
         """The fields of the documents of a range.
 
-        While they are counted the server makes the next batch.
+        While they are counted the server makes the next batch. One worker of several leaves that to
+        the others: a thread more takes two workers 4% longer, and one 7% less (measured).
         """
         shapes = Shapes(part.number)
         with self._translated(), self._raw_batches(part) as batches:
-            call_aside(shapes.add, batches, tell)
+            if tell is None:
+                for batch in batches:
+                    shapes.add(batch)
+            else:
+                call_aside(shapes.add, batches, tell)
         return shapes.tally()
 
     def sample(self, size: int) -> FieldTally:

@@ -45,8 +45,11 @@ class Scan(Protocol):
     def ranges(self, records: int) -> list[Range]:
         """Ranges that hold about so many records each, and together all."""
 
-    def fields(self, part: Range, tell: Tell) -> FieldTally:
-        """The fields of the records of a range."""
+    def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
+        """The fields of the records of a range.
+
+        `tell` hears how many more were looked at; one worker of several has none.
+        """
 
     def sample(self, size: int) -> FieldTally:
         """The fields of so many records, chosen at random."""
