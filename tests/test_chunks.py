@@ -1,5 +1,6 @@
 """Chunks are read again wherever they are, in the file's order or by their first cells."""
 
+import csv
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -63,6 +64,17 @@ def test_rows_in_no_order_are_sorted(folder: Path, end: bytes) -> None:
     (rows,) = read_blocks(only_chunk(folder / "things.csv", b"id,x" + end + body), may_sort=True)
     assert rows.positions == [3, 1, 4, 6, 0, 2, 5]
     assert rows.cells[:3] == [["", "3"], ["a", "2"], ["a", ""]]
+
+
+@pytest.mark.parametrize("row", ['b,"%s"\n', 'd,"%s"\n', 'b,"\n%s"\n'])
+def test_cells_of_any_length(folder: Path, row: str) -> None:
+    """The csv module's own limit is not ours, in whatever order rows are read, nor as a worker."""
+    data = f"id,x\nc,1\n{row % ('long' * 100_000)}{'a' if row[0] == 'b' else 'e'},2\n"
+    chunk = only_chunk(folder / "long.csv", data.encode())
+    before = csv.field_size_limit(131_072)
+    blocks = list(read_blocks(chunk, may_sort=True))
+    csv.field_size_limit(before)
+    assert max(len(cell) for rows in blocks for row in rows.cells for cell in row) >= 400_000
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -179,12 +179,11 @@ def parse(text: str, is_row_a_line: bool) -> Iterator[list[Row]]:
     Where a row is a line, only lines with a quote need csv.reader: the others are split at their
     commas, which takes half the time (measured: 13% of an import).
     """
-    csv.field_size_limit(_NO_LIMIT)
     lines = _lines(text) if is_row_a_line else None
     if lines is not None:
         yield _parse_lines(lines)
         return
-    reader = csv.reader(io.StringIO(text, newline=""))
+    reader = _reader(io.StringIO(text, newline=""))
     while rows := list(islice(reader, _PARSED_ROWS)):
         yield rows
 
@@ -204,8 +203,14 @@ def _lines(text: str) -> list[str] | None:
 def _parse_lines(lines: Sequence[str]) -> list[Row]:
     """The rows of lines that are a row each."""
     quoted = [line for line in lines if '"' in line]
-    parsed = list(csv.reader(quoted))
+    parsed = list(_reader(quoted))
     if len(parsed) != len(quoted):  # the file is no longer what it was
-        return list(csv.reader(lines))
+        return list(_reader(lines))
     rows = iter(parsed)
     return [next(rows) if '"' in line else line.split(",") if line else [] for line in lines]
+
+
+def _reader(lines: Iterable[str]) -> Iterator[Row]:
+    """csv.reader, for cells of any length."""
+    csv.field_size_limit(_NO_LIMIT)
+    return csv.reader(lines)
