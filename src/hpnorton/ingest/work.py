@@ -159,11 +159,13 @@ class Work:
         chunks = map(self._kept, found)
         while True:
             some: list[Chunk] = []
+            size = 0
             fault: FileError | None = None
             try:
                 for chunk in islice(chunks, self._chunks_a_task()):
                     some.append(chunk)
-                    if sum(each.length for each in some) > _MOST_BYTES:
+                    size += chunk.length
+                    if size > _MOST_BYTES:
                         break
             except FileError as error:  # what came before it is loaded first
                 fault = error
