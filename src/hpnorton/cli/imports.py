@@ -127,8 +127,10 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
                 settings.uri, sources, options, folders=[settings.data], on_progress=on_progress
             )
     except KeyboardInterrupt:
+        if options.is_dry_run:
+            raise
         tell("Error: it was interrupted at once; chunks of rows that were finished are kept")
-        if not (options.is_dry_run or STDIN in (source.path for source in sources)):
+        if STDIN not in (source.path for source in sources):
             _tell_how_to_resume(arguments)
         return ExitStatus.INTERRUPTED
     show_reports(reports, arguments.format)
