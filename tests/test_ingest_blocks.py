@@ -149,6 +149,53 @@ def test_rows_in_order_stay_in_blocks(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [key for (key,) in made[0].batch.keys] == list(range(-2999, -999))
 
 
+PARENTS = Collection("parents", (Field("a"), Field("b", "integer")), ("a", "b"))
+GRANDCHILD = Collection(
+    "grandchild",
+    (Field("id", "integer"), Field("of", "integer"), Field("a"), Field("b", "integer")),
+    ("id",),
+    (ForeignKey(("of",), "things", ("id",)), ForeignKey(("a", "b"), "parents", ("a", "b"))),
+)
+
+
+@FILES
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["", 1, 5, 9]),
+            st.sampled_from(["", "x", "y"]),
+            st.sampled_from(["", 1]),
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    parsed=st.integers(1, 60),
+)
+def test_each_reference_is_held_against_its_parents(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, Any, Any]], parsed: int
+) -> None:
+    """However few rows are parsed at a time: what is empty refers to nobody, a half key to none."""
+    folder = tmp_path_factory.mktemp("references")
+    chunk = chunk_of(folder, [(at, *row) for at, row in enumerate(rows)], "id,of,a,b")
+    with closing(open_store(f"sqlite:///{folder}/x.db", create=True)) as store:
+        for parent, values in ((ONE, [[1, 9], [0, 0]]), (PARENTS, [["x"], [1]])):
+            store.ensure(parent)
+            store.write(Batch(parent, parent.columns, values), Mode.INSERT)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chunks, "_PARSED_BYTES", parsed)
+            parts = list(read_checked(layout_of(GRANDCHILD), chunk, store))
+    expected = {
+        (at, fields)
+        for at, (of, a, b) in enumerate(rows)
+        for fields, is_there in (("of", of in ("", 1, 9)), ("a, b", (a, b) in [("", ""), ("x", 1)]))
+        if not is_there
+    }
+    assert {(fault.at, fault.field) for part in parts for fault in part.faults} == expected
+    assert sum(len(part.faults) for part in parts) == len(expected)
+    good = [at for part in parts for at in part.positions]
+    assert good == [at for at in range(len(rows)) if at not in {at for at, _ in expected}]
+
+
 @pytest.mark.parametrize("has_indexes", [False, True])
 def test_an_index_in_no_order_is_told(tmp_path: Path, has_indexes: bool) -> None:
     """Rows whose keys ascend stay where they are, whatever the other indexes get."""

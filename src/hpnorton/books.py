@@ -140,8 +140,8 @@ def _check_rentals(
     rented = {pair for pair, line in last.items() if line["after"] is not None}
     rentals = store.find(RENTALS, (USER_ID, PRODUCT_ID))
     while some := list(islice(rentals, _RENTALS_A_QUERY)):
-        customers = store.absent(CUSTOMERS, (USER_ID,), [(rental[USER_ID],) for rental in some])
-        products = store.absent(PRODUCTS, (PRODUCT_ID,), [(r[PRODUCT_ID],) for r in some])
+        customers = store.absent(CUSTOMERS, (USER_ID,), [[each[USER_ID] for each in some]])
+        products = store.absent(PRODUCTS, (PRODUCT_ID,), [[each[PRODUCT_ID] for each in some]])
         for rental in some:
             user_id, product_id = str(rental[USER_ID]), str(rental[PRODUCT_ID])
             rented.discard((user_id, product_id))

@@ -69,7 +69,7 @@ def check_references(store: Store, collection: Collection, record: Mapping[str, 
     for foreign in collection.foreign_keys:
         key = tuple(record.get(name) for name in foreign.fields)
         if any(value is not None for value in key) and store.absent(
-            foreign.parent, foreign.parent_fields, [key]
+            foreign.parent, foreign.parent_fields, [[value] for value in key]
         ):
             fields, values = ", ".join(foreign.fields), ", ".join(map(str, key))
             raise RefusedError(

@@ -258,7 +258,7 @@ def _orphans_at(
 ) -> Iterator[_Found]:
     for foreign in schema.foreign_keys:
         keys = [lookup_key(key) for key in zip(*(columns[name] for name in foreign.fields))]
-        wanted = [key for key in set(keys) if None not in key]
-        absent = store.scan(foreign.parent).absent(foreign.parent_fields, wanted)
+        wanted = {key for key in keys if None not in key}
+        absent = store.scan(foreign.parent).absent(foreign.parent_fields, list(zip(*wanted)))
         if absent:
             yield foreign.fields, [at for at, key in enumerate(keys) if key in absent]

@@ -70,10 +70,14 @@ class DryRunStore:
         before = self._present.stored(batch, positions) if self._present else {}
         return before | self._scratch.stored(batch, positions)
 
-    def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no record has in either database."""
-        missing = self._scratch.absent(collection, key, keys)
-        return self._present.absent(collection, key, list(missing)) if self._present else missing
+    def absent(
+        self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
+    ) -> set[Key]:
+        """The keys that no record has in either database."""
+        missing = self._scratch.absent(collection, key, columns)
+        if not missing or self._present is None:
+            return missing
+        return self._present.absent(collection, key, list(zip(*missing)))
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
         """The record of the database, as it is, that has a key."""

@@ -134,11 +134,14 @@ class MongoBatches(MongoConnection):
             found = self._by_ids(batch.collection.name, list(keys), columns)
         return dict(zip((keys[d["_id"]] for d in found), records_of(found, batch.columns)))
 
-    def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no record of the collection, whose key is `key`, has."""
+    def absent(
+        self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
+    ) -> set[Key]:
+        """The keys that no record of the collection, whose key is `key`, has."""
         del key  # `_id` holds it
+        keys = dict.fromkeys(zip(*columns))
         # What is null in part matches nothing.
-        whole = [found for found in dict.fromkeys(keys) if None not in found]
+        whole = [found for found in keys if None not in found]
         ids = ids_of_columns(list(zip(*whole))) if whole else []
         with self._errors():
             stored = {found["_id"] for found in self._by_ids(collection, ids, ("_id",))}

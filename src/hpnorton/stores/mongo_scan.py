@@ -140,9 +140,9 @@ class MongoScan:
             repeated = {key for key, count in counts.items() if count > 1}
         return {key for key in repeated if None not in key}
 
-    def absent(self, names: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no document has as its `_id` or, in another's, in these fields."""
-        lost = self._absent(self._collection.name, names, keys)
+    def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
+        """The keys that no document has as its `_id` or, in another's, in these fields."""
+        lost = self._absent(self._collection.name, names, columns)
         wanted = [key for key in lost if None not in key]
         for start in range(0, len(wanted), _KEYS_A_QUERY):
             some = wanted[start : start + _KEYS_A_QUERY]

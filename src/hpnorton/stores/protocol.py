@@ -41,13 +41,9 @@ class Batch:
         return list(self.keys_of(self.collection.key))
 
     @cached_property
-    def in_line(self) -> list[Value]:
+    def in_line(self) -> Sequence[Value]:
         """All values, record by record: the parameters of statements of many rows."""
-        width = len(self.values)
-        line: list[Value] = [None] * (width * len(self))
-        for at, column in enumerate(self.values):
-            line[at::width] = column
-        return line
+        return in_line(self.values)
 
     def keys_of(self, fields: Sequence[str]) -> Iterator[Key]:
         """The values of some of the fields, for each record."""
@@ -123,6 +119,17 @@ class Written:
         return Written(self.inserted, self.updated, conflicts, taken, replacing)
 
 
+def in_line(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
+    """All values of some columns of the same length, row by row."""
+    width = len(columns)
+    if width == 1:
+        return columns[0]
+    line: list[Value] = [None] * (width * len(columns[0]))
+    for at, column in enumerate(columns):
+        line[at::width] = column
+    return line
+
+
 def batch_of(collection: Collection, documents: Sequence[Mapping[str, Value]]) -> Batch:
     """Records as a batch: the columns are the fields of the first."""
     columns = tuple(documents[0])
@@ -167,8 +174,13 @@ class Store(Protocol):
     def is_empty(self, collection: str) -> bool:
         """Whether the collection has no records, or is not there."""
 
-    def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no record of the collection, whose key is `key`, has."""
+    def absent(
+        self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
+    ) -> set[Key]:
+        """The keys that no record of the collection, whose key is `key`, has.
+
+        Those that are asked for come as `columns`, one for each part of the key.
+        """
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
         """The record of the collection, whose key is `key`, that has this one; None if none has."""

@@ -12,7 +12,7 @@ from hpnorton.stores.protocol import CounterStore, Key
 from hpnorton.stores.tallies import FieldTally
 
 # As Store.absent.
-Absent = Callable[[str, Sequence[str], Sequence[Key]], set[Key]]
+Absent = Callable[[str, Sequence[str], Sequence[Sequence[Any]]], set[Key]]
 # Is told how many more records were looked at.
 Tell = Callable[[int], None]
 
@@ -66,8 +66,8 @@ class Scan(Protocol):
     def repeated(self, names: Sequence[str]) -> set[Key]:
         """The values of these fields that several records share; none that are null in part."""
 
-    def absent(self, names: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no record has in the fields `names`, its key."""
+    def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
+        """The keys that no record has in the fields `names`, its key: see Store.absent."""
 
 
 class Database(CounterStore, Protocol):

@@ -51,10 +51,11 @@ class SqliteStore(SqliteBatches):
                 self._ensure_indexes(collection)
 
     def _ensure_indexes(self, collection: Collection) -> None:
-        for fields in collection.indexes:
-            self._run(sql.create_index(collection, fields))
-        for name in collection.lookups:
-            self._run(sql.create_lookup(collection, name))
+        with self._sorting():
+            for fields in collection.indexes:
+                self._run(sql.create_index(collection, fields))
+            for name in collection.lookups:
+                self._run(sql.create_lookup(collection, name))
 
     def _add_column(self, table: str, definition: str) -> None:
         self._run(f"ALTER TABLE {sql.quote(table)} ADD COLUMN {definition}")

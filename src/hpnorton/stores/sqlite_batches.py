@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import cast
 
 from hpnorton.checks import Record
@@ -11,10 +10,12 @@ from hpnorton.errors import StoreError
 from hpnorton.fields import Value
 from hpnorton.stores import sql
 from hpnorton.stores.compare import compare
-from hpnorton.stores.protocol import Batch, Key, Mode, Written
+from hpnorton.stores.protocol import Batch, Key, Mode, Written, in_line
 from hpnorton.stores.sqlite_connection import SqliteConnection
 
+# More rows gain nothing. Of keys alone five times as many take a quarter less time (both measured).
 _ROWS_A_STATEMENT = 100
+_KEYS_A_STATEMENT = 500
 _LAST_ROWID = 2**63 - 1  # after it they no longer ascend
 
 
@@ -81,19 +82,21 @@ class SqliteBatches(SqliteConnection):
             absent = [name for name in batch.columns if name not in present]
             return self._by_key(batch, positions, absent=absent)
 
-    def absent(self, collection: str, key: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no record of the collection, whose key is `key`, has."""
+    def absent(
+        self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
+    ) -> set[Key]:
+        """The keys that no record of the collection, whose key is `key`, has."""
         with self._errors():
-            if not keys or not self._column_types(collection):
-                return set(keys)
-            unique = list(set(keys))
+            if not any(columns) or not self._column_types(collection):
+                return set(zip(*columns))
             doubtful = self._run_in_parts(
-                list(chain.from_iterable(unique)),
+                in_line(columns),
                 len(key),
                 lambda rows: sql.count_present(collection, tuple(key), rows),
                 _number,
+                _KEYS_A_STATEMENT,
             )
-            some = [unique[at] for at in doubtful]
+            some = list({tuple(column[at] for column in columns) for at in doubtful})
             return set(some).difference(self._by_keys(collection, key, key, some))
 
     def _rowid_of(self, table: str) -> str | None:
@@ -153,15 +156,15 @@ class SqliteBatches(SqliteConnection):
         width: int,
         statement_for: Callable[[int], str],
         count: Callable[[sqlite3.Cursor], int],
+        most: int = _ROWS_A_STATEMENT,
     ) -> list[int]:
         """The positions of the rows of all statements that count less than they have rows.
 
-        `line` holds rows of `width` values, one after the other. A hundred rows a statement: more
-        gain nothing (measured).
+        `line` holds rows of `width` values, one after the other, of which a statement has `most`.
         """
         length = len(line) // width
         limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
-        size = max(1, min(_ROWS_A_STATEMENT, limit // width))
+        size = max(1, min(most, limit // width))
         short: list[int] = []
         statement, rows = "", 0
         for start in range(0, length, size):

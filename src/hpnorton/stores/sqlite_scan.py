@@ -118,9 +118,9 @@ class SqliteScan:
             )
             return set(rows)
 
-    def absent(self, names: Sequence[str], keys: Sequence[Key]) -> set[Key]:
-        """Those of `keys` that no row has in the columns `names`, its key."""
-        return self._absent(self._table, names, keys)
+    def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
+        """The keys that no row has in the columns `names`, its key."""
+        return self._absent(self._table, names, columns)
 
     def _find_rowid(self) -> str | None:
         taken = {name.lower() for name in self._types}
