@@ -178,9 +178,10 @@ def test_each_reference_is_held_against_its_parents(
     folder = tmp_path_factory.mktemp("references")
     chunk = chunk_of(folder, [(at, *row) for at, row in enumerate(rows)], "id,of,a,b")
     with closing(open_store(f"sqlite:///{folder}/x.db", create=True)) as store:
-        for parent, values in ((ONE, [[1, 9], [0, 0]]), (PARENTS, [["x"], [1]])):
+        for parent in (ONE, PARENTS):
             store.ensure(parent)
-            store.write(Batch(parent, parent.columns, values), Mode.INSERT)
+        store.write(Batch(ONE, ONE.columns, [[1, 9], [0, 0]]), Mode.INSERT)
+        store.write(Batch(PARENTS, PARENTS.columns, [["x"], [1]]), Mode.INSERT)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(chunks, "_PARSED_BYTES", parsed)
             parts = list(read_checked(layout_of(GRANDCHILD), chunk, store))

@@ -258,8 +258,11 @@ def pack_bits(positions: Sequence[int], size: int) -> str | None:
     if not positions:
         return None
     bits = bytearray(size // 8 + 1)
-    for at in positions:
-        bits[at >> 3] |= 1 << (at & 7)
+    if len(positions) == size:  # all of them, as when a file is imported again
+        bits[:] = ((1 << size) - 1).to_bytes(len(bits), "little")
+    else:
+        for at in positions:
+            bits[at >> 3] |= 1 << (at & 7)
     return base64.b64encode(zlib.compress(bits)).decode()
 
 

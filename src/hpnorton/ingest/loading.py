@@ -249,7 +249,9 @@ class _Tally:
         self._inserted += written.inserted
         self._updated += written.updated
         self._conflicts += len(written.conflicts)
-        self._taken += [checked.positions[at] for at in written.taken]
+        are_all = len(written.taken) == len(batch)
+        places = checked.positions
+        self._taken += places if are_all else [places[at] for at in written.taken]
         self._note_keys(block, written.touched(len(batch)))
         for fault in checked.faults:
             value = fault.value and fault.value[:_MOST_CHARACTERS]

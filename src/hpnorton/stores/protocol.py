@@ -41,6 +41,12 @@ class Batch:
         return list(self.keys_of(self.collection.key))
 
     @cached_property
+    def repeats_keys(self) -> bool:
+        """Whether several records have the same key."""
+        columns = [self.values[self.columns.index(name)] for name in self.collection.key]
+        return len(set(columns[0] if len(columns) == 1 else zip(*columns))) < len(self)
+
+    @cached_property
     def in_line(self) -> Sequence[Value]:
         """All values, record by record: the parameters of statements of many rows."""
         return in_line(self.values)
@@ -104,6 +110,8 @@ class Written:
         """The positions of the records of `size` that were inserted or replaced others."""
         if not self.taken:
             return range(size)
+        if len(self.taken) == size and not self.replacing:
+            return ()
         idle = set(self.taken).difference(self.replacing)
         return [at for at in range(size) if at not in idle]
 

@@ -42,7 +42,7 @@ class SqliteBatches(SqliteConnection):
         """
         name = batch.collection.name
         with self.transaction():
-            if name in self._mostly_same and len(set(batch.keys)) == len(batch):
+            if name in self._mostly_same and not batch.repeats_keys:
                 rest = self._differing(batch)
                 written = self._write(batch.only(rest), mode).among(rest, len(batch))
             else:
