@@ -83,12 +83,12 @@ def insert(table: str, columns: tuple[str, ...], rows: int, stock: str | None = 
 def count_same(table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
     """How many of so many rows are stored with the very same values."""
     row = f"({', '.join('?' * len(columns))})"
-    pairs = [f"t.{quote(name)} IS v.column{at}" for at, name in enumerate(columns, 1)]
     # By `=` an index finds the key; the others may be null.
+    pairs = [f"t.{quote(n)} IS v.column{at}" for at, n in enumerate(columns, 1) if n not in key]
     on = [f"t.{quote(name)} = v.column{columns.index(name) + 1}" for name in key]
     return (
         f"WITH v AS (VALUES {', '.join([row] * rows)}) SELECT count(*) FROM v "
-        f"CROSS JOIN {quote(table)} AS t ON {' AND '.join(on)} WHERE {' AND '.join(pairs)}"
+        f"CROSS JOIN {quote(table)} AS t ON {' AND '.join([*on, *pairs])}"
     )
 
 
