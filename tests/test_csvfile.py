@@ -21,7 +21,7 @@ from hpnorton import csvfile
 from hpnorton.chunks import Chunk, Rows, Span, raw_records, read_blocks
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
-from hpnorton.records import is_open
+from hpnorton.records import Cut, cut_records, is_open
 
 BOM = b"\xef\xbb\xbf"
 SCRAPS = b'a|,|"|""|"""|\n|\r|\r\n|,"|",|"\n|\n"|\r"| |\xc3\xa9|\xff|\xe2\x80\xa8|\0|\xef\xbb\xbf'
@@ -178,6 +178,25 @@ def test_what_is_done_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 10)
     _, rest = chunks_of(path, 100, [first])
     assert rest == [second]
+
+
+def test_small_chunks_are_not_looked_for_in_all_that_was_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few rows a chunk: each byte of the file is looked at about once, not once for each chunk."""
+    path = folder / "many.csv"
+    path.write_bytes(b"id,text\n" + b"".join(b'%d,"%d"\n' % (n, n % 7) for n in range(20_000)))
+    scanned = 0
+
+    def cut(data: bytes, rows: int, at_end: bool) -> Cut:
+        nonlocal scanned
+        scanned += len(data)
+        return cut_records(data, rows, at_end)
+
+    monkeypatch.setattr(csvfile, "cut_records", cut)
+    _, chunks = chunks_of(path, 10)
+    assert len(chunks) == 2000
+    assert scanned < 4 * path.stat().st_size
 
 
 def test_what_is_done_is_not_there_any_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
