@@ -129,9 +129,7 @@ def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
         for chunk in chunks
     ]
     if not job.is_alone or job.notes_begin:
-        ready = [list(each) for each in blocks]
-        for tally, each in zip(tallies, ready):
-            tally.prepare(each, store)
+        ready = [tally.prepared(each, store) for tally, each in zip(tallies, blocks)]
         if job.notes_begin:
             journal.note_begun(store, [_begun(job, *each, store) for each in zip(chunks, ready)])
         blocks = [*ready]
@@ -234,11 +232,14 @@ class _Tally:
         self._is_scattered = False
         self._all_keys: str | None = None
 
-    def prepare(self, blocks: Sequence[Block], store: Store) -> None:
-        """Does beforehand what write and outcome would need, if all rows are written."""
+    def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
+        """The blocks, with all at hand that write and outcome would need if all rows are written."""
+        ready: list[Block] = []
         for block in blocks:
             store.prepare(block.batch)
-        self._all_keys = journal.pack_keys([block.keys for block in blocks if block.keys])
+            ready.append(block)
+        self._all_keys = journal.pack_keys([block.keys for block in ready if block.keys])
+        return ready
 
     def write(self, block: Block, store: Store) -> None:
         """Writes the good rows of a block."""
