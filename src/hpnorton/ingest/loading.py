@@ -233,7 +233,7 @@ class _Tally:
         self._all_keys: str | None = None
 
     def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
-        """The blocks, with all at hand that write and outcome would need if all rows are written."""
+        """The blocks, with what write and outcome would need made, if all rows are written."""
         ready: list[Block] = []
         for block in blocks:
             store.prepare(block.batch)
