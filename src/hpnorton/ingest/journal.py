@@ -245,7 +245,7 @@ def pack_keys(keys: Iterable[str]) -> str | None:
 def join_keys(batch: Batch) -> str:
     """The keys of records, for pack_keys."""
     types = {field.name: field.type for field in batch.collection.fields}
-    columns = [batch.values[batch.columns.index(name)] for name in batch.collection.key]
+    columns = batch.columns_of(batch.collection.key)
     texts = [
         cast(Sequence[str], column) if types[name] == "string" else [str(v) for v in column]
         for name, column in zip(batch.collection.key, columns)

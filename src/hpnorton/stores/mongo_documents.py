@@ -77,9 +77,7 @@ def records_of(documents: Sequence[RawDocument], columns: Sequence[str]) -> Iter
 
 def ids_of(batch: Batch) -> Sequence[Value]:
     """The `_id` of each record of a batch."""
-    return ids_of_columns(
-        [batch.values[batch.columns.index(name)] for name in batch.collection.key]
-    )
+    return ids_of_columns(batch.columns_of(batch.collection.key))
 
 
 def ids_of_columns(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:

@@ -40,10 +40,10 @@ class Batch:
         """The key of each record."""
         return list(self.keys_of(self.collection.key))
 
-    @cached_property
+    @property
     def repeats_keys(self) -> bool:
         """Whether several records have the same key."""
-        columns = [self.values[self.columns.index(name)] for name in self.collection.key]
+        columns = self.columns_of(self.collection.key)
         return len(set(columns[0] if len(columns) == 1 else zip(*columns))) < len(self)
 
     @cached_property
@@ -51,9 +51,13 @@ class Batch:
         """All values, record by record: the parameters of statements of many rows."""
         return in_line(self.values)
 
+    def columns_of(self, fields: Sequence[str]) -> list[Sequence[Value]]:
+        """The values of all records, for each of some fields."""
+        return [self.values[self.columns.index(name)] for name in fields]
+
     def keys_of(self, fields: Sequence[str]) -> Iterator[Key]:
         """The values of some of the fields, for each record."""
-        return zip(*(self.values[self.columns.index(name)] for name in fields))
+        return zip(*self.columns_of(fields))
 
     def record(self, at: int) -> Record:
         """The record at a position."""
