@@ -195,6 +195,8 @@ def _tell_faults(report: "FileReport") -> None:
 def tell_end(report: "FileReport") -> None:
     """Where the refused rows of a file are, and what stopped it if something did."""
     counts = report.counts
+    for warning in report.warnings:
+        tell(f"{report.file}: {warning}")
     if report.rejects_file:
         rows = "1 row was" if counts.refused == 1 else f"{counts.refused:,} rows were"
         tell(

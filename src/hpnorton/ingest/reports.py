@@ -95,6 +95,7 @@ class FileReport:
     read in that time: after --resume, `counts` hold those of the run before as well. `codes`
     counts the faults of the refused rows by code, `faults` holds the first few. `failure` says why
     the file could not be imported to its end, `total_records` are the collection's afterwards.
+    `warnings` are sentences about what was imported, but deserves a look.
     """
 
     file: str
@@ -103,6 +104,7 @@ class FileReport:
     codes: Counter[str] = field(default_factory=Counter)
     faults: list[RowFault] = field(default_factory=list)
     ending: Ending = Ending.RUNNING
+    warnings: list[str] = field(default_factory=list)
     failure: str | None = None
     can_resume: bool = False
     rejects_file: str | None = None
