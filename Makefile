@@ -1,5 +1,6 @@
 # make run   imports the test dataset in parallel and shows the available products
-# make test  the whole test suite, coverage, pylint, mypy and the format; PROCESSES=2 is quicker
+# make test  format, ruff, mypy and the tests of behaviour, in minutes; PROCESSES=8 on more cores
+# make test-all  everything: pylint, each MongoDB server, the long tests, and coverage
 # make test-servers  the tests of the MongoDB store, against each server that can be had
 # make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
 # make fuzz  any bytes as files, each target for SECONDS=60, or TARGETS=read_csv alone
@@ -9,13 +10,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
-PROCESSES ?= 0
+# Twice as many as two cores: tests wait for processes and for servers.
+PROCESSES ?= 4
 CODE := src tests scripts benchmarks HPNorton.py
+PYTEST := $(BIN)/pytest --quiet --numprocesses $(PROCESSES) --dist worksteal
 # Tests start thousands of processes; without bytecode each would compile HPNorton anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := install
-.PHONY: install run test servers test-servers fuzz format clean
+.PHONY: install run test test-all servers test-servers fuzz format clean
 
 install: $(VENV)/installed
 
@@ -25,11 +28,14 @@ run: install
 
 test: $(VENV)/installed-dev
 	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
+	$(PYTEST)
+
+test-all: test-servers
 	$(BIN)/pylint --jobs 0 $(CODE)
 	$(BIN)/coverage erase
-	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder \
-		--cov --cov-report=term
+	$(PYTEST) --whole --cov --cov-report=term
 
 servers: $(VENV)/installed-dev
 	$(BIN)/python -m tests.servers.build

@@ -26,19 +26,57 @@ NX = NxServer.name
 # HPNORTON_TEST_MONGO names more servers: mongodb:// URIs without a database, comma-separated.
 OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
 MONGO_SERVERS = [NX, *OTHER_SERVERS]
+SQLITE = "sqlite"
+# Fixtures that give a database of each kind.
+OF_EACH_KIND = ("uri", "shop")
+# What is tested with each kind of database, also without --whole: the stores, and what differs
+# with them. All other tests use SQLite then, and test_smoke.py runs each command on MongoDB.
+STORE_TESTS = ("test_stores*", "test_counter*", "test_books*", "test_ingest_run*", "test_smoke*")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option that `make test-all` uses."""
+    parser.addoption(
+        "--whole",
+        action="store_true",
+        help="also run long tests, properties with all their examples, and all tests of a database "
+        "with each kind of database",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Sees to the known limits of the server that all tests are run against."""
+    """Chooses the examples, and sees to the known limits of the server that tests run against."""
+    hypothesis_settings.load_profile("ci" if config.getoption("--whole") else "dev")
     # A table that is no terminal's is as wide as it needs; pytest-xdist has 80 columns everywhere.
     os.environ.pop("COLUMNS", None)
     if not config.pluginmanager.has_plugin(plugin.__name__):
         config.pluginmanager.register(plugin.KnownLimits(NX, limits_of(NX)))
 
 
-# Tests assert what the program does, never how fast: machines are shared.
-hypothesis_settings.register_profile("any machine", deadline=None)
-hypothesis_settings.load_profile("any machine")
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what only --whole runs."""
+    if config.getoption("--whole"):
+        return
+    left_out = [item for item in items if _is_long(item) or _is_repeated(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_long(item: pytest.Item) -> bool:
+    return item.get_closest_marker("long") is not None
+
+
+def _is_repeated(item: pytest.Item) -> bool:
+    """Whether a test that does not depend on the kind of database repeats itself on another."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    kinds = {parameters[name] for name in OF_EACH_KIND if name in parameters}
+    return not kinds.isdisjoint(MONGO_SERVERS) and not any(map(item.path.match, STORE_TESTS))
+
+
+# Tests assert what the program does, never how fast: machines are shared. `make test` tries the
+# same examples in each run, `make test-all` others each time.
+hypothesis_settings.register_profile("dev", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("ci", deadline=None, print_blob=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,10 +99,10 @@ def nx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.uri
 
 
-@pytest.fixture(name="uri", params=["sqlite", *MONGO_SERVERS])
+@pytest.fixture(name="uri", params=[SQLITE, *MONGO_SERVERS])
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URI of an empty database, of each kind in turn."""
-    if request.param == "sqlite":
+    if request.param == SQLITE:
         yield f"sqlite:///{tmp_path}/store.db"
     else:
         yield from _mongo_database(request, request.param)

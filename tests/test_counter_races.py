@@ -171,7 +171,7 @@ def test_the_books_balance_after_imports_among_clerks(
     files = [
         str(
             write_products(
-                tmp_path / f"delivery{stock}", {name: stock for name in (*names, f"N{stock}")}
+                tmp_path / f"delivery{stock}", dict.fromkeys((*names, f"N{stock}"), stock)
             )
         )
         for stock in (1, 4)

@@ -1,6 +1,7 @@
 """Files that grow while they are read, and streams of which little is there at a time."""
 
 import gzip
+import itertools
 import os
 import sys
 import time
@@ -99,7 +100,7 @@ def test_however_a_file_grows_its_rows_are_the_same(
     data = "\n".join(["id", *quoted, ""]).encode()
     path = tmp_path_factory.getbasetemp() / "grows.csv"
     edges = sorted([0, *cuts, len(data)])
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:])]
+    pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
     path.write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csvfile, "_LIVE_BYTES", 5)

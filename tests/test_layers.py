@@ -103,7 +103,7 @@ def imported(source: str) -> Iterator[str]:
 
 def is_ours(name: str) -> bool:
     """Whether a module is one of the package."""
-    return name.split(".")[0] == PACKAGE
+    return name.split(".", maxsplit=1)[0] == PACKAGE
 
 
 def test_every_module_has_a_floor() -> None:

@@ -1,7 +1,7 @@
 """Different texts: counted while they are few, estimated when they are many, however shared."""
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
@@ -89,7 +89,7 @@ def test_how_texts_are_shared_does_not_matter(
         whole.add(set(texts))
         merged = Distinct()
         edges = sorted([0, *cuts, 60])
-        for start, end in reversed(list(zip(edges, edges[1:]))):
+        for start, end in reversed(list(pairwise(edges))):
             part = Distinct(merged.limit if is_told else None)
             for text in texts[start:end]:
                 part.add(part.new({text}))

@@ -124,7 +124,15 @@ def _tested(row: Row, uri: str, known_as: str, tests: Sequence[str]) -> Row:
     with tempfile.TemporaryDirectory(prefix="hpnorton-tests-", dir=_fast_folder()) as folder:
         file = Path(folder) / "tally.json"
         files = tests or sorted(str(path) for each in CHOSEN for path in TESTS.glob(each))
-        options = ["--only-server", known_as, "--limits-of", limits, "--tally", str(file)]
+        options = [
+            "--whole",
+            "--only-server",
+            known_as,
+            "--limits-of",
+            limits,
+            "--tally",
+            str(file),
+        ]
         command = [sys.executable, "-m", "pytest", "-q", "-p", plugin.__name__, *options, *files]
         others = "" if known_as in OWN else known_as
         environment = os.environ | {OTHERS: others, "TMPDIR": folder}
