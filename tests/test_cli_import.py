@@ -125,7 +125,7 @@ def test_upsert_replaces_what_is_there(
     report = report_of(done)
     assert done.status == 0
     assert (report["inserted"], report["unchanged"], report["total_records"]) == (1, 1, 3)
-    assert report["updated"] == 2 and report["success"] == 3
+    assert report["updated"] == 2 and report["success"] == 4
     found = customers(hpnorton, uri)
     assert (found["C2"]["Credit_limit"], found["C2"]["Status"]) == (8, "Active")
     assert found["C2"]["Home_address"] == "2 High Street"

@@ -81,7 +81,9 @@ def test_any_bytes_are_imported_or_refused(folder: Path, data: bytes, rows: int)
     (report,) = run(f"sqlite:///{home}/store.db", path, rows=rows, rejects=home / "rejects")
     document = report.as_document()
     assert report.failure is None
-    assert document["fail"] == report.counts.read - report.counts.inserted
+    counts = report.counts
+    assert document["success"] == counts.inserted + counts.unchanged
+    assert document["fail"] == counts.conflicts + counts.rejected
     if report.rejects_file:
         reasons = Path(report.rejects_file).with_suffix(".reasons.jsonl").read_text("utf-8")
         told = {json.loads(line)["row"] for line in reasons.splitlines()}

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import Act, Numbers, Parser, seconds
+from hpnorton.cli.flags import CSV, Act, Numbers, Parser, seconds
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
@@ -165,10 +165,15 @@ def import_options(arguments: argparse.Namespace, settings: Settings, **more: An
 
 
 def show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
-    """Shows what became of some files."""
+    """Show the reports of some files."""
     documents = [(report.collection, report.as_document()) for report in reports]
     show(
-        ({"collection": name, **document} for name, document in documents),
+        (
+            {"collection": name, **document}
+            # A cell of a CSV file holds no list.
+            | ({"warnings": " ".join(report.warnings)} if form == CSV else {})
+            for report, (name, document) in zip(reports, documents)
+        ),
         form,
         as_json=({name: document} for name, document in documents),
         as_table=(

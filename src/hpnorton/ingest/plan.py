@@ -207,6 +207,8 @@ def plan(
             and not (options.is_dry_run or options.is_feed),
         )
         work = Work(job, file, cut, is_ordered=desk.is_ordered, was_empty=note.was_empty)
+        work.report.started = note.started
+        work.report.import_id = None if options.is_dry_run else note.id
         planned.append(Planned(Lane(work, desk), note, options))
         if before is not None:
             _take_up(planned[-1], store)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from hpnorton.errors import ExitStatus, HPNortonError
-from hpnorton.texts import quoted
+from hpnorton.texts import quoted, readable
 
 SHOWN_FAULTS = 10
 _WORST_FIRST = (
@@ -95,7 +95,9 @@ class FileReport:
     read in that time: after --resume, `counts` hold those of the run before as well. `codes`
     counts the faults of the refused rows by code, `faults` holds the first few. `failure` says why
     the file could not be imported to its end, `total_records` are the collection's afterwards.
-    `warnings` are sentences about what was imported, but deserves a look.
+    `warnings` are sentences about what was imported, but deserves a look. `import_id` is that of
+    the import in the journal (None for a dry run, which is not noted there), and `started` when it
+    began, ISO 8601 in UTC.
     """
 
     file: str
@@ -105,6 +107,8 @@ class FileReport:
     faults: list[RowFault] = field(default_factory=list)
     ending: Ending = Ending.RUNNING
     warnings: list[str] = field(default_factory=list)
+    import_id: str | None = None
+    started: str | None = None
     failure: str | None = None
     can_resume: bool = False
     rejects_file: str | None = None
@@ -128,14 +132,13 @@ class FileReport:
         """Counts nothing: what was written is no longer there."""
         self.counts, self.rows, self.rejects_file = Counts(), 0, None
 
-    def as_document(self) -> dict[str, int | float | str | None]:
-        """The report under the names of the command line's contract."""
+    def as_document(self) -> dict[str, int | float | str | list[str] | None]:
+        """Return the report under the names of the command line's contract."""
         counts = self.counts
         counts.check()
-        success = counts.inserted + counts.updated
         return {
-            "success": success,
-            "fail": counts.read - success,
+            "success": counts.read - counts.refused,
+            "fail": counts.refused,
             "total_records": self.total_records,
             "elapsed": round(self.elapsed, 6),
             "read": counts.read,
@@ -146,6 +149,11 @@ class FileReport:
             "rejected": counts.rejected,
             "rejects_file": self.rejects_file,
             "rows_per_second": self.rows_per_second,
+            "file": readable(self.file),
+            "import_id": self.import_id,
+            "started": self.started,
+            "status": str(self.ending),
+            "warnings": list(self.warnings),
         }
 
 

@@ -1,0 +1,82 @@
+"""The reports of an import on stdout: their fields in JSON, also of streams, dry runs, failures."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Outcome, Run
+from tests.test_ingest_reports import DOCUMENT_KEYS
+
+Write = Callable[..., Path]
+WAYS = ("--linear", "--parallel --workers 2", "--stream --every 0 0")
+
+
+def command(way: str, path: Path) -> str:
+    """The flags of an import of one file."""
+    flag, *more = way.split()
+    return f"{flag} {path} {' '.join(more)} --quiet"
+
+
+def report_of(done: Outcome) -> dict[str, Any]:
+    """The report of the only file."""
+    (entry,) = done.data
+    (report,) = entry.values()
+    assert list(report) == DOCUMENT_KEYS
+    return dict(report)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_report_names_the_import(
+    run: Run, csv_file: Write, sqlite_uri: str, tmp_path: Path, way: str
+) -> None:
+    """File, import id, start and status are in it; rows that are there already are a success."""
+    path = csv_file("thing.csv", "id,a", "1,x", "2,y", "2,z", "3")
+    rejects = f"--rejects {tmp_path}/rejects"
+    first = run(f"{command(way, path)} {rejects}", sqlite_uri)
+    again = run(f"{command(way, path)} {rejects}", sqlite_uri)
+    assert (first.status, again.status) == (3, 3)
+    ids = set()
+    for done in (first, again):
+        report = report_of(done)
+        assert (report["read"], report["success"], report["fail"]) == (4, 2, 2)
+        assert (report["conflicts"], report["rejected"], report["warnings"]) == (1, 1, [])
+        assert (report["file"], report["status"]) == (str(path), "done")
+        assert datetime.fromisoformat(report["started"]).utcoffset() is not None
+        assert report["import_id"] in report["rejects_file"]
+        ids.add(report["import_id"])
+    noted = run("--history --format json", sqlite_uri).data
+    assert {note["id"] for note in noted} == ids and len(ids) == 2
+
+
+def test_a_dry_run_has_no_id(run: Run, csv_file: Write, sqlite_uri: str) -> None:
+    """Nothing is noted in the database, so no id would be found there."""
+    path = csv_file("thing.csv", "id,a", "1,x")
+    report = report_of(run(f"--linear {path} --dry-run --quiet", sqlite_uri))
+    assert (report["import_id"], report["status"], report["file"]) == (None, "done", str(path))
+    assert report["success"] == report["inserted"] == 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_failed_import_has_a_report(run: Run, csv_file: Write, sqlite_uri: str, way: str) -> None:
+    """Of a file that cannot be read to its end stdout has JSON all the same."""
+    path = csv_file("thing.csv", "id,a", "1,x", "2,y", '3,"' + "x" * 17_000_000)
+    done = run(command(way, path), sqlite_uri)
+    report = report_of(done)
+    assert (done.status, report["status"]) == (1, "failed")
+    assert report["read"] == report["success"] == report["total_records"] == 2
+    assert "is a closing quote missing?" in done.err
+
+
+def test_warnings_in_csv(run: Run, csv_file: Write, sqlite_uri: str) -> None:
+    """A cell holds the sentences one after the other, not a list as Python writes it."""
+    path = csv_file("thing.csv", "id,a", "1,x")
+    done = run(f"--linear {path} --quiet --format csv", sqlite_uri)
+    header, row = (line.split(",") for line in done.out.splitlines())
+    assert header == ["collection", *DOCUMENT_KEYS]
+    assert dict(zip(header, row))["warnings"] == ""
+    lines = run(f"--linear {path} --quiet --format jsonl", sqlite_uri).out.splitlines()
+    assert json.loads(lines[0])["warnings"] == []
