@@ -29,7 +29,7 @@ def make_home(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 def compare_with_report(home: CommandLine) -> dict[str, Any]:
     """What --compare --report says of the test dataset, as JSON."""
     done = home("--compare", *SPAN, "--report", "report", "--quiet")
-    assert (done.status, done.err) == (0, "To look at it: report/index.html\n")
+    assert (done.status, done.err) == (0, "The report is at report/index.html\n")
     (made,) = done.data
     return dict(made)
 
@@ -73,7 +73,7 @@ def test_a_table_is_followed_by_the_sentence(hpnorton: CommandLine, tmp_path: Pa
     path.write_text("id,a\n1,x\n2\n", encoding="utf-8")
     done = hpnorton("--compare", "--format", "table", *SPAN[-2:], *SPAN[:-2], path, "--quiet")
     assert done.status == 0, done.err
-    header, _, *rows, blank, advice, refused = done.out.splitlines()
+    header, _, *rows, blank, advice, refused, caution = done.out.splitlines()
     assert (
         header.split()
         == "mode workers chunk rows seconds (min-max) rows/s speed-up peak MB".split()
@@ -81,7 +81,8 @@ def test_a_table_is_followed_by_the_sentence(hpnorton: CommandLine, tmp_path: Pa
     assert [row.split()[0] for row in rows] == ["linear", "per", "pool"]
     assert max(map(len, rows)) <= 80
     assert blank == "" and ADVICE.match(advice)
-    assert refused == "1 of 2 rows were refused, in every run."
+    assert refused == "1 of 2 rows were rejected, in every run."
+    assert caution.endswith("Repeat the runs with --repeat 5 to be sure.")
 
 
 def test_the_sentence_is_told_beside_csv(hpnorton: CommandLine, tmp_path: Path) -> None:

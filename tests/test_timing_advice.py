@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.timing.advice import Evidence, Line, advise, crossover, fit, round_off
+from hpnorton.timing.advice import Evidence, Line, advise, caution, crossover, fit, round_off
 
 POOL = "--parallel --workers 2"
 FILES = "--parallel"
@@ -66,7 +66,7 @@ def test_too_few_rows_are_for_linear() -> None:
     assert (made.pays_from, made.pays_with) == (130_000, POOL)
     assert made.sentence == (
         "Use --linear: 29,997 rows are too few: starting more processes costs 0.26 s and saves "
-        "0.06 s; parallel pays from about 130,000 rows on here (--parallel --workers 2)."
+        "0.06 s; parallel is faster from about 130,000 rows here (--parallel --workers 2)."
     )
 
 
@@ -75,8 +75,8 @@ def test_many_rows_are_for_parallel() -> None:
     made = advise(evidence(1_000_000, Line(FAST_START, 6e-6), Line(SLOW_START, 4e-6)))
     assert made.flags == POOL
     assert made.sentence == (
-        "Use --parallel --workers 2: 1,000,000 rows take 4.41 s, with --linear 6.15 s; it pays "
-        "from about 130,000 rows on here."
+        "Use --parallel --workers 2: 1,000,000 rows take 4.41 s, with --linear 6.15 s; it is "
+        "faster from about 130,000 rows here."
     )
 
 
@@ -85,7 +85,7 @@ def test_another_way_may_pay_earlier() -> None:
     files = Line(0.2, 5e-6)
     made = advise(evidence(1_000_000, Line(FAST_START, 6e-6), Line(SLOW_START, 4e-6), files))
     assert made.flags == POOL and made.pays_with == FILES
-    assert "; --parallel pays from about 50,000 rows on here." in made.sentence
+    assert "; --parallel is faster from about 50,000 rows here." in made.sentence
 
 
 def test_parallel_may_never_pay() -> None:
@@ -100,15 +100,13 @@ def test_nothing_is_guessed_from_a_handful_of_rows() -> None:
     """Without a rate, linear is for the rows at hand, and larger files are asked for."""
     made = advise(evidence(31, None, None))
     assert made.pays_from is None
-    assert (
-        "31 rows take hardly longer than it takes to start; compare larger files" in made.sentence
-    )
+    assert "with 31 rows, start-up time dominates; compare larger files" in made.sentence
 
 
 def test_a_far_guess_is_not_made_to_look_exact() -> None:
     """Beyond twenty times what was measured, only that is said."""
     made = advise(evidence(1000, Line(FAST_START, 6e-6), Line(SLOW_START, 4e-6)))
-    assert "parallel pays from more than 20,000 rows on here, if ever" in made.sentence
+    assert "parallel is faster from more than 20,000 rows here, if ever" in made.sentence
 
 
 def test_a_small_gain_is_not_worth_it() -> None:
@@ -137,3 +135,15 @@ def test_chunk_rows_are_named_only_if_they_matter() -> None:
 def test_two_digits_count(number: float, rounded: int) -> None:
     """What is known no better is not said more exactly."""
     assert round_off(number) == rounded
+
+
+def test_doubtful_figures_are_said_to_be_so() -> None:
+    """One run of each variant, or a machine that was busy before, is named with what to do."""
+    assert caution(3, 1.9, 2) == ""
+    assert caution(1, 0.5, 2) == (
+        "Each variant ran once only. Repeat the runs with --repeat 5 to be sure."
+    )
+    busy = caution(3, 17.45, 2)
+    assert busy.startswith("The machine was busy when the comparison began (load 17.4 on 2 cores)")
+    assert "Compare again when it is quiet" in busy
+    assert "busy" in caution(1, 3.0, 2) and "--repeat" in caution(1, 3.0, 2)

@@ -3,6 +3,7 @@
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -132,9 +133,9 @@ def test_ways_differ_without_colours(plots: list[Plot]) -> None:
 
 def test_where_parallel_pays_is_written(plots: list[Plot]) -> None:
     """In the plot of lengths, if anybody knows it."""
-    assert "about 60,000 rows on" in " ".join(texts(plots[0]))
+    assert "about 60,000 rows" in " ".join(texts(plots[0]))
     (other, *_) = draw(comparison(pays=None))
-    assert "parallel pays from" not in " ".join(texts(other))
+    assert "parallel is faster from" not in " ".join(texts(other))
 
 
 @pytest.mark.parametrize("workers", [[1], [2], [1, 2, 4, 8, 16, 32, 64]])
@@ -154,6 +155,32 @@ def test_the_page_is_whole(plots: list[Plot]) -> None:
     assert reader.tags["tr"] == 1 + len(made.grid)
     for text in ("Use --linear: 1 < 2.", "data/a&b.csv, <b>.csv", "a & b", "12 of the rows"):
         assert text in reader.text
+
+
+def test_the_page_names_the_flags_of_each_run(plots: list[Plot]) -> None:
+    """Each row of the table shows what to type; with one run each there is no range."""
+    made = comparison()
+    text = page(made, plots)
+    for way in WAYS:
+        assert f"<td><code>{way.flags}</code></td>" in text
+    assert "0.32 – 0.42" in text and 'class="caution"' not in text
+    once = replace(
+        made, grid=[replace(t, runs=t.runs[:1]) for t in made.grid], caution="Chance & luck."
+    )
+    text = page(once, plots)
+    assert '<p class="caution">Chance &amp; luck.</p>' in text
+    assert "<td>–</td>" in text and "0.32 – 0.42" not in text
+
+
+def test_a_way_without_a_line_has_none_in_the_legend() -> None:
+    """Where start-up hides the time per row, the legend shows the points alone."""
+    made = comparison()
+    flags = WAYS[-1].flags
+    with_line, without = (
+        draw(replace(made, lines={**made.lines, flags: line}))[0].svg
+        for line in (made.lines[flags], None)
+    )
+    assert with_line.count("stroke-dasharray") > without.count("stroke-dasharray") + 1
 
 
 def test_the_page_needs_nothing_else(plots: list[Plot]) -> None:

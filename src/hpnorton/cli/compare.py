@@ -74,7 +74,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         from hpnorton.timing.page import write_report
 
         path = write_report(made, arguments.report)
-        tell(f"To look at it: {path}")
+        tell(f"The report is at {path}")
     return ExitStatus.OK
 
 
@@ -105,7 +105,9 @@ def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
     show(rows, form, as_json=[made.as_document()], as_table=_table(made))
     sentence = f"\n{made.advice.sentence}"
     if made.refused:
-        sentence += f"\n{made.refused:,} of {made.rows:,} rows were refused, in every run."
+        sentence += f"\n{made.refused:,} of {made.rows:,} rows were rejected, in every run."
+    if made.caution:
+        sentence += f"\n{made.caution}"
     if form == TABLE:
         print(sentence)
     elif form != JSON and not arguments.quiet:

@@ -120,15 +120,15 @@ def _why_parallel(
     if crossing is None or crossing > evidence.rows:
         return why
     way = "it" if pays_with == best[0] else f"{pays_with}"
-    return f"{why}; {way} pays from about {round_off(crossing):,} rows on here"
+    return f"{why}; {way} is faster from about {round_off(crossing):,} rows here"
 
 
 def _why_linear(evidence: Evidence, other: tuple[str, int], pays_with: str | None) -> str:
     rows, line, its = evidence.rows, evidence.lines[LINEAR], evidence.lines[other[0]]
     if line is None or its is None:
         return (
-            f"{rows:,} rows take hardly longer than it takes to start; compare larger files to see "
-            "from how many rows on parallel pays here"
+            f"with {rows:,} rows, start-up time dominates; compare larger files to find where "
+            "parallel becomes faster here"
         )
     if pays_with is None:
         return (
@@ -146,8 +146,25 @@ def _why_linear(evidence: Evidence, other: tuple[str, int], pays_with: str | Non
         f"{rows * (line.per_row - pays.per_row):.2f} s"
     )
     if crossing > _FAR * rows:
-        return f"{why}; parallel pays from more than {_FAR * rows:,} rows on here, if ever"
-    return f"{why}; parallel pays from about {round_off(crossing):,} rows on here ({pays_with})"
+        return f"{why}; parallel is faster from more than {_FAR * rows:,} rows here, if ever"
+    return f"{why}; parallel is faster from about {round_off(crossing):,} rows here ({pays_with})"
+
+
+def caution(runs: int, load: float, cores: int) -> str:
+    """Say why the figures may be chance: each variant ran once only, or the machine was busy.
+
+    `load` is the load average of the last minute before the first run. The text is empty where
+    neither is so.
+    """
+    reasons = []
+    if load > cores:
+        reasons.append(
+            f"The machine was busy when the comparison began (load {load:.1f} on {cores} cores), "
+            "so the figures may be chance. Compare again when it is quiet."
+        )
+    if runs == 1:
+        reasons.append("Each variant ran once only. Repeat the runs with --repeat 5 to be sure.")
+    return " ".join(reasons)
 
 
 def round_off(number: float) -> int:

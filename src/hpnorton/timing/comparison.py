@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from hpnorton.schema import Collection
 from hpnorton.settings import SQLITE_PREFIX, redact
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Store
-from hpnorton.timing.advice import Evidence, Line, advise, fit
+from hpnorton.timing.advice import Evidence, Line, advise, caution, fit
 from hpnorton.timing.children import Children, Ended, open_children
 from hpnorton.timing.machine import describe_machine
 from hpnorton.timing.phases import PHASES, read_clocks
@@ -36,6 +37,7 @@ from hpnorton.timing.trials import (
     Way,
     suited_chunk_rows,
 )
+from hpnorton.workers import cores
 
 _LENGTHS = (0.0, 0.25, 0.5)  # shares of the rows that are timed besides all of them
 _MOST_ROWS = 400_000  # of the longest of these: a line needs no more
@@ -64,6 +66,7 @@ def compare(
     """
     kind = "SQLite, a file" if uri.startswith(SQLITE_PREFIX) else f"MongoDB, {redact(uri)}"
     machine = describe_machine() | {"Database": kind}
+    load = os.getloadavg()[0]  # before the runs, which raise it
     with ExitStack() as stack:
         opened = _open(sources, folders, stack)
         _check_parents(opened)
@@ -72,7 +75,8 @@ def compare(
         names = [layout.collection.name for layout in layouts]
         scratch = stack.enter_context(open_scratch(uri, names))
         session = _Session(children, scratch, layouts, program, environment)
-        return session.compare(sources, folders, grid, default_rows, machine)
+        made = session.compare(sources, folders, grid, default_rows, machine)
+        return replace(made, caution=caution(grid.repeat, load, cores()))
 
 
 def _open(sources: Sequence[Source], folders: Sequence[Path], stack: ExitStack) -> Opened:

@@ -13,8 +13,7 @@ from hpnorton.timing.trials import Comparison
 
 PAGE = "index.html"
 _HEADER = (
-    "mode",
-    "workers",
+    "flags",
     "rows in a chunk",
     "seconds",
     "min – max",
@@ -31,6 +30,7 @@ h2 { font-size: 1.25rem; margin: 3rem 0 .75rem; }
 .files { color: #555; margin: .4rem 0 1.75rem; }
 .advice { border-left: .35rem solid #222; background: #f4f4f2; padding: 1rem 1.25rem; margin: 0;
   font-size: 1.15rem; }
+.caution { border-left: .35rem solid #b45309; padding: .25rem 1.25rem; margin: 1rem 0 0; }
 .note, figcaption { color: #555; font-size: .9rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -90,6 +90,8 @@ def _lines(made: Comparison, plots: Sequence[Plot]) -> Iterator[str]:
     files = ", ".join(escape(name) for name in made.files)
     yield f'<p class="files">{made.rows:,} rows in {files}</p>'
     yield f'<p class="advice">{escape(made.advice.sentence)}</p>'
+    if made.caution:
+        yield f'<p class="caution">{escape(made.caution)}</p>'
     yield "<h2>What was measured</h2>"
     yield from _table(made)
     for number, plot in enumerate(plots):
@@ -110,11 +112,10 @@ def _table(made: Comparison) -> Iterator[str]:
     for timed in made.grid:
         seconds = timed.seconds
         cells = (
-            timed.way.mode,
-            str(timed.way.workers or ""),
+            f"<code>{timed.way.flags}</code>",
             f"{timed.chunk_rows:,}",
             f"{seconds.median:.2f}",
-            f"{seconds.low:.2f} – {seconds.high:.2f}",
+            f"{seconds.low:.2f} – {seconds.high:.2f}" if len(timed.runs) > 1 else "–",
             f"{timed.rows_per_second.median:,.0f}",
             f"{made.linear / seconds.median:.2f}",
             f"{timed.peak / 1e6:.0f}",
@@ -122,7 +123,7 @@ def _table(made: Comparison) -> Iterator[str]:
         row = "".join(f"<td>{cell}</td>" for cell in cells)
         yield f'<tr class="best">{row}</tr>' if timed is best else f"<tr>{row}</tr>"
     yield "</tbody></table></div>"
-    refused = f" {made.refused:,} of the rows were refused, in every run." if made.refused else ""
+    refused = f" {made.refused:,} of the rows were rejected, in every run." if made.refused else ""
     times = len(best.runs)
     turns = f"Medians of {times} runs each, which took turns." if times > 1 else "One run each."
     yield (

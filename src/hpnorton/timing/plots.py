@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import cycle
 
 import matplotlib as mpl
@@ -61,13 +62,13 @@ def _plot(name: str, about: str, paint: "Paint", made: Comparison) -> Plot:
     text = io.StringIO()
     unknown = ("Date", "Creator", "Format", "Type")
     figure.savefig(text, format="svg", metadata=dict.fromkeys(unknown))
-    return Plot(name, about, _named(text.getvalue(), name))
+    return Plot(name, about, _named(text.getvalue(), name, about))
 
 
-def _named(svg: str, name: str) -> str:
-    """The SVG element, with ids that no other plot on a page has, and a name for who cannot see."""
+def _named(svg: str, name: str, about: str) -> str:
+    """Return the SVG element with ids unique to its plot, and `about` for screen readers."""
     svg = re.sub(r'((?: id="|href="#|url\(#))', rf"\g<1>{name}-", svg[svg.index("<svg") :])
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{name.replace("-", " ")}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(about)}" ', 1)
 
 
 def _ways(made: Comparison) -> list[Way]:
@@ -146,7 +147,7 @@ def _speed_ups(axes: Axes, made: Comparison) -> None:
     axes.margins(x=0.1)
     axes.set_xlabel("worker processes")
     axes.set_ylabel("times as fast as linear")
-    axes.set_title(f"What workers gain: {made.rows:,} rows")
+    axes.set_title(f"Speed-up by number of workers: {made.rows:,} rows")
     add_legend(axes)
 
 
@@ -194,9 +195,12 @@ def _lengths(axes: Axes, made: Comparison) -> None:
     axes.xaxis.set_major_formatter(_THOUSANDS)
     axes.set_xlabel("rows in all files")
     axes.set_ylabel("seconds, start-up included")
-    axes.set_title("From how many rows on parallel pays")
+    axes.set_title("From how many rows parallel is faster")
     styles = styles_of(_ways(made)).items()
-    handles = [Line2D([], [], **line_style(style), label=_name(way)) for way, style in styles]
+    handles = []
+    for way, style in styles:
+        shown = line_style(style) | ({} if made.lines[way.flags] else {"linestyle": "none"})
+        handles.append(Line2D([], [], **shown, label=_name(way)))
     add_legend(axes, handles)
 
 
@@ -214,7 +218,7 @@ def _mark(axes: Axes, pays_from: int, crossing: float, most: float) -> None:
     is_left = crossing > most / 2
     axes.axvline(crossing, color="#555555", linewidth=1, linestyle=":")
     axes.annotate(
-        f"parallel pays from\nabout {pays_from:,} rows on",
+        f"parallel is faster from\nabout {pays_from:,} rows",
         (crossing, 0.99),
         (-6 if is_left else 6, 0),
         xycoords=axes.get_xaxis_transform(),
@@ -269,9 +273,10 @@ Paint = Callable[[Axes, Comparison], None]
 _PLOTS: Sequence[tuple[str, str, Paint]] = (
     (
         "rows",
-        "Files cut to several lengths. Where a line begins is what starting costs, its slope is "
-        "the time of a row. Parallel pays where its line falls below that of linear. Points are "
+        "Files cut to several lengths. The intercept of a line is the start-up time, its slope the "
+        "time per row. Parallel is faster where its line falls below that of linear. Points are "
         "medians, bars reach from the fastest run to the slowest; lines are fitted to the fastest. "
+        "There is no line where start-up time hides the time per row: compare larger files. "
         "Pools take short files in smaller chunks, so that all workers have some, as of long ones.",
         _lengths,
     ),

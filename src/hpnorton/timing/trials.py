@@ -89,6 +89,7 @@ class Timed:
     def as_document(self, linear: float) -> dict[str, Any]:
         """The figures by name; `linear` are the seconds that the speed-up refers to."""
         return {
+            "flags": self.way.flags,
             "mode": self.way.mode,
             "workers": self.way.workers or None,
             "chunk_rows": self.chunk_rows,
@@ -120,7 +121,8 @@ class Comparison:
     """All that was measured: the grid with the whole files, and shorter lengths of them.
 
     `lengths` have `usual` rows in a chunk, or fewer where files are short (see suited_chunk_rows),
-    and the whole files are among them. `refused` are the rows that no run takes.
+    and the whole files are among them. `refused` are the rows that no run takes. `caution` says why
+    the figures may be chance (see advice.caution), or is empty.
     """
 
     files: Sequence[str]
@@ -133,6 +135,7 @@ class Comparison:
     lines: Mapping[str, Line | None]
     advice: Advice
     machine: Mapping[str, str]
+    caution: str = ""
 
     @property
     def linear(self) -> float:
@@ -144,6 +147,7 @@ class Comparison:
         lengths = sorted(self.lengths, key=lambda timed: timed.length.rows)
         return {
             "advice": self.advice.sentence,
+            "caution": self.caution or None,
             "use": self.advice.flags,
             "parallel_pays_from_rows": self.advice.pays_from,
             "parallel_pays_with": self.advice.pays_with,
