@@ -1,16 +1,11 @@
 """What the tests share: real databases of every kind, and the command line from outside."""
 
-import json
 import os
 import shlex
-import subprocess
-import sys
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -18,10 +13,12 @@ from hypothesis import settings as hypothesis_settings
 from hpnorton import cli
 from hpnorton.log import start_log
 from hpnorton.stores import open_store
+from tests.helpers.commandline import ROOT, CommandLine, Outcome, command_line
 from tests.servers import NxServer, Server, plugin, running
 from tests.servers.limits import limits_of
 
-ROOT = Path(__file__).parent.parent
+__all__ = ["ROOT", "CommandLine", "Outcome", "command_line"]
+
 NX = NxServer.name
 # HPNORTON_TEST_MONGO names more servers: mongodb:// URIs without a database, comma-separated.
 OTHER_SERVERS = [uri for uri in os.environ.get("HPNORTON_TEST_MONGO", "").split(",") if uri]
@@ -138,20 +135,6 @@ def _mongo_database(request: pytest.FixtureRequest, name: str) -> Iterator[str]:
         store.drop_database()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of the command line left behind."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        """The JSON on stdout."""
-        return json.loads(self.out)
-
-
 Run = Callable[[str, str], Outcome]
 
 
@@ -168,82 +151,10 @@ def run_in_this_process(capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
     start_log(None)
 
 
-class CommandLine:
-    """HPNorton as a user runs it, with settings of its own in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(
-        self,
-        *arguments: str | Path,
-        uri: str | None = None,
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-    ) -> Outcome:
-        return self.run(self.command(arguments, uri), stdin, environment)
-
-    def run(
-        self,
-        command: Sequence[str] | str,
-        stdin: bytes = b"",
-        environment: Mapping[str, str] | None = None,
-    ) -> Outcome:
-        """Runs a command, or a line of the shell, where the command line is run."""
-        done = subprocess.run(
-            command,
-            shell=isinstance(command, str),
-            input=stdin,
-            capture_output=True,
-            cwd=self.folder,
-            env=self.environment(environment),
-            timeout=120,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def start(self, *arguments: str | Path, uri: str | None = None) -> "subprocess.Popen[bytes]":
-        """Starts HPNorton in a session of its own, as a terminal does, and does not wait."""
-        return subprocess.Popen(
-            self.command(arguments, uri),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            cwd=self.folder,
-            env=self.environment(),
-            start_new_session=True,
-        )
-
-    def resume(self, err: bytes) -> Outcome:
-        """Runs the command that an interrupted import has told on stderr, as it stands there."""
-        _, told = err.decode().split("To go on where it stopped:\n  ")
-        return self.run(told)
-
-    def command(self, arguments: Sequence[str | Path], uri: str | None = None) -> list[str]:
-        """The whole command."""
-        database = ["--uri", uri] if uri else []
-        return [sys.executable, str(ROOT / "HPNorton.py"), *map(str, arguments), *database]
-
-    def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """The environment without the user's own settings, and with the folder's."""
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("HPNORTON_")}
-        clean["HPNORTON_SETTINGS"] = str(self.folder / "settings.ini")
-        return clean | dict(more or {})
-
-
 @pytest.fixture
 def hpnorton(tmp_path: Path) -> CommandLine:
     """The command line; its settings are the project's, with databases below tmp_path."""
     return command_line(tmp_path / "home")
-
-
-def command_line(folder: Path) -> CommandLine:
-    """The command line with a folder of its own, where its databases go too."""
-    folder.mkdir()
-    text = (ROOT / "settings.ini").read_text(encoding="utf-8")
-    settings = text.replace("data = data/", f"data = {ROOT}/data/")
-    (folder / "settings.ini").write_text(settings, encoding="utf-8")
-    return CommandLine(folder)
 
 
 @pytest.fixture

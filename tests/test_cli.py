@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton import __version__, cli
-from tests.conftest import ROOT, CommandLine
+from tests.helpers.commandline import ROOT, CommandLine
 from tests.test_ingest_reports import DOCUMENT_KEYS
 
 Write = Callable[..., Path]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, CommandLine
+from tests.helpers.commandline import ROOT, CommandLine
 
 Write = Callable[..., Path]
 CUSTOMERS = ROOT / "data" / "test" / "customers.csv"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 
 HEADER = "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit"
 ANN = "C1,Ann,Lee,1 Road,555-0100,ann@example.org,Active,100"

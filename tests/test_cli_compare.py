@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import ROOT, CommandLine, command_line
+from tests.helpers.commandline import ROOT, CommandLine, command_line
 
 SPAN = ("--workers", "2", "--chunk-rows", "10", "--repeat", "1")
 DEADLINE = 60.0

@@ -15,7 +15,8 @@ import pytest
 from hpnorton.stores import mongo_counter, open_store
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Mode
-from tests.conftest import CommandLine, Outcome, Run
+from tests.conftest import Run
+from tests.helpers.commandline import CommandLine, Outcome
 from tests.shop import (
     DATASET,
     everything,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CommandLine, Outcome
+from tests.helpers.commandline import CommandLine, Outcome
 
 Write = Callable[..., Path]
 HEADER = "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pymongo
 import pytest
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.test_terminal import on_terminal
 
 Write = Callable[..., Path]

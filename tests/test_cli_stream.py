@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import ROOT, CommandLine, Outcome
+from tests.helpers.commandline import ROOT, CommandLine, Outcome
 from tests.servers import Server
 
 Write = Callable[..., Path]

@@ -14,7 +14,7 @@ import pytest
 from hpnorton.errors import ClusterError
 from hpnorton.stores import open_store
 from hpnorton.workers import open_cluster
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.servers import free_port
 from tests.webserver import serving
 

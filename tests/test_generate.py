@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from frictionless import Package
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 
 PROJECT = Path(__file__).resolve().parent.parent
 SCRIPT = PROJECT / "scripts" / "generate.py"

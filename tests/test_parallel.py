@@ -14,7 +14,7 @@ from hpnorton.errors import HPNortonError, StoreMissingError
 from hpnorton.parallel import parallel_map
 from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database, Range
-from tests.conftest import ROOT
+from tests.helpers.commandline import ROOT
 from tests.test_stores import ANNA, BEN, CUSTOMERS, put
 
 

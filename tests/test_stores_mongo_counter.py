@@ -21,7 +21,7 @@ from hpnorton.stores.changes import Change, Place
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.protocol import Document
-from tests.conftest import ROOT
+from tests.helpers.commandline import ROOT
 from tests.shop import lines, rentals, stocks
 from tests.test_stores_counter import (
     ANNA,

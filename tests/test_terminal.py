@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 
 Write = Callable[..., Path]
 

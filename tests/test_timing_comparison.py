@@ -12,7 +12,7 @@ from hpnorton.errors import ComparisonError, UsageError
 from hpnorton.ingest.sources import dataset_sources, parse_source
 from hpnorton.timing import comparison as timing
 from hpnorton.timing.trials import Comparison, Grid, Way, default_workers
-from tests.conftest import ROOT
+from tests.helpers.commandline import ROOT
 
 PROGRAM = str(ROOT / "HPNorton.py")
 TEST = ROOT / "data" / "test"

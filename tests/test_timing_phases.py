@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton.timing.phases import CHECK, DATABASE, PHASES, READ, WAIT, Clock, read_clocks
-from tests.conftest import ROOT, CommandLine
+from tests.helpers.commandline import ROOT, CommandLine
 
 
 def spin(seconds: float) -> None:

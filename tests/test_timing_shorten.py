@@ -13,7 +13,7 @@ from hpnorton.ingest.plan import Options
 from hpnorton.ingest.run import run_import
 from hpnorton.ingest.sources import Source, open_sources, parse_source
 from hpnorton.timing.shorten import shorten
-from tests.conftest import ROOT
+from tests.helpers.commandline import ROOT
 
 DATA = ROOT / "data" / "production"
 NAMES = ("rental", "customers", "product")

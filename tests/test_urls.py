@@ -15,7 +15,7 @@ from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
 from hpnorton.ingest.sources import parse_source
 from hpnorton.inputs import Input, Reading
-from tests.conftest import CommandLine, Outcome
+from tests.helpers.commandline import CommandLine, Outcome
 from tests.webserver import CA, WebServer, serving
 
 ROWS = 3000

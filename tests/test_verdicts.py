@@ -8,7 +8,7 @@ from typing import Any
 import frictionless
 import pytest
 
-from tests.conftest import CommandLine, Outcome
+from tests.helpers.commandline import CommandLine, Outcome
 
 Write = Callable[..., Path]
 PACKAGE: dict[str, Any] = {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine
 from tests.faults.processes import Process, end_all_of, wait_for
 from tests.faults.proxy import Fate, Proxy
+from tests.helpers.commandline import CommandLine
 from tests.servers import Server
 
 ROWS = 300_000

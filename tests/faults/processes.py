@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from tests.conftest import Outcome
+from tests.helpers.commandline import Outcome
 
 DEADLINE = 60.0
 _PAUSE = 0.002

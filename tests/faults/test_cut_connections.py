@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine, Outcome
 from tests.faults.proxy import Proxy, at_random
+from tests.helpers.commandline import CommandLine, Outcome
 from tests.servers import Server
 from tests.shop import write_customers, write_products
 

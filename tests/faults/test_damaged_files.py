@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import ROWS, Hold, Start, chunks_in
 from tests.faults.processes import end_all_of, end_of, wait_for
+from tests.helpers.commandline import CommandLine, Outcome
 
 Harm = Callable[[Path], object]
 POOL = "--parallel --workers 2"

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import Start
 from tests.faults.processes import (
     Process,
@@ -25,6 +24,7 @@ from tests.faults.processes import (
     workers_of,
 )
 from tests.faults.proxy import Command, Fate, Proxy, Rule, after_chunks, at
+from tests.helpers.commandline import CommandLine, Outcome
 from tests.servers import Server
 from tests.shop import write_csv, write_customers, write_products
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import ROWS
 from tests.faults.limits import limited
+from tests.helpers.commandline import CommandLine, Outcome
 
 Write = Callable[..., Path]
 WAYS = pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])

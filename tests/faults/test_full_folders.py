@@ -13,8 +13,8 @@ import pytest
 
 from hpnorton.ingest import secondlook
 from hpnorton.ingest.secondlook import KeyHashes
-from tests.conftest import CommandLine
 from tests.faults.limits import limited
+from tests.helpers.commandline import CommandLine
 
 Write = Callable[..., Path]
 COMPARE = ("--compare", "--repeat", "1", "--workers", "2", "--chunk-rows", "1000", "--quiet")

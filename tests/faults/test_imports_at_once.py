@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine
 from tests.faults.conftest import Start
 from tests.faults.processes import end_of
+from tests.helpers.commandline import CommandLine
 from tests.shop import write_csv, write_customers, write_products
 
 Write = Callable[..., Path]

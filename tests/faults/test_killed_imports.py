@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import ROWS, chunks_in
 from tests.faults.processes import DEADLINE, is_alive, wait_for, workers_of
+from tests.helpers.commandline import CommandLine, Outcome
 
 Write = Callable[..., Path]
 

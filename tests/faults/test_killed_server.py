@@ -14,10 +14,10 @@ import pymongo
 import pytest
 
 from hpnorton.stores import open_store
-from tests.conftest import CommandLine
 from tests.faults.conftest import Start
 from tests.faults.processes import DEADLINE, end_of, wait_for
 from tests.faults.proxy import Proxy, after_chunks, at
+from tests.helpers.commandline import CommandLine
 from tests.servers import Server, free_port
 from tests.shop import write_customers, write_products
 

@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from tests.conftest import ROOT
+from tests.helpers.commandline import ROOT
 
 HERE = Path(__file__).parent
 PAGE = ROOT / "docs" / "reliability.md"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pymongo
 import pytest
 
-from tests.conftest import CommandLine, Outcome
 from tests.faults.conftest import Start
 from tests.faults.processes import Process, end_of, wait_for
 from tests.faults.proxy import Fate, Proxy, at, from_then_on, once
+from tests.helpers.commandline import CommandLine, Outcome
 from tests.servers import Server
 
 Write = Callable[..., Path]

@@ -10,7 +10,8 @@ import pytest
 from hpnorton import cli
 from hpnorton.log import start_log
 from hpnorton.stores import open_store
-from tests.conftest import MONGO_SERVERS, NX, ROOT, Outcome
+from tests.conftest import MONGO_SERVERS, NX
+from tests.helpers.commandline import ROOT, Outcome
 from tests.shop import DATASET, import_files, open_till
 
 Ask = Callable[..., Outcome]

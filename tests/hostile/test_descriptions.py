@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 
 Write = Callable[..., Path]

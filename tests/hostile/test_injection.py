@@ -11,7 +11,7 @@ import pytest
 
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Document
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 from tests.shop import everything
 

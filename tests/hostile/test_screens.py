@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 from tests.shop import DATASET, HEADERS
 from tests.test_terminal import on_terminal

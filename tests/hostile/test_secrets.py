@@ -16,7 +16,7 @@ from hpnorton.ingest.loading import Job
 from hpnorton.schema import undescribed
 from hpnorton.settings import redact
 from hpnorton.texts import tellable, without_secrets
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 from tests.hostile.proxy import TLS, tls_proxy_of
 from tests.servers import Server

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 from tests.hostile.measured import Measured, gzip_bomb, run_measured
 

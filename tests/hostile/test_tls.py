@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.conftest import CommandLine
+from tests.helpers.commandline import CommandLine
 from tests.hostile.proxy import TLS, Proxy, tls_proxy_of
 
 PATIENCE = "serverSelectionTimeoutMS=2000"
