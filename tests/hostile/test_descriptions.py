@@ -160,11 +160,11 @@ def test_a_pattern_that_never_ends_is_given_up(
     hpnorton: CommandLine, csv_file: Write, describe: Describe, way: str
 ) -> None:
     """Exit 1 with the pattern and the text, whichever process has met it; the rest is told too."""
-    describe({"name": "thing", "schema": _field(constraints={"pattern": "(a+)+b"})})
+    describe({"name": "thing", "schema": _field(constraints={"pattern": "(a|aa)+b"})})
     path = csv_file("thing.csv", "id,a", "1,ab", f"2,{'a' * 40}")
     done = hpnorton(*way.split(), path, "--quiet")
     assert done.status == 1
-    assert f'the pattern "(a+)+b" takes more than 2 s to match the text "{"a" * 40}"' in done.err
+    assert f'the pattern "(a|aa)+b" takes more than 2 s to match the text "{"a" * 40}"' in done.err
     assert done.data[0]["thing"]["read"] == done.data[0]["thing"]["inserted"] == 0
 
 
