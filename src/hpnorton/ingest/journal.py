@@ -7,7 +7,6 @@ the same way. A chunk's note is written together with its rows.
 import base64
 import json
 import os
-import re
 import zlib
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -19,6 +18,7 @@ from hpnorton.fields import Field
 from hpnorton.ingest.reports import Counts, Ending
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.shop import NAMED
+from hpnorton.stores.changes import key_texts
 from hpnorton.stores.protocol import Batch, Mode, Store
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -115,8 +115,7 @@ BEGUN = _collection("begun", BegunNote, "run", "first_row", "rows")
 COLLECTIONS = _collection("collections", CollectionNote, "name")
 OWN_COLLECTIONS = (IMPORTS, CHUNKS, BEGUN, COLLECTIONS)
 
-# ASCII's own separators: of records, and of the fields in one.
-_RECORDS, _UNITS = "\x1e", "\x1f"
+_RECORDS = "\x1e"  # ASCII's own separator of records
 
 
 def new_run(now: datetime) -> str:
@@ -225,9 +224,7 @@ def first_imports(store: Store, keys: Container[str], collection: str) -> dict[s
 
 
 def _has_key(chunk: ChunkNote, key: str) -> bool:
-    text = _unpack_keys(chunk)
-    parts = rf"[{_RECORDS}{_UNITS}]"
-    return key in text and re.search(f"{parts}{re.escape(key)}{parts}", text) is not None
+    return f"{_RECORDS}{key}{_RECORDS}" in _unpack_keys(chunk)
 
 
 def _unpack_keys(chunk: ChunkNote) -> str:
@@ -244,13 +241,11 @@ def pack_keys(keys: Iterable[str]) -> str | None:
 
 def join_keys(batch: Batch) -> str:
     """The keys of records, for pack_keys."""
-    types = {field.name: field.type for field in batch.collection.fields}
-    columns = batch.columns_of(batch.collection.key)
-    texts = [
-        cast(Sequence[str], column) if types[name] == "string" else [str(v) for v in column]
-        for name, column in zip(batch.collection.key, columns)
-    ]
-    return _RECORDS.join(texts[0] if len(texts) == 1 else map(_UNITS.join, zip(*texts)))
+    keys = key_texts(batch.columns_of(batch.collection.key))
+    try:
+        return _RECORDS.join(cast(Sequence[str], keys))  # nearly all keys are texts
+    except TypeError:
+        return _RECORDS.join(map(str, keys))
 
 
 def pack_bits(positions: Sequence[int], size: int) -> str | None:

@@ -6,7 +6,8 @@ renting out the same last item.
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -52,6 +53,20 @@ HISTORY = Collection(
 )
 
 
+def key_texts(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
+    """The keys of records, each as one value, from the columns of their fields.
+
+    The key itself if it has one field; else its fields with `|` between them. Within a field `|`
+    and a backslash are escaped, so that no two keys have the same text.
+    """
+    if len(columns) == 1:
+        return columns[0]
+    texts = [[str(value) for value in column] for column in columns]
+    if any("|" in text or "\\" in text for column in texts for text in column):
+        texts = [[re.sub(r"[|\\]", r"\\\g<0>", text) for text in column] for column in texts]
+    return ["|".join(parts) for parts in zip(*texts)]
+
+
 class Place(NamedTuple):
     """Where a record is, or will be."""
 
@@ -61,7 +76,7 @@ class Place(NamedTuple):
     @property
     def text(self) -> str:
         """The key as the history keeps it."""
-        return "|".join(map(str, self.key))
+        return str(key_texts([[part] for part in self.key])[0])
 
 
 @dataclass(frozen=True, kw_only=True)

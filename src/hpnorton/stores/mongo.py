@@ -5,6 +5,7 @@ A document holds every field of its record under the field's own name, and its k
 what makes an insert repeatable; text, not a sub-document, because every server can look it up.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,15 +16,16 @@ from pymongo import errors
 from hpnorton.errors import StoreError
 from hpnorton.fields import Field, Value
 from hpnorton.schema import OWN_PREFIX, Collection
-from hpnorton.stores.changes import HISTORY
+from hpnorton.stores.changes import HISTORY, key_texts
 from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
-from hpnorton.stores.mongo_documents import FIRST_STOCK, ids_of_columns
+from hpnorton.stores.mongo_documents import FIRST_STOCK
 from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
 from hpnorton.texts import alike_parts
 
 _NAMESPACE_EXISTS = 48
+_SAME_INDEX = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
 _OPERATORS = {"=": "$eq", ">": "$gt", "<": "$lt"}
 _HIDDEN = ("system.", OWN_PREFIX)
@@ -53,10 +55,22 @@ class MongoStore(MongoCounter):
             wanted.insert(0, collection.key)
         wanted = [f for f in wanted if not any(f == o[: len(f)] for o in wanted if o != f)]
         for fields in wanted:
-            self._of(collection.name).create_index([(name, 1) for name in fields])
+            self._ensure_index(collection.name, fields)
         hidden = (PENDING,) if collection.name == HISTORY.name else ()
         for name in (*collection.lookups, *hidden):
-            self._of(collection.name).create_index([(name, 1)], sparse=True)
+            self._ensure_index(collection.name, (name,), sparse=True)
+
+    def _ensure_index(self, collection: str, fields: Sequence[str], **options: Any) -> None:
+        """Makes an index if none of these fields is there.
+
+        By its name too: pymongo's own is the same for (a_1_b) and (a, b).
+        """
+        name = OWN_PREFIX + json.dumps(fields, ensure_ascii=False)
+        try:
+            self._of(collection).create_index([(f, 1) for f in fields], name=name, **options)
+        except errors.OperationFailure as error:
+            if error.code not in _SAME_INDEX:  # somebody has made one under another name
+                raise
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -71,7 +85,7 @@ class MongoStore(MongoCounter):
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
         """The document of the collection, whose key is `key`, that has this one: by its `_id`."""
         del key  # `_id` holds it
-        identity = ids_of_columns([[part] for part in value])[0]
+        identity = key_texts([[part] for part in value])[0]
         with self._errors():
             return self._of(collection).find_one({"_id": identity}, _NOT_OWN)
 
@@ -190,7 +204,7 @@ class MongoStore(MongoCounter):
         advice = "import into another database, or drop this one with --drop-database"
         place = f"the collection {collection.name} at {self._shown}"
         key = [[stored.get(name)] for name in collection.key]
-        if stored["_id"] != ids_of_columns(key)[0]:
+        if stored["_id"] != key_texts(key)[0]:
             raise StoreError(
                 f"{place} has another key than the file, whose is {', '.join(collection.key)}; "
                 f"{advice}"

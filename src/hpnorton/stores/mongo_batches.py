@@ -14,12 +14,12 @@ from hpnorton.checks import Record
 from hpnorton.errors import StoreError
 from hpnorton.fields import Value
 from hpnorton.schema import Collection
+from hpnorton.stores.changes import key_texts
 from hpnorton.stores.compare import compare
 from hpnorton.stores.mongo_connection import MongoConnection, RawDocument
 from hpnorton.stores.mongo_documents import (
     documents_of,
     ids_of,
-    ids_of_columns,
     records_of,
     updates_of,
 )
@@ -142,7 +142,7 @@ class MongoBatches(MongoConnection):
         keys = dict.fromkeys(zip(*columns))
         # What is null in part matches nothing.
         whole = [found for found in keys if None not in found]
-        ids = ids_of_columns(list(zip(*whole))) if whole else []
+        ids = key_texts(list(zip(*whole))) if whole else []
         with self._errors():
             stored = {found["_id"] for found in self._by_ids(collection, ids, ("_id",))}
         present = {found for found, identity in zip(whole, ids) if identity in stored}

@@ -16,10 +16,10 @@ from pymongo.client_session import ClientSession
 
 from hpnorton.errors import StoreError
 from hpnorton.schema import OWN_PREFIX
-from hpnorton.stores.changes import HISTORY, Change, Place
+from hpnorton.stores.changes import HISTORY, Change, Place, key_texts
 from hpnorton.stores.mongo_batches import DUPLICATE_KEY, MongoBatches
 from hpnorton.stores.mongo_connection import RawDocument
-from hpnorton.stores.mongo_documents import FIRST_STOCK, ids_of, ids_of_columns
+from hpnorton.stores.mongo_documents import FIRST_STOCK, ids_of
 from hpnorton.stores.protocol import Batch
 
 PENDING = OWN_PREFIX + "pending"
@@ -127,7 +127,7 @@ class MongoCounter(MongoBatches):
         lines: list[RawDocument] = []
         for change in changes:
             line: RawDocument = {**change.line}
-            line["_id"] = ids_of_columns([[line[name]] for name in HISTORY.key])[0]
+            line["_id"] = key_texts([[line[name]] for name in HISTORY.key])[0]
             lines.append(line | {PENDING: 1, _STEPS: _steps(change, last)})
         return lines
 
@@ -237,7 +237,7 @@ def _correction(found: RawDocument, stock: str, wanted: Any) -> UpdateOne:
 
 def _home(place: Place) -> tuple[str, Any]:
     """The collection and the `_id` of a record."""
-    return place.collection.name, ids_of_columns([[value] for value in place.key])[0]
+    return place.collection.name, key_texts([[value] for value in place.key])[0]
 
 
 def _steps(change: Change, last: Mapping[tuple[str, Any], int | None]) -> list[RawDocument]:

@@ -3,7 +3,6 @@
 A document holds each field of its record, and as `_id` its key once more.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
@@ -11,6 +10,7 @@ from operator import itemgetter
 from hpnorton.checks import Record
 from hpnorton.fields import Value
 from hpnorton.schema import OWN_PREFIX
+from hpnorton.stores.changes import key_texts
 from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.protocol import Batch, Key
 
@@ -77,14 +77,4 @@ def records_of(documents: Sequence[RawDocument], columns: Sequence[str]) -> Iter
 
 def ids_of(batch: Batch) -> Sequence[Value]:
     """The `_id` of each record of a batch."""
-    return ids_of_columns(batch.columns_of(batch.collection.key))
-
-
-def ids_of_columns(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
-    """The `_id` of each record, from the columns of its key."""
-    if len(columns) == 1:
-        return columns[0]
-    texts = [[str(value) for value in column] for column in columns]
-    if any("|" in text or "\\" in text for column in texts for text in column):
-        texts = [[re.sub(r"[|\\]", r"\\\g<0>", text) for text in column] for column in texts]
-    return ["|".join(parts) for parts in zip(*texts)]
+    return key_texts(batch.columns_of(batch.collection.key))

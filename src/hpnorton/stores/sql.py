@@ -49,8 +49,11 @@ def create_table(collection: Collection) -> str:
 
 
 def create_index(collection: Collection, fields: Sequence[str]) -> str:
-    """Makes an index if it is not there."""
-    name = quote("_".join((collection.name, *fields)))
+    """Makes an index if it is not there.
+
+    Tables and indexes share their names in SQLite. No collection's name may begin with ours.
+    """
+    name = quote(f"{OWN_PREFIX}{collection.name}({listed(fields)})")
     return f"CREATE INDEX IF NOT EXISTS {name} ON {quote(collection.name)} ({listed(fields)})"
 
 

@@ -1,0 +1,49 @@
+"""What a store asks a MongoDB server for."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pymongo
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
+
+from hpnorton.stores.mongo import MongoStore
+
+Command = dict[str, Any]
+
+
+class _Recorder(CommandListener):
+    """Keeps the commands that are sent."""
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        self.commands.append(dict(event.command))
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing: what was sent counts."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing: what was sent counts."""
+
+
+@contextmanager
+def watched(uri: str) -> Iterator[tuple[MongoStore, list[Command]]]:
+    """A store, and the commands that it sends."""
+    recorder = _Recorder()
+
+    class Watched(MongoStore):
+        """A store whose client tells what it sends."""
+
+        def _connect(self, uri: str) -> pymongo.MongoClient[dict[str, Any]]:
+            super()._connect(uri).close()
+            return pymongo.MongoClient(uri, event_listeners=[recorder])
+
+    with closing(Watched(uri)) as store:
+        yield store, recorder.commands
