@@ -20,6 +20,7 @@ from hpnorton.stores import mongo_batches, open_store
 from hpnorton.stores.compare import Comparison, compare
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Batch, Condition, Key, Mode
+from tests.helpers.commands import watched
 from tests.test_stores import (
     ANNA,
     ANNE,
@@ -418,3 +419,22 @@ def test_a_document_that_cannot_be_read_is_told(store: MongoStore, mongo_uri: st
         client.get_default_database()["customers"].insert_one({"_id": "C1", "since": late})
     with pytest.raises(StoreError, match="holds a document that cannot be read: .*out of range"):
         list(store.find("customers", ("user_id",)))
+
+
+def test_records_come_in_the_order_of_an_index(mongo_uri: str) -> None:
+    """By `_id` where the key is one field, and by the key's own index where it is several."""
+    with watched(mongo_uri) as (store, commands):
+        for collection in (CUSTOMERS, PRODUCTS, RENTALS):
+            store.ensure(collection)
+        put(store, PRODUCTS, ("P3", 5), ("P1", 0), ("P2", 1))
+        found = [
+            *store.find("product", ("product_id",)),
+            *store.find("product", ("product_id",), (("stock", ">", 0),)),
+            *store.search("product", ("product_id",), ("product_id",), "p"),
+        ]
+        assert [each["product_id"] for each in found] == [*"P1 P2 P3 P2 P3 P1 P2 P3".split()]
+        stocks = [product_id for product_id, *_ in store.stocks("product", "product_id", "stock")]
+        assert stocks == ["P1", "P2", "P3"]
+        assert not list(store.find("rental", RENTALS.key))
+    sorts = [dict(sent["sort"]) for sent in commands if "sort" in sent]
+    assert sorts == [{"_id": 1}] * 4 + [dict.fromkeys(RENTALS.key, 1)]

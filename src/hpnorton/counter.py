@@ -263,7 +263,7 @@ class Counter:
     def _rented(self, product: Place) -> str:
         """How many are rented, and when the next one is due."""
         where: Condition = (PRODUCT_ID, "=", product.key[0])
-        due = [r.get(DUE) for r in self.store.find(RENTALS, (USER_ID,), (where,))]
+        due = [r.get(DUE) for r in self.store.find(RENTALS, self.shop.rentals.key, (where,))]
         days = sorted(str(day) for day in due if day)
         if not due:
             return "none is rented; --adjust-stock adds what has come in"

@@ -16,7 +16,7 @@ from hpnorton.shop import (
     USER_ID,
     spellings,
 )
-from hpnorton.stores.protocol import CounterStore, Document, Store
+from hpnorton.stores.protocol import Condition, CounterStore, Document, Store
 
 # Where a text is looked for: a collection, its key, and its fields.
 _SEARCHED = (
@@ -28,6 +28,7 @@ _SEARCHED = (
     ),
 )
 
+_PAIR = (USER_ID, PRODUCT_ID)  # the key of rentals
 _MOST_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
 _MOST_DIGITS = len(str(INT64.stop))
 
@@ -50,7 +51,7 @@ def all_customers(store: Store) -> Iterator[Document]:
 def all_rentals(store: Store) -> Iterator[Document]:
     """Every rental, by user_id and product_id."""
     known = journal.noted_collection(store, RENTALS)
-    rentals = store.find(RENTALS, (USER_ID, PRODUCT_ID))
+    rentals = store.find(RENTALS, _PAIR)
     if known is None:
         return rentals
     # Those that were imported lack what the counter notes, where a store has no columns.
@@ -72,7 +73,8 @@ def customers_renting_product(store: Store, product_id: str) -> Iterator[Documen
 def overdue(store: Store) -> Iterator[Document]:
     """The rentals that should be back, the longest overdue first, with the days since then."""
     today = datetime.now(UTC).date()
-    for rental in store.find(RENTALS, (DUE, USER_ID, PRODUCT_ID), ((DUE, "<", today.isoformat()),)):
+    is_late: Condition = (DUE, "<", today.isoformat())
+    for rental in store.find(RENTALS, _PAIR, (is_late,), sort=(DUE, *_PAIR)):
         try:
             due = date.fromisoformat(str(rental[DUE]))
         except ValueError:

@@ -84,17 +84,28 @@ class DryRunStore:
         return self._present.get(collection, key, value) if self._present else None
 
     def find(
-        self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
+        self,
+        collection: str,
+        key: Sequence[str],
+        where: Sequence[Condition] = (),
+        *,
+        sort: Sequence[str] = (),
     ) -> Iterator[Document]:
         """The records of the database, as it is."""
-        return self._present.find(collection, sort, where) if self._present else iter(())
+        return self._present.find(collection, key, where, sort=sort) if self._present else iter(())
 
     def find_joined(
-        self, collection: str, where: Condition, target: str, field: str
+        self,
+        collection: str,
+        where: Condition,
+        target: str,
+        key: str,
+        reference: str | None = None,
     ) -> Iterator[Document]:
         """The records of the database, as it is."""
-        found = self._present.find_joined(collection, where, target, field) if self._present else ()
-        return iter(found)
+        if self._present is None:
+            return iter(())
+        return self._present.find_joined(collection, where, target, key, reference)
 
     def count(self, collection: str, expected: int | None = None) -> int:
         """How many records the collection has in the database, as it is."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pymongo import errors
+from pymongo.cursor import Cursor
 
 from hpnorton.errors import StoreError
 from hpnorton.fields import Field, Value
@@ -90,18 +91,23 @@ class MongoStore(MongoCounter):
             return self._of(collection).find_one({"_id": identity}, _NOT_OWN)
 
     def find(
-        self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
+        self,
+        collection: str,
+        key: Sequence[str],
+        where: Sequence[Condition] = (),
+        *,
+        sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records that meet all conditions, sorted; none if there is no such collection."""
+        """The records that meet all conditions, sorted by the fields `sort`, or else by the key."""
         condition = {name: {_OPERATORS[sign]: value} for name, sign, value in where}
         with self._errors():
             cursor = self._of(collection).find(condition, _NOT_OWN)
-            yield from cursor.sort([(name, 1) for name in sort])
+            yield from _sorted(cursor, sort or _indexed(key))
 
     def search(
-        self, collection: str, sort: Sequence[str], fields: Sequence[str], text: str
+        self, collection: str, key: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, sorted.
+        """The records that may hold the text in one of the fields, whatever its case, by key.
 
         Servers differ in what they take for a letter's other case beyond ASCII.
         """
@@ -109,10 +115,15 @@ class MongoStore(MongoCounter):
         alike = {"$regex": pattern, "$options": "is"}
         with self._errors():
             cursor = self._of(collection).find({"$or": [{n: alike} for n in fields]}, _NOT_OWN)
-            yield from cursor.sort([(name, 1) for name in sort])
+            yield from _sorted(cursor, _indexed(key))
 
     def find_joined(
-        self, collection: str, where: Condition, target: str, field: str
+        self,
+        collection: str,
+        where: Condition,
+        target: str,
+        key: str,
+        reference: str | None = None,
     ) -> Iterator[Document]:
         """The records of `target` that the matching records of `collection` refer to: one $lookup.
 
@@ -124,14 +135,14 @@ class MongoStore(MongoCounter):
             {
                 "$lookup": {
                     "from": target,
-                    "localField": field,
+                    "localField": reference or key,
                     "foreignField": "_id",
                     "as": "target",
                 }
             },
             {"$unwind": "$target"},
             {"$replaceRoot": {"newRoot": "$target"}},
-            {"$sort": {field: 1}},
+            {"$sort": {"_id": 1}},
         ]
         with self._errors():
             try:
@@ -139,7 +150,7 @@ class MongoStore(MongoCounter):
             except errors.OperationFailure as error:
                 if error.code not in _NO_SUCH_STAGE:
                     raise
-                found = self._joined_in_two(collection, where, target, field)
+                found = self._joined_in_two(collection, where, target, reference or key)
         yield from map(_without_own, found)
 
     def stocks(
@@ -147,8 +158,8 @@ class MongoStore(MongoCounter):
     ) -> Iterator[tuple[Value, int | None, int | None]]:
         """For each record its key, and the value of the field `stock`: the first one, and now."""
         with self._errors():
-            cursor = self._of(collection).find({}, [key, FIRST_STOCK, stock]).sort([(key, 1)])
-            for found in cursor:
+            cursor = self._of(collection).find({}, [key, FIRST_STOCK, stock])
+            for found in _sorted(cursor, _indexed((key,))):
                 yield found.get(key), found.get(FIRST_STOCK), found.get(stock)
 
     def count(self, collection: str, expected: int | None = None) -> int:
@@ -218,12 +229,12 @@ class MongoStore(MongoCounter):
                 )
 
     def _joined_in_two(
-        self, collection: str, where: Condition, target: str, field: str
+        self, collection: str, where: Condition, target: str, reference: str
     ) -> list[RawDocument]:
         """The same without $lookup: the references first, then what they refer to."""
-        references = [found[field] for found in self.find(collection, (field,), (where,))]
+        references = [f[reference] for f in self.find(collection, (), (where,), sort=(reference,))]
         found = self._by_ids(target, references, None)
-        return sorted(found, key=lambda document: document[field])
+        return sorted(found, key=lambda document: document["_id"])
 
 
 def _has_type(value: Any, field: Field) -> bool:
@@ -233,6 +244,18 @@ def _has_type(value: Any, field: Field) -> bool:
     if field.type == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, int if field.type == "boolean" else str)
+
+
+def _indexed(key: Sequence[str]) -> Sequence[str]:
+    """The fields that lead an index, and by which records come in the order of their key.
+
+    A single field has no index but that of `_id`, which holds the key once more.
+    """
+    return ("_id",) if len(key) == 1 else key
+
+
+def _sorted(cursor: Cursor[RawDocument], fields: Sequence[str]) -> Cursor[RawDocument]:
+    return cursor.sort([(name, 1) for name in fields]) if fields else cursor
 
 
 def _without_own(document: RawDocument) -> Document:

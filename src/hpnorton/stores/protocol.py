@@ -198,16 +198,30 @@ class Store(Protocol):
         """The record of the collection, whose key is `key`, that has this one; None if none has."""
 
     def find(
-        self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
+        self,
+        collection: str,
+        key: Sequence[str],
+        where: Sequence[Condition] = (),
+        *,
+        sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records that meet all conditions, sorted; none if there is no such collection."""
+        """The records that meet all conditions, sorted by the fields `sort`, or else by the key.
+
+        `key` is the collection's. None if there is no such collection.
+        """
 
     def find_joined(
-        self, collection: str, where: Condition, target: str, field: str
+        self,
+        collection: str,
+        where: Condition,
+        target: str,
+        key: str,
+        reference: str | None = None,
     ) -> Iterator[Document]:
         """The records of `target` that the matching records of `collection` refer to.
 
-        `field` has the same name on both sides and is the target's key, by which they are sorted.
+        `key` is the target's, by which they are sorted, and `reference` the field that refers to
+        it: the one of the same name if it is not given.
         """
 
     def count(self, collection: str, expected: int | None = None) -> int:
@@ -230,9 +244,9 @@ class CounterStore(Store, Protocol):
     """A store whose records can be changed one by one, by many at once."""
 
     def search(
-        self, collection: str, sort: Sequence[str], fields: Sequence[str], text: str
+        self, collection: str, key: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, sorted.
+        """The records that may hold the text in one of the fields, whatever its case, by key.
 
         None that does is left out; letters beyond ASCII are for the caller to compare.
         """

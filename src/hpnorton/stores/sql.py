@@ -131,29 +131,28 @@ def select(
 ) -> str:
     """Some columns of the rows that meet the conditions, sorted."""
     condition = " AND ".join(f"{quote(name)} {sign} ?" for name, sign, _ in where)
-    return (
-        f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition or '1'} "
-        f"ORDER BY {listed(sort)}"
+    return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition or '1'}" + (
+        f" ORDER BY {listed(sort)}" if sort else ""
     )
 
 
 def select_joined(
-    table: str, where: Condition, target: str, columns: Sequence[str], field: str
+    table: str, where: Condition, target: str, columns: Sequence[str], key: str, reference: str
 ) -> str:
-    """Columns of the rows of `target` that matching rows refer to, sorted by the reference."""
+    """Columns of the rows of `target` that matching rows refer to, sorted by its key."""
     name, sign, _ = where
     chosen = ", ".join(f"target.{quote(column)}" for column in columns)
     return (
         f"SELECT {chosen} FROM {quote(table)} AS source "
-        f"JOIN {quote(target)} AS target USING ({quote(field)}) "
-        f"WHERE source.{quote(name)} {sign} ? ORDER BY target.{quote(field)}"
+        f"JOIN {quote(target)} AS target ON source.{quote(reference)} = target.{quote(key)} "
+        f"WHERE source.{quote(name)} {sign} ? ORDER BY target.{quote(key)}"
     )
 
 
 def select_where(table: str, columns: Sequence[str], condition: str, sort: Sequence[str]) -> str:
     """Columns of the rows that meet a condition, sorted."""
     # The plus keeps SQLite from reading all rows in the order of an index.
-    order = ", ".join(f"+{quote(name)}" for name in sort)
+    order = ", ".join(f"+{quote(name)}" for name in sort) or "1"
     return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {order}"
 
 

@@ -109,31 +109,43 @@ class SqliteStore(SqliteBatches):
         return next(self.find(collection, key, where), None)
 
     def find(
-        self, collection: str, sort: Sequence[str], where: Sequence[Condition] = ()
+        self,
+        collection: str,
+        key: Sequence[str],
+        where: Sequence[Condition] = (),
+        *,
+        sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records that meet all conditions, sorted; none if there is no such table."""
+        """The records that meet all conditions, sorted by the fields `sort`, or else by the key."""
         with self._errors():
             types = self._shown(collection)
             # SQLite would take the name of a column that is not there for a text.
             if types and all(name in types for name, _, _ in where):
-                sort = [name for name in sort if name in types]
+                sort = [name for name in sort or key if name in types]
                 statement = sql.select(collection, list(types), sort, where)
                 yield from self._documents(types, statement, [value for _, _, value in where])
 
     def find_joined(
-        self, collection: str, where: Condition, target: str, field: str
+        self,
+        collection: str,
+        where: Condition,
+        target: str,
+        key: str,
+        reference: str | None = None,
     ) -> Iterator[Document]:
         """The records of `target` that the matching records of `collection` refer to: one JOIN."""
         with self._errors():
             types = self._shown(target)
             if types and self._column_types(collection):
-                statement = sql.select_joined(collection, where, target, list(types), field)
+                statement = sql.select_joined(
+                    collection, where, target, list(types), key, reference or key
+                )
                 yield from self._documents(types, statement, [where[2]])
 
     def search(
-        self, collection: str, sort: Sequence[str], fields: Sequence[str], text: str
+        self, collection: str, key: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, sorted."""
+        """The records that may hold the text in one of the fields, whatever its case, by key."""
         with self._errors():
             types = self._shown(collection)
             present = [name for name in fields if name in types]
@@ -146,7 +158,7 @@ class SqliteStore(SqliteBatches):
             else:
                 condition = f"{rowid} IN (SELECT value FROM json_each(?))"
                 parameter = search.rows(rowid, self._last(collection, rowid))
-            statement = sql.select_where(collection, list(types), condition, sort)
+            statement = sql.select_where(collection, list(types), condition, key)
             yield from self._documents(types, statement, [parameter])
 
     def count(self, collection: str, expected: int | None = None) -> int:
