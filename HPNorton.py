@@ -8,20 +8,56 @@ from importlib.util import find_spec
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent
-VENV_PYTHON = HOME / ".venv" / "bin" / "python"
+VENV = HOME / ".venv"
+VENV_PYTHON = VENV / "bin" / "python"
+OLDEST_PYTHON = (3, 11)
+# What the dependencies of pyproject.toml are imported as.
+PACKAGES = ("loguru", "pymongo", "regex", "rich")
 
 
 def run() -> int:
     """Runs the command line with the dependencies that `make` has installed into .venv."""
-    if find_spec("loguru") is None:
-        if VENV_PYTHON.exists() and Path(sys.prefix) != VENV_PYTHON.parent.parent:
-            os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
-        print("Error: HPNorton's packages are not installed; run 'make' once", file=sys.stderr)
-        return 1
+    if sys.version_info < OLDEST_PYTHON or not all(map(find_spec, PACKAGES)):
+        return run_in_venv()
     # The package is importable only now.
     from hpnorton.cli import main  # pylint: disable=import-outside-toplevel
 
     return main(home=HOME)
+
+
+def run_in_venv() -> int:
+    """Goes on as .venv's Python, or returns 1 and says what keeps it from doing so."""
+    again = f"remove the folder {VENV} and run 'make' in {HOME}"
+    if VENV_PYTHON in (Path(sys.executable), Path(sys.prefix, "bin", "python")):
+        if sys.version_info < OLDEST_PYTHON:
+            version = ".".join(map(str, sys.version_info[:3]))
+            return fail(
+                f"{VENV_PYTHON} is Python {version}; HPNorton needs 3.11 or newer: {again} "
+                "PYTHON=python3.11, or another one"
+            )
+        missing = ", ".join(name for name in PACKAGES if not find_spec(name))
+        return fail(f"{VENV} lacks the packages {missing}; {again}")
+    try:
+        return os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
+    except FileNotFoundError:
+        if not os.path.lexists(VENV):
+            return fail(f"HPNorton's packages are not installed; run 'make' once in {HOME}")
+        return fail(f"the Python of {VENV} is not there, or no longer; {again}")
+    except PermissionError as error:
+        return fail(
+            f"{VENV_PYTHON}, or the Python it links to, may not be used by you "
+            f"({error.strerror}); ask whoever ran 'make' to let you read and enter that folder, or "
+            "run 'make' in a copy of your own"
+        )
+    except OSError as error:
+        return fail(f"{VENV_PYTHON} cannot be started ({error.strerror}); {again}")
+
+
+def fail(message: str) -> int:
+    """Writes an error to stderr, if there is one, and returns the exit status."""
+    if sys.stderr is not None:
+        print(f"Error: {message}", file=sys.stderr)
+    return 1
 
 
 sys.path.insert(0, str(HOME / "src"))

@@ -296,4 +296,4 @@ def test_a_reader_that_goes_away_is_no_error_message(hpnorton: CommandLine) -> N
     process.stdout.close()
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(30) == 1
+    assert process.wait(30) == 0

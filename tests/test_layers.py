@@ -16,7 +16,15 @@ PACKAGE = "hpnorton"
 # holds the version, which every module may read.
 FLOORS = (
     ("hpnorton", "ingest", "look", "timing"),
-    ("errors", "shop", "timing.figures", "timing.machine", "timing.advice", "timing.stopwatch"),
+    (
+        "errors",
+        "shop",
+        "streams",
+        "timing.figures",
+        "timing.machine",
+        "timing.advice",
+        "timing.stopwatch",
+    ),
     ("settings", "timing.children"),
     ("texts",),
     ("log", "patterns", "remotes"),

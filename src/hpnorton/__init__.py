@@ -1,8 +1,8 @@
 """A rental store's inventory on the command line.
 
 The map, from the ground up; a module imports only from those before it: `errors` (what can go
-wrong, and its exit status), `shop` (a rental store's words), `settings` (settings.ini, environment,
-flags), `texts` (what may be shown), `log` (loguru), `patterns` (matched in bounded time), `fields`
+wrong, and its exit status), `shop` (a rental store's words), `streams` (stdin,
+stdout, stderr), `settings` (settings.ini, environment, flags), `texts` (what may be shown), `log` (loguru), `patterns` (matched in bounded time), `fields`
 (a cell becomes a value), `descriptors` and `schema` (what a collection is, from datapackage.json),
 `checks` (rows become records, or faults), `remotes` (what URLs name), `files` (paths and URLs),
 `inputs` (the bytes of a file, also of one that grows), `records` (where a row ends), `csvfile` (a

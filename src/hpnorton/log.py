@@ -10,12 +10,13 @@ from traceback import format_exception
 from typing import TYPE_CHECKING
 
 from hpnorton.settings import LOG_LEVELS
+from hpnorton.streams import write_message
 from hpnorton.texts import printable, tellable
 
 if TYPE_CHECKING:
     from loguru import Logger
 
-_FORMAT = "<green>{time:HH:mm:ss}</green> <level>{level: <7}</level> {message}"
+_FORMAT = "<green>{time:YYYY-MM-DDTHH:mm:ss}</green> <level>{level: <7}</level> {message}"
 _wanted: list[str] = []  # the levels to log
 
 
@@ -60,11 +61,7 @@ def _logger() -> "Logger":
     from loguru import logger
 
     logger.remove()
-    colorize = sys.stderr.isatty()
-    logger.add(_write, level=0, format=_FORMAT, colorize=colorize)
+    colorize = sys.stderr is not None and sys.stderr.isatty()
+    # Not sys.stderr itself, which a progress bar replaces while it is on the screen.
+    logger.add(write_message, level=0, format=_FORMAT, colorize=colorize)
     return logger
-
-
-def _write(message: str) -> None:
-    # Looked up at every call: a progress bar replaces sys.stderr while it is on the screen.
-    sys.stderr.write(message)

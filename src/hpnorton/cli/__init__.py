@@ -27,43 +27,50 @@ from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.cli.show import tell
 from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, read_settings, redact
+from hpnorton.streams import discard_rest, until_closed, usable_streams
 
 
 def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
     """Runs the command line and returns its exit status; tells errors on stderr.
 
     `argv` are the arguments (the process's own by default), `home` is the folder of settings.ini
-    (the current one by default).
+    (the current one by default). A program may call this with streams of its own as sys.stdout and
+    sys.stderr.
     """
-    try:
-        return program(sys.argv[1:] if argv is None else argv, home or Path.cwd())
-    except HPNortonError as error:
-        for line in str(error).splitlines():
-            tell(f"Error: {line}")
-        _log_traceback(error)
-        return error.status
-    except KeyboardInterrupt:
-        tell("Error: interrupted")
-        return ExitStatus.INTERRUPTED
-    except OSError as error:
-        # Whoever read our output has closed it, as `head` does, or it cannot be written.
-        if not isinstance(error, BrokenPipeError):
+    with usable_streams():
+        try:
+            return program(sys.argv[1:] if argv is None else argv, home or Path.cwd())
+        except HPNortonError as error:
+            for line in str(error).splitlines():
+                tell(f"Error: {line}")
+            _log_traceback(error)
+            return error.status
+        except KeyboardInterrupt:
+            tell("Error: interrupted")
+            return ExitStatus.INTERRUPTED
+        except OSError as error:
             tell(f"Error: the result cannot be written: {error}")
-        # Python would try again at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.FAILED
-    except Exception as error:  # pylint: disable=broad-exception-caught # never a traceback
-        tell(
-            f"Error: unexpected {type(error).__name__}: {error}; please report it, with what "
-            "--log-level DEBUG shows"
-        )
-        _log_traceback(error)
-        return ExitStatus.FAILED
+            discard_rest(sys.stdout)
+            return ExitStatus.FAILED
+        except ImportError as error:
+            tell(
+                f"Error: a package that HPNorton needs is missing or damaged ({error}); install it "
+                "again: remove the folder .venv and run 'make', or use 'pip install "
+                "--force-reinstall'"
+            )
+            _log_traceback(error)
+            return ExitStatus.FAILED
+        except Exception as error:  # pylint: disable=broad-exception-caught # never a traceback
+            tell(
+                f"Error: unexpected {type(error).__name__}: {error}; please report it, with what "
+                "--log-level DEBUG shows"
+            )
+            _log_traceback(error)
+            return ExitStatus.FAILED
 
 
 def program(argv: Sequence[str], home: Path) -> ExitStatus:
     """Does what the arguments ask for. Raises HPNortonError."""
-    _use_utf8()
     arguments = parse(argv)
     settings = read_settings(
         home,
@@ -80,7 +87,8 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
     _warn_of_secrets(arguments.uri or "")
     operation: Operation = arguments.operation
     status = operation(arguments, settings)
-    sys.stdout.flush()
+    with until_closed():
+        sys.stdout.flush()
     return status
 
 
@@ -127,17 +135,6 @@ def parser() -> Parser:
 
 def _nothing(_arguments: object, _settings: Settings) -> ExitStatus:
     raise UsageError("say what to do, for example --linear or --available-products; see --help")
-
-
-def _use_utf8() -> None:
-    """Data is UTF-8 wherever it goes; a terminal shows what it can."""
-    for output in (sys.stdout, sys.stderr):
-        if output.isatty():
-            output.reconfigure(errors="replace")  # type: ignore[union-attr] # a TextIOWrapper
-        else:
-            output.reconfigure(  # type: ignore[union-attr] # a TextIOWrapper
-                encoding="utf-8", errors="backslashreplace"
-            )
 
 
 def _warn_of_secrets(uri: str) -> None:

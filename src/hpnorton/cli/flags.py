@@ -2,12 +2,14 @@
 
 import argparse
 import re
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from hpnorton import __version__
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import LOG_LEVELS, Settings
+from hpnorton.streams import until_closed
 
 # The formats of output.py, which takes longer to import than --help may take.
 FORMATS = TABLE, JSON, JSONL, CSV = ("table", "json", "jsonl", "csv")
@@ -20,6 +22,13 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; '{self.prog} --help' lists the flags")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print --help or --version. Unlike argparse's own this raises the errors of writing."""
+        with until_closed():
+            out = file or sys.stderr
+            out.write(message)
+            out.flush()
 
 
 class Act(argparse.Action):

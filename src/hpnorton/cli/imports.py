@@ -16,6 +16,7 @@ from hpnorton.cli.flags import CSV, Act, Numbers, Parser, seconds
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
+from hpnorton.streams import write_message
 from hpnorton.texts import tellable
 
 if TYPE_CHECKING:
@@ -226,7 +227,7 @@ def _what_is_done(report: "FileReport") -> str:
 
 
 def _tell_how_to_resume(arguments: argparse.Namespace) -> None:
-    print(f"To go on where it stopped:\n  {_resume_command(arguments)}", file=sys.stderr)
+    write_message(f"To go on where it stopped:\n  {_resume_command(arguments)}\n")
 
 
 def _resume_command(arguments: argparse.Namespace) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hpnorton.cli.flags import JSON, TABLE
+from hpnorton.streams import until_closed, write_message
 from hpnorton.texts import tellable
 
 
@@ -25,7 +26,7 @@ def show(
     """Writes records to stdout: as a table on a terminal and JSON elsewhere, unless `form` says.
 
     `key` is as in output.write_records; `as_json` and `as_table` are the records in other shapes,
-    for those formats.
+    for those formats. A reader that closes stdout, as `head` does, ends this and nothing else.
     """
     from hpnorton.output import write_records
 
@@ -34,12 +35,14 @@ def show(
         records = as_json
     elif chosen == TABLE and as_table is not None:
         records = as_table
-    write_records(records, chosen, sys.stdout, key=key)
+    with until_closed():
+        write_records(records, chosen, sys.stdout, key=key)
+        sys.stdout.flush()
 
 
 def tell(message: object) -> None:
     """Writes a message to stderr; it may quote cells, names and URLs as they came."""
-    print(tellable(str(message)), file=sys.stderr, flush=True)
+    write_message(tellable(str(message)) + "\n")
 
 
 def minute(moment: Any) -> Any:
