@@ -8,7 +8,16 @@ from frictionless import Resource
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.checks import Checked, Fault, Layout, Record, check_delimiter, check_rows, lay_out
+from hpnorton.checks import (
+    Checked,
+    Fault,
+    Layout,
+    Record,
+    check_delimiter,
+    check_rows,
+    clean_header,
+    lay_out,
+)
 from hpnorton.errors import FileError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection
@@ -291,3 +300,21 @@ def test_faulty_rows_are_those_of_frictionless(text: str) -> None:
     ours = {(fault.at + 2, fault.code) for fault in check(*rows).faults}
     assert {row for row, _ in ours} == {row for row, _ in theirs}
     assert ours <= theirs
+
+
+@pytest.mark.parametrize("name", [" title", "title ", "\ttitle", "title\xa0", "\ufefftitle"])
+def test_blanks_around_a_column_name_are_left_out(name: str) -> None:
+    """And a warning says so; a name that is described with them stays."""
+    warnings: list[str] = []
+    assert clean_header(["sku", name], ["sku"], "a.csv", warnings) == ["sku", "title"]
+    assert warnings == [f"the header has column {name!r}; the blanks around the name were left out"]
+    assert clean_header(["sku", name], ["sku", name], "a.csv", warnings) == ["sku", name]
+    assert len(warnings) == 1
+
+
+@pytest.mark.parametrize("name", [' "title"', '"title', 'size "in"', '\ufeff"title"'])
+def test_a_column_name_with_quotes_is_an_error(name: str) -> None:
+    """Quotes after a blank would be a part of the name; a name that is described may have some."""
+    with pytest.raises(FileError, match="with quotes in the name; quotes go around a whole cell"):
+        clean_header(["sku", name], ["sku"], "a.csv", [])
+    assert clean_header([name], [name], "a.csv", []) == [name]

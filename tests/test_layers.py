@@ -20,6 +20,7 @@ FLOORS = (
         "errors",
         "shop",
         "streams",
+        "signatures",
         "timing.figures",
         "timing.machine",
         "timing.advice",

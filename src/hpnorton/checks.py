@@ -5,8 +5,9 @@ same. Codes are those of the Data Package world.
 """
 
 import difflib
+import string
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
@@ -19,6 +20,7 @@ Record = tuple[Value, ...]
 
 MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
 _OTHER_DELIMITERS = ";\t|"
+_AROUND_NAMES = string.whitespace + "\xa0\ufeff\u200b"  # seen by nobody
 _MOST_LISTED, _LONG = 10, 100  # columns in a message, and the characters of a column's name
 
 
@@ -99,6 +101,26 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     fields = tuple(field for field in collection.fields if field.name in header)
     positions = tuple(header.index(field.name) for field in fields)
     return Layout(collection, fields, positions, len(header))
+
+
+def clean_header(
+    header: Sequence[str], known: Container[str], file: str, warnings: list[str]
+) -> list[str]:
+    """The names of a header without blanks around them, of which `warnings` then tell.
+
+    Names that are `known` stay as they are. Raises FileError for one that holds quotes.
+    """
+    names = [name if name in known else name.strip(_AROUND_NAMES) for name in header]
+    if quoted := [name for name in header if '"' in name and name not in known]:
+        raise FileError(
+            f"{file}: the header has {_listed(quoted)}, with quotes in the name; quotes go around "
+            "a whole cell, without a blank before or behind them: take them out"
+        )
+    if changed := [name for name, clean in zip(header, names) if name != clean]:
+        warnings.append(
+            f"the header has {_listed(changed)}; the blanks around the name were left out"
+        )
+    return names
 
 
 def check_width(header: Sequence[str], file: str) -> None:

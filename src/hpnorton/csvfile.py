@@ -4,6 +4,7 @@ The rows of all chunks are those that one csv.reader over the whole file yields,
 `records` tells why.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from hpnorton import log
@@ -11,11 +12,13 @@ from hpnorton.chunks import Chunk, Span, parse
 from hpnorton.errors import FileError
 from hpnorton.inputs import Input, Reading
 from hpnorton.records import Cut, Passage, cut_records, is_open
+from hpnorton.signatures import START_BYTES, is_cp1252, not_csv
 
 MAX_RECORD_BYTES = 16 * 2**20  # more than any record can have: see checks.MOST_ROW_BYTES
 _BLOCK_BYTES = 2**20
 _LIVE_BYTES = 2**12  # a few rows: the buffer is searched for each chunk
 _BOM = b"\xef\xbb\xbf"
+_FIRST_LINE = re.compile(rb"\s*[^\s][^\r\n]*+[\r\n]")
 
 
 class CsvFile:
@@ -23,7 +26,8 @@ class CsvFile:
 
     `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `offset` is where the
     next chunk begins, `raw_header` the header as it stands there. `place` is where it can be opened
-    again, `path` the same without a password that a URL may hold.
+    again, `path` the same without a password that a URL may hold. `warnings` are sentences about
+    what was read, but deserves a look.
 
     `reading` says how. A chunk of a file that is not read in bulk comes as soon as it is there, and
     holds its bytes; the chunks of one that is followed have no end. Raises FileError for a file
@@ -35,6 +39,7 @@ class CsvFile:
         self.path = self._input.path
         self.place = self._input.place
         self.collection = collection
+        self.warnings: list[str] = []
         self._is_live = reading is not Reading.BULK
         self._buffer = b""
         self._at_end = False
@@ -121,7 +126,10 @@ class CsvFile:
         self.offset += ahead
 
     def _read_header(self) -> list[str]:
-        self._fill(_LIVE_BYTES if self._is_live else _BLOCK_BYTES)
+        while not (self._at_end or _tells_its_kind(self._buffer)):  # a feed sends it in pieces
+            self._fill(_LIVE_BYTES if self._is_live else _BLOCK_BYTES)
+        if what := not_csv(self._buffer.removeprefix(_BOM)):
+            raise FileError(f"{self.path} is {what}")
         if self._buffer.startswith(_BOM):
             self._buffer = self._buffer[len(_BOM) :]
             self.offset = len(_BOM)
@@ -135,8 +143,9 @@ class CsvFile:
         try:
             text = cut.data.decode()
         except UnicodeDecodeError:
+            hint = "; it looks like Windows-1252 (cp1252)" if is_cp1252(cut.data) else ""
             raise FileError(
-                f"{self.path}: the header is not UTF-8 text; save the file as CSV UTF-8"
+                f"{self.path}: the header is not UTF-8 text{hint}; save the file as CSV UTF-8"
             ) from None
         header = next(parse(text, cut.is_row_a_line))[0]
         if not any(name.strip() for name in header):
@@ -207,3 +216,8 @@ class CsvFile:
         block = self._input.read(min(size, MAX_RECORD_BYTES - len(self._buffer)))
         self._at_end = not block
         self._buffer += block
+
+
+def _tells_its_kind(start: bytes) -> bool:
+    """Whether a file's first bytes tell what it is: a line that is not blank, or enough of it."""
+    return len(start) >= min(START_BYTES, MAX_RECORD_BYTES) or _FIRST_LINE.match(start) is not None

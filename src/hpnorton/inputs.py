@@ -9,7 +9,8 @@ from enum import Enum, auto
 from typing import IO, cast
 
 from hpnorton.errors import FileError
-from hpnorton.files import check_growth, is_url, is_zipped, open_binary, shown, size_of
+from hpnorton.files import check_growth, is_url, is_zipped, open_binary, read_part, shown, size_of
+from hpnorton.signatures import START_BYTES, not_csv
 
 STDIN = "-"
 _GROWTH_SECONDS = 0.1  # between two looks at a file that is followed
@@ -83,7 +84,15 @@ class Input:
         return self._stream.read1(size)
 
     def _unreadable(self, error: Exception) -> FileError:
+        if isinstance(error, gzip.BadGzipFile) and not self._position:
+            return FileError(f"{self.path} {self._zipped_by_name()}")
         return FileError(f"{self.path} cannot be read: {error}")
+
+    def _zipped_by_name(self) -> str:
+        """What a file is that is not compressed, but is called so."""
+        start = read_part(self.place, 0, START_BYTES) if self.is_repeatable else b""
+        what = not_csv(start) or "not compressed with gzip; take .gz off its name"
+        return f"ends in .gz, but is {what}"
 
     def _unfollowed(self) -> FileError:
         return FileError(f"{self.path} cannot be followed; name a plain file on this machine")

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import CSV, JSON, JSONL, TABLE, Act, Parser
-from hpnorton.cli.show import chosen_format, show
+from hpnorton.cli.show import chosen_format, show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
 
@@ -64,6 +64,8 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
         with show_analysis(not arguments.quiet, os.path.basename(file.path)) as on_progress:
             tally = analyze(file, questions, workers, arguments.log_level, on_progress)
     _show(tally, file.path, file.header, arguments.format)
+    for warning in file.warnings:
+        tell(f"{file.path}: {warning}")
     return ExitStatus.OK
 
 

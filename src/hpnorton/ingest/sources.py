@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpnorton import log
-from hpnorton.checks import Layout, check_delimiter, check_width, lay_out
+from hpnorton.checks import Layout, check_delimiter, check_width, clean_header, lay_out
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
 from hpnorton.files import is_url, is_zipped, name_of
@@ -104,9 +104,11 @@ def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
     check_width(file.header, file.path)
     check_delimiter(file.header, file.path)
     collection = describe(file.collection, folders)
+    known = collection.columns if collection else ()
+    header = clean_header(file.header, known, file.path, file.warnings)
     if collection is None:
         try:
-            collection = undescribed(file.collection, file.header)
+            collection = undescribed(file.collection, header)
         except SchemaError as error:
             raise FileError(f"{file.path}: {error}") from error
         log.info(
@@ -114,4 +116,4 @@ def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
             file.path,
             collection.key[0],
         )
-    return lay_out(collection, file.header, file.path)
+    return lay_out(collection, header, file.path)

@@ -73,7 +73,7 @@ class Work:
     ) -> None:
         self.job = job
         self.file = file
-        self.report = FileReport(file.path, file.collection)
+        self.report = FileReport(file.path, file.collection, warnings=file.warnings)
         self.rejects = Rejects()
         self.bytes_done = file.offset  # the header's
         self.is_ordered = is_ordered

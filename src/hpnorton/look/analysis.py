@@ -11,7 +11,7 @@ from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from functools import partial
 
-from hpnorton.checks import Row, check_delimiter
+from hpnorton.checks import Row, check_delimiter, clean_header
 from hpnorton.chunks import Chunk, read_blocks
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, UsageError
@@ -260,6 +260,7 @@ def questions_for(file: CsvFile, year_of_: str | None, counts: Sequence[str]) ->
     Raises UsageError for what is no column of the file, FileError for a file that is no CSV.
     """
     check_delimiter(file.header, file.path)
+    file.header = clean_header(file.header, (), file.path, file.warnings)
     asked = []
     for text in counts:
         column, sign, wanted = text.partition("=")
