@@ -255,7 +255,7 @@ def test_imports_are_listed(hpnorton: CommandLine, csv_file: Write, uri: str) ->
         ("upsert", "done", 2, 1),
     ]
     assert mine[0]["checksum"].startswith("crc32:") and mine[0]["size"] == path.stat().st_size
-    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{4}", mine[0]["id"])
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{21}", mine[0]["id"])
     if uri.startswith("sqlite"):  # all databases of nx-27017 share one list
         table = hpnorton("--history", "--format", "table", uri=uri).out
         assert max(map(len, table.splitlines())) <= 80

@@ -258,8 +258,9 @@ def test_ids_sort_by_time() -> None:
     """An id tells when the import began; it is what names of rejected rows are known by."""
     now = datetime(2026, 12, 1, 9, 5, 59, tzinfo=UTC)
     one, other = journal.new_run(now), journal.new_run(now)
-    assert re.fullmatch("20261201-090559-[0-9a-f]{4}", one)
-    assert max(one, other) < journal.new_run(now + timedelta(seconds=1))
+    assert re.fullmatch("20261201-090559-[0-9a-f]{21}", one)
+    assert max(one, other) < journal.new_run(now + timedelta(microseconds=1))
+    assert one != other
     source = parse_source(f"rejected/my-things-{one}.csv")
     assert (source.collection, source.run) == ("my-things", one)
 

@@ -19,7 +19,7 @@ from hpnorton.ingest.reports import Counts, Ending
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.shop import NAMED
 from hpnorton.stores.changes import key_texts
-from hpnorton.stores.protocol import Batch, Mode, Store
+from hpnorton.stores.protocol import Batch, Mode, Store, Written
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _MOST_CHARACTERS = 8 * 2**20  # a document of MongoDB holds 16 MiB
@@ -119,8 +119,11 @@ _RECORDS = "\x1e"  # ASCII's own separator of records
 
 
 def new_run(now: datetime) -> str:
-    """An id for an import: the time, and something random; ids sort by time."""
-    return f"{now:%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
+    """Return an id for an import: the time to the microsecond, and 64 random bits.
+
+    Ids sort by time. That none is there twice is for begin_import to prove.
+    """
+    return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{os.urandom(8).hex()}"
 
 
 def utc_now() -> str:
@@ -132,6 +135,15 @@ def prepare(store: Store) -> None:
     """Makes the collections of the notes if they are not there."""
     for collection in OWN_COLLECTIONS:
         store.ensure(collection)
+
+
+def begin_import(store: Store, note: ImportNote) -> None:
+    """Write the note of a new import; if its id is taken, the note gets another one first.
+
+    The notes of its chunks, and the file of its rejected rows, are known by this id.
+    """
+    while _write(store, IMPORTS, [asdict(note)], Mode.INSERT).taken:
+        note.id = new_run(datetime.now(UTC))
 
 
 def note_import(store: Store, note: ImportNote) -> None:
@@ -288,9 +300,9 @@ def _write(
     collection: Collection,
     documents: Iterable[dict[str, Any]],
     mode: Mode = Mode.UPSERT,
-) -> None:
+) -> Written:
     rows = [tuple(document.values()) for document in documents]
-    if rows:
-        batch = Batch(collection, collection.columns, list(zip(*rows)))
-        with store.transaction():
-            store.write(batch, mode)
+    if not rows:
+        return Written(0)
+    with store.transaction():
+        return store.write(Batch(collection, collection.columns, list(zip(*rows))), mode)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -90,6 +90,7 @@ class Planned:
     note: ImportNote
     options: Options
     elapsed_before: float = 0.0
+    is_resumed: bool = False
     is_finished: bool = False
 
     def begin(self, store: Store) -> None:
@@ -99,7 +100,16 @@ class Planned:
         if not self.options.is_dry_run and not self.is_finished:
             journal.note_collection(store, collection)
             self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
+            self._note_begin(store)
+
+    def _note_begin(self, store: Store) -> None:
+        if self.is_resumed:
             journal.note_import(store, self.note)
+            return
+        journal.begin_import(store, self.note)
+        work = self.lane.work
+        work.job = replace(work.job, run=self.note.id)
+        work.report.import_id = self.note.id
 
     def finish(self, store: Store) -> None:
         """Writes the refused rows and the note, and counts what the collection holds now.
@@ -249,6 +259,7 @@ def _take_up(planned: Planned, store: Store) -> None:
     """Counts what an earlier run of the import has done."""
     lane, note = planned.lane, planned.note
     planned.elapsed_before = note.elapsed
+    planned.is_resumed = True
     planned.is_finished = note.status == Ending.DONE
     lane.work.restore(journal.chunks(store, note.id), is_ordered=note.is_ordered)
     if planned.is_finished:  # after a second look, which the notes of the chunks know nothing of

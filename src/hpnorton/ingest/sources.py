@@ -15,7 +15,7 @@ from hpnorton.files import is_url, is_zipped, name_of
 from hpnorton.inputs import STDIN, Reading
 from hpnorton.schema import check_collection_name, describe, undescribed
 
-_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{4})")
+_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{21})")
 
 
 @dataclass(frozen=True)
