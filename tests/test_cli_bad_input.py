@@ -341,7 +341,8 @@ def test_a_database_that_cannot_be_written_is_told(
 def test_a_mongodb_that_is_not_there_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
     """Exit 1 with the address, without the password."""
     path = csv_file("thing.csv", "id", "1")
-    done = hpnorton("--linear", path, uri="mongodb://ann:secret@127.0.0.1:1/shop")
+    uri = "mongodb://ann:secret@127.0.0.1:1/shop?serverSelectionTimeoutMS=300"
+    done = hpnorton("--linear", path, uri=uri)
     assert done.status == 1
     assert "no MongoDB answers at mongodb://ann:***@127.0.0.1:1/shop" in done.err
     assert "secret" not in done.out + done.err

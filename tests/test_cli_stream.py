@@ -19,6 +19,7 @@ from tests.servers import Server
 Write = Callable[..., Path]
 DATA = ROOT / "data" / "test"
 HEADER = "user_id,Name,Last_name,Status,Credit_limit"
+QUICK = "serverSelectionTimeoutMS=1000"
 AT_ONCE = ("--every", "0", "0")
 DEADLINE = 60.0
 REPORTED = re.compile(rb"INFO .*, row (\d+): ([a-z ]+)$", re.MULTILINE)
@@ -281,7 +282,7 @@ def test_stdin_is_a_feed(hpnorton: CommandLine, sqlite_uri: str) -> None:
 def test_a_server_that_comes_back(hpnorton: CommandLine, csv_file: Write, server: Server) -> None:
     """A row waits for a lost server, and is written once it is there again."""
     path = csv_file("customers.csv", HEADER, customer(1))
-    uri = f"{server.uri}/shop"
+    uri = f"{server.uri}/shop?{QUICK}"
     feed = hpnorton.start("--stream", path, *AT_ONCE, "--follow", uri=uri)
     wait_for_row(feed, 2)
     server.stop()
@@ -301,7 +302,7 @@ def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server
     """Exit 1 after --retry-timeout, with what is done."""
     path = csv_file("customers.csv", HEADER, customer(1))
     flags = [*AT_ONCE, "--follow", "--retry-timeout", "0.5"]
-    feed = hpnorton.start("--stream", path, *flags, uri=f"{server.uri}/shop")
+    feed = hpnorton.start("--stream", path, *flags, uri=f"{server.uri}/shop?{QUICK}")
     wait_for_row(feed, 2)
     server.stop()
     append(path, f"{customer(2)}\n")

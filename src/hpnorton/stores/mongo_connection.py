@@ -24,6 +24,7 @@ _TIMEOUT_OPTION = "serverSelectionTimeoutMS"
 _TIMEOUT_MS = 3000
 _SOCKET_OPTION = "socketTimeoutMS"
 _SOCKET_MS = 60_000
+_CLOSE_SECONDS = 1.0
 _COMMAND_NOT_FOUND = 59
 # Beside its own errors: what a document cannot be encoded or decoded for.
 _RAISED = (errors.PyMongoError, BSONError, OverflowError, UnicodeEncodeError)
@@ -97,8 +98,9 @@ class MongoConnection:
             raise
 
     def close(self) -> None:
-        """Ends the connections."""
-        self._client.close()
+        """Ends the connections. A server that does not answer is not waited for."""
+        with pymongo.timeout(_CLOSE_SECONDS):
+            self._client.close()
 
     def _connect(self, uri: str) -> pymongo.MongoClient[RawDocument]:
         options: dict[str, Any] = {"appname": "hpnorton"}
