@@ -388,7 +388,7 @@ def test_other_texts_for_null_come_along(uri: str, other: str, tmp_path: Path) -
         {"id": "b", "n": 4, "text": ""},
     ]
     written = export_from(uri, tmp_path / "out", tmp_path)[0]
-    assert written.file.read_text(encoding="utf-8") == "id,n,text\na,NA,NA\nb,4,\n"
+    assert written.file.read_text(encoding="utf-8") == "id,n,text\na,,NA\nb,4,\n"
     restore(tmp_path / "out", other)
     assert records_of(other, tmp_path) == before
 

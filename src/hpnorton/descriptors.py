@@ -67,10 +67,7 @@ def field_from_descriptor(
 
 
 def descriptor_of(field: Field) -> dict[str, Any]:
-    """The entry in a data package of a field whose values are written as they are stored.
-
-    That is with ISO 8601 dates, a decimal point, true and false, whatever they came as.
-    """
+    """The entry in a data package of a field that written_field has given."""
     flags = {"required": field.required, "unique": field.unique}
     constraints: dict[str, Any] = {name: True for name, is_set in flags.items() if is_set}
     if field.enum:
@@ -80,14 +77,33 @@ def descriptor_of(field: Field) -> dict[str, Any]:
     texts = (field.min_length, field.max_length, field.pattern)
     given |= {name: value for name, value in zip(_TEXT_CONSTRAINTS, texts) if value is not None}
     descriptor: dict[str, Any] = {"name": field.name, "type": field.type}
-    if "" not in field.missing_values:
-        descriptor["missingValues"] = [null_text(field)] if field.missing_values else []
+    if field.missing_values != ("",):
+        descriptor["missingValues"] = list(field.missing_values)
     return descriptor | ({"constraints": constraints | given} if constraints | given else {})
 
 
-def null_text(field: Field) -> str:
-    """The text that stands for null where descriptor_of describes the field."""
-    return "" if "" in field.missing_values or not field.missing_values else field.missing_values[0]
+def written_field(field: Field) -> Field:
+    """A field whose values are written as they are stored.
+
+    That is with ISO 8601 dates, a decimal point, true and false, whatever they came as. A single
+    text stands for null.
+    """
+    is_empty = not field.is_text or "" in field.missing_values or not field.missing_values
+    return Field(
+        field.name,
+        field.type,
+        required=field.required,
+        unique=field.unique,
+        missing_values=("" if is_empty else field.missing_values[0],),
+        enum=field.enum,
+        minimum=field.minimum,
+        maximum=field.maximum,
+        exclusive_minimum=field.exclusive_minimum,
+        exclusive_maximum=field.exclusive_maximum,
+        min_length=field.min_length,
+        max_length=field.max_length,
+        pattern=field.pattern,
+    )
 
 
 def _text(descriptor: Mapping[str, Any], name: str, default: str) -> str:

@@ -2,16 +2,16 @@
 
 import csv
 import json
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, TextIO
 
 from hpnorton.catalog import Catalog
-from hpnorton.descriptors import descriptor_of, null_text
+from hpnorton.descriptors import descriptor_of, written_field
 from hpnorton.errors import FileError
-from hpnorton.fields import Value
+from hpnorton.fields import Field, Value, whole_number
 from hpnorton.files import replacing
 from hpnorton.output import UnixLines
 from hpnorton.schema import PACKAGE_NAME, Collection
@@ -20,6 +20,8 @@ from hpnorton.stores.protocol import CounterStore, Document
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _SHOWN_FORMULAS = 10
+_NULL = "NULL"
+_WHOLE = ("integer", "year")
 
 
 @dataclass
@@ -47,15 +49,12 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with store.snapshot():
-            known = {name: catalog.find(name) for name in store.collections()}
+            found = [catalog.find(name) for name in store.collections()]
+            known = {each.name: each for each in found if each is not None}
             for name, collection in known.items():
-                if collection is None:
-                    continue
-                records = store.find(name, collection.key)
-                made = Exported(name, folder / f"{name}.csv")
-                _write(made, collection, records)
+                made, fields = _write(store, collection, folder / f"{name}.csv")
                 written.append(made)
-                resources.append(_resource(collection, made.file.name, known))
+                resources.append(_resource(collection, fields, made.file.name, known))
         _write_package(folder / PACKAGE_NAME, resources)
     except OSError as error:
         raise FileError(
@@ -64,22 +63,74 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
     return written
 
 
-def _write(made: Exported, collection: Collection, records: Iterable[Document]) -> None:
-    names = collection.columns
-    nulls = [null_text(field) for field in collection.fields]
-    years = [f.name for f in collection.fields if f.type == "year"]
+class _NullTextTakenError(Exception):
+    """A record holds the very text that stands for null in a field."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _write(
+    store: CounterStore, collection: Collection, path: Path
+) -> tuple[Exported, tuple[Field, ...]]:
+    """Writes the records, and describes the fields as they are written.
+
+    The text that stands for null in a field is one that none of the field's values is. Where a
+    record proves otherwise, the file begins again with another text.
+    """
+    fields = tuple(written_field(field) for field in collection.fields)
+    while True:
+        made = Exported(collection.name, path)
+        try:
+            empty = _write_records(made, fields, store.find(collection.name, collection.key))
+        except _NullTextTakenError as taken:
+            fields = tuple(_with_other_null(f) if f.name == taken.name else f for f in fields)
+        else:
+            # A field may have become required after some of its records were stored.
+            return made, tuple(replace(f, required=f.required and f not in empty) for f in fields)
+
+
+def _with_other_null(field: Field) -> Field:
+    """The field with the next text that may stand for null: NULL, then NULL0, NULL00, ..."""
+    (text,) = field.missing_values
+    return replace(field, missing_values=(f"{text}0" if text.startswith(_NULL) else _NULL,))
+
+
+def _write_records(
+    made: Exported, fields: Sequence[Field], records: Iterable[Document]
+) -> set[Field]:
+    """Writes the records; the fields that are null in some of them."""
+    names = [field.name for field in fields]
+    nulls = [field.missing_values[0] for field in fields]
+    texts = [(field.name, null) for field, null in zip(fields, nulls) if field.is_text]
+    whole = [(field.name, field.type == "year") for field in fields if field.type in _WHOLE]
+    empty: set[str] = set()
     with replacing(made.file) as data, _text(data) as out:
         writer = csv.writer(UnixLines(out))
         writer.writerow(names)
         for row, record in enumerate(records, start=2):
-            for name in years:
-                if record.get(name) is not None:
-                    record[name] = f"{record[name]:04}"
-            values = map(record.get, names)
+            for name, is_year in whole:
+                record[name] = _as_whole(record.get(name), is_year)
+            for name, null in texts:
+                if record.get(name) == null:
+                    raise _NullTextTakenError(name)
+            values = list(map(record.get, names))
             cells = [null if v is None else v for v, null in zip(values, nulls)]
+            if None in values:
+                empty.update(name for name, value in zip(names, values) if value is None)
             writer.writerow(cells)
             _look_for_formulas(made, row, names, cells)
             made.records += 1
+    return {field for field in fields if field.name in empty}
+
+
+def _as_whole(value: Value, is_year: bool) -> Value:
+    """A number of a field of whole numbers, as it is written there."""
+    number = whole_number(value)
+    if number is None:
+        return value
+    return f"{number:04}" if is_year else number
 
 
 def _look_for_formulas(
@@ -103,13 +154,19 @@ def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
         out.write("\n")
 
 
-def _resource(collection: Collection, path: str, known: Container[str]) -> dict[str, Any]:
+def _resource(
+    collection: Collection, fields: Iterable[Field], path: str, known: Mapping[str, Collection]
+) -> dict[str, Any]:
     schema: dict[str, Any] = {
-        "fields": [descriptor_of(f) for f in collection.fields],
+        "fields": [descriptor_of(field) for field in fields],
         "missingValues": [""],
         "primaryKey": list(collection.key),
     }
-    parents = [foreign for foreign in collection.foreign_keys if foreign.parent in known]
+    parents = [
+        foreign
+        for foreign in collection.foreign_keys
+        if foreign.parent in known and known[foreign.parent].key == foreign.parent_fields
+    ]
     if parents:
         schema["foreignKeys"] = [
             {

@@ -274,6 +274,16 @@ TYPES: Mapping[str, Callable[[Field, str], Value]] = {
 }
 
 
+def whole_number(value: Any) -> int | None:
+    """The whole number that a stored value is, or None.
+
+    Programs that know only doubles store 6 as 6.0, and MongoDB takes both for the same number.
+    """
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 

@@ -102,9 +102,10 @@ def _own_folders(source: Source, origins: Mapping[str, Path]) -> list[Path]:
 
 def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
     check_width(file.header, file.path)
-    check_delimiter(file.header, file.path)
     collection = describe(file.collection, folders)
     known = collection.columns if collection else ()
+    if not set(file.header) <= set(known):
+        check_delimiter(file.header, file.path)
     header = clean_header(file.header, known, file.path, file.warnings)
     if collection is None:
         try:
