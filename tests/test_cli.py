@@ -297,3 +297,23 @@ def test_a_reader_that_goes_away_is_no_error_message(hpnorton: CommandLine) -> N
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(30) == 0
+
+
+def test_csv_without_records_has_its_header(hpnorton: CommandLine) -> None:
+    """A question without an answer has the columns that its records would have."""
+    assert hpnorton("--linear").status == 0
+    fields = ["Name=A", "Last_name=B", "Status=Active", "Credit_limit=1"]
+    assert hpnorton("--add", "customers", "user_id=C9", *fields).status == 0
+    fields = ["description=A", "product_type=B", "quantity_available=1"]
+    assert hpnorton("--add", "product", "product_id=P9", *fields).status == 0
+    customers = hpnorton("--all-customers", "--format", "csv").out.splitlines()[0]
+    product = hpnorton("--all-products", "--format", "csv").out.splitlines()[0]
+    rental = hpnorton("--all-rentals", "--format", "csv").out.splitlines()[0]
+    for arguments, header in (
+        (["--rentals-for-customer", "C9"], product),
+        (["--customers-renting-product", "P9"], customers),
+        (["--overdue"], f"{rental},days_overdue"),
+        (["--find", "nothing like that"], f"collection,{product},{customers}"),
+    ):
+        done = hpnorton(*arguments, "--format", "csv")
+        assert (done.status, done.out) == (0, header + "\n")

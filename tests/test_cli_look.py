@@ -10,7 +10,7 @@ import pymongo
 import pytest
 
 from tests.helpers.commandline import CommandLine
-from tests.test_terminal import on_terminal
+from tests.helpers.terminal import on_terminal
 
 Write = Callable[..., Path]
 HEADER = "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit"

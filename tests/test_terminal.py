@@ -1,41 +1,14 @@
 """What a person sees on a terminal: a pseudo-terminal stands for the screen."""
 
 import gzip
-import os
-import pty
 import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.helpers.commandline import CommandLine
+from tests.helpers.terminal import on_terminal
 
 Write = Callable[..., Path]
-
-
-def on_terminal(hpnorton: CommandLine, *arguments: str | Path) -> str:
-    """Everything that appears on an 80-column terminal until the program ends."""
-    screen, terminal = pty.openpty()
-    process = subprocess.Popen(
-        hpnorton.command(arguments),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        cwd=hpnorton.folder,
-        env=hpnorton.environment({"COLUMNS": "80", "TERM": "xterm-256color"}),
-    )
-    os.close(terminal)
-    shown = b""
-    with process, open(screen, "rb", buffering=0) as reading:
-        while True:
-            try:
-                block = reading.read(65536)
-            except OSError:  # Linux's way to say that nobody writes any more
-                break
-            if not block:
-                break
-            shown += block
-    return shown.decode().replace("\r\n", "\n")
 
 
 def test_an_import_shows_its_progress_and_a_table(hpnorton: CommandLine, csv_file: Write) -> None:
@@ -73,13 +46,24 @@ def test_quiet_shows_only_the_result(hpnorton: CommandLine) -> None:
 
 
 def test_a_question_is_answered_by_a_table_that_fits(hpnorton: CommandLine) -> None:
-    """Wide columns are cut, narrow ones are not, and numbers stand on the right."""
+    """Addresses are cut, ids, phones, e-mails and numbers are not; the count is told below."""
+    assert hpnorton("--linear").status == 0
+    lines = on_terminal(hpnorton, "--all-customers", columns=120).splitlines()
+    assert lines[-1] == "10 records"
+    assert max(map(len, lines)) <= 120
+    first = next(line for line in lines if line.startswith("C000001"))
+    assert "…" in first
+    assert "206-555-0101" in first and "zoe.almqvist@example.org" in first
+
+
+def test_without_room_for_a_table_each_record_is_a_block(hpnorton: CommandLine) -> None:
+    """On 80 columns a customer takes a line for each field, with the whole address."""
     assert hpnorton("--linear").status == 0
     lines = on_terminal(hpnorton, "--all-customers").splitlines()
-    assert len(lines) == 12
-    assert max(map(len, lines)) <= 80
-    assert lines[2].startswith("C000001  ")
-    assert "…" in lines[2]
+    assert lines[:2] == ["user_id:       C000001", "Name:          Zoë"]
+    assert "Home_address:  14 Lantern Street, Apt 3" in lines
+    assert lines[8:10] == ["", "user_id:       C000002"]
+    assert lines[-1] == "10 records"
 
 
 def test_colours_are_for_terminals(hpnorton: CommandLine) -> None:

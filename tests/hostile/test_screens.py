@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 from tests.shop import DATASET, HEADERS
-from tests.test_terminal import on_terminal
+from tests.helpers.terminal import on_terminal
 
 Write = Callable[..., Path]
 

@@ -10,12 +10,15 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import CSV, Act, Parser, utf8
-from hpnorton.cli.show import minute, show, tell
+from hpnorton.cli.show import answer, minute, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
+from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS
 
 if TYPE_CHECKING:
-    from hpnorton.stores.protocol import Document
+    from hpnorton.stores.protocol import Document, Store
+
+COLLECTION = "collection"
 
 # Flag, function of inventory.py, the field that keys the JSON object (None: a list), help.
 _QUESTIONS = (
@@ -33,6 +36,17 @@ _QUESTIONS_ABOUT_ONE = (
         "the customers who rent a product",
     ),
 )
+# What the records of an answer have: fields, those of some collections, fields.
+_ANSWERS: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
+    "all_products": ((), (PRODUCTS,), ()),
+    "available_products": ((), (PRODUCTS,), ()),
+    "all_customers": ((), (CUSTOMERS,), ()),
+    "all_rentals": ((), (RENTALS,), ()),
+    "rentals_for_customer": ((), (PRODUCTS,), ()),
+    "customers_renting_product": ((), (CUSTOMERS,), ()),
+    "find": ((COLLECTION,), (PRODUCTS, CUSTOMERS), ()),
+    "overdue": ((), (RENTALS,), ("days_overdue",)),
+}
 # What a person has room for, of all that a rental or a note holds.
 _OVERDUE_COLUMNS = ("user_id", "name", "phone_number", "product_id", "due", "days_overdue")
 _HISTORY_COLUMNS = ("collection", "status", "read", "inserted", "updated", "rejected")
@@ -95,13 +109,27 @@ def _ask(
             tell(f"There are none in the dataset {settings.dataset}.")
         found = chain([] if first is None else [first], records)
         short = ({name: record.get(name) for name in columns} for record in found)
-        show(
+        answer(
             _alike(found) if arguments.format == CSV else found,
-            arguments.format,
+            arguments,
+            noun="record",
             key=key,
+            columns=_columns(store, settings, question) if first is None else (),
+            by=COLLECTION if question == "find" else None,
             as_table=short if columns else None,
         )
     return ExitStatus.OK
+
+
+def _columns(store: "Store", settings: Settings, question: str) -> list[str]:
+    """The fields that the records of an answer would have, as far as somebody describes them."""
+    from hpnorton.catalog import Catalog
+
+    catalog = Catalog(store, [settings.data])
+    before, names, behind = _ANSWERS[question]
+    found = [catalog.find(name) for name in names]
+    fields = [field for each in found if each is not None for field in each.columns]
+    return list(dict.fromkeys([*before, *fields, *behind])) if fields else []
 
 
 def _alike(records: "Iterator[Document]") -> "Iterator[Document]":
@@ -109,7 +137,7 @@ def _alike(records: "Iterator[Document]") -> "Iterator[Document]":
     first = next(records, None)
     if first is None:
         return iter(())
-    if "collection" not in first:
+    if COLLECTION not in first:
         return chain([first], records)
     found = [first, *records]
     names = dict.fromkeys(name for record in found for name in record)
@@ -141,12 +169,12 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
         events = [
             e | {n: e[n] and json.dumps(e[n], ensure_ascii=False) for n in packed} for e in events
         ]
-    show(events, arguments.format, as_table=shown)
+    answer(events, arguments, noun="event", as_table=shown)
     return ExitStatus.OK
 
 
 def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from dataclasses import asdict
+    from dataclasses import asdict, fields
 
     from hpnorton.ingest import journal
     from hpnorton.stores import open_store
@@ -159,5 +187,6 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
         {"started": minute(note["started"])} | {column: note[column] for column in _HISTORY_COLUMNS}
         for note in imports
     )
-    show(imports, arguments.format, as_table=shown)
+    columns = [field.name for field in fields(journal.ImportNote)]
+    answer(imports, arguments, noun="import", columns=columns, as_table=shown)
     return ExitStatus.OK

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser
-from hpnorton.cli.show import show, tell
+from hpnorton.cli.show import answer, show, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 from hpnorton.shop import PRODUCTS, RENTALS
@@ -46,7 +46,7 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         with store.snapshot():
             faults = list(books.check(store))
             counted = f"{store.count(PRODUCTS):,} products and {store.count(RENTALS):,} rentals"
-    show(faults, arguments.format)
+    answer(faults, arguments)
     if not faults and not arguments.quiet:
         tell(f"The books balance: {counted} were checked.")
     if faults:

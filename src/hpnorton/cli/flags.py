@@ -132,4 +132,5 @@ def add_settings(parser: Parser) -> None:
     )
     add("--disable-log", action="store_true", help="log nothing")
     add("--quiet", action="store_true", help="no log, no progress: only results and errors")
+    add("--no-pager", action="store_true", help="long results go to the terminal, not to PAGER")
     add("--version", action="version", version=f"HPNorton {__version__}")

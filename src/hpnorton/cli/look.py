@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import CSV, JSONL, TABLE, Act, Parser, utf8, whole
-from hpnorton.cli.show import chosen_format, show, tell
+from hpnorton.cli.show import answer, chosen_format, show, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
 
@@ -87,9 +87,9 @@ def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
             on_progress=on_progress,
         )
     _tell(arguments, settings, [(each.collection, each.scope) for each in found])
-    show(
+    answer(
         _field_records(found, arguments.format),
-        arguments.format,
+        arguments,
         as_json=(
             {
                 "collection": each.collection,
@@ -144,9 +144,9 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
         )
     _tell(arguments, settings, [(each.collection, _judged(each)) for each in found])
     if form != JSONL:
-        show(
+        answer(
             (line for each in found for line in _quality_records(each)),
-            form,
+            arguments,
             as_json=(each.as_document() for each in found),
             as_table=_for_table(
                 (line for each in found for line in _quality_records(each)),
