@@ -419,7 +419,8 @@ def test_answers_come_in_every_format(run: Run, tmp_path: Path, command: str) ->
     rows = list(csv.DictReader(io.StringIO(as_csv.out)))
     assert len(rows) == len(as_json.data)
     assert rows[0][field] == value
-    head, rule, first, *_ = table.out.splitlines()
+    # What is found in several collections has a table for each, with a title.
+    head, rule, first, *_ = table.out.removeprefix("product\n").splitlines()
     assert field in head.split() and value in first and set(rule) == {"-", " "}
 
 
@@ -461,7 +462,8 @@ def test_products_and_customers_are_one_csv_file(run: Run, shop: str) -> None:
         ("", "C000009"),
     ]
     assert rows[0].keys() == rows[-1].keys() >= {"collection", "description", "Status"}
-    assert run("--find zither --format csv", shop).out == ""
+    header = answer.out.splitlines()[0]
+    assert run("--find zither --format csv", shop).out == header + "\n"
 
 
 def test_the_records_of_a_history_are_json_in_csv(run: Run, shop: str) -> None:
