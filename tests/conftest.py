@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -44,6 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses the examples, and sees to the known limits of the server that tests run against."""
     hypothesis_settings.load_profile("ci" if config.getoption("--whole") else "dev")
+    # What a shell starts in the background ignores Ctrl+C, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A table that is no terminal's is as wide as it needs; pytest-xdist has 80 columns everywhere.
     os.environ.pop("COLUMNS", None)
     if not config.pluginmanager.has_plugin(plugin.__name__):

@@ -1,6 +1,5 @@
 """--analyze on the command line."""
 
-import contextlib
 import csv
 import gzip
 import io
@@ -17,6 +16,7 @@ from tests.helpers.commandline import ROOT, CommandLine
 
 Write = Callable[..., Path]
 CUSTOMERS = ROOT / "data" / "test" / "customers.csv"
+DEADLINE = 60.0
 LINES = ("id,day,note", "1,01/31/2019,a cacao", "2,2020-02-30,", "3,2020-03-01,chaos", "4,,")
 
 
@@ -183,20 +183,11 @@ def test_how_goes_with_what(hpnorton: CommandLine) -> None:
 
 def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
     """Exit 130 at once, also while it waits for stdin."""
-    with subprocess.Popen(
-        [*hpnorton.command(["--analyze", "-"])],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=hpnorton.folder,
-        env=hpnorton.environment(),
-    ) as process:
+    with hpnorton.start("--analyze", "-", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         rows = b"id\n" + b"1\n" * 2**20
         process.stdin.write(rows)  # more than a pipe holds: it has begun to read
         process.stdin.flush()
-        while process.poll() is None:  # stdin stays open: nothing else ends it
-            process.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-        assert process.stderr is not None
-        assert (process.returncode, process.stderr.read()) == (130, b"Error: interrupted\n")
+        process.send_signal(signal.SIGINT)  # stdin stays open: nothing else ends it
+        assert process.wait(DEADLINE) == 130
+        assert process.stderr is not None and process.stderr.read() == b"Error: interrupted\n"

@@ -256,15 +256,8 @@ def test_a_file_that_shrinks_while_it_is_followed(
 
 def test_stdin_is_a_feed(hpnorton: CommandLine, sqlite_uri: str) -> None:
     """A row from a pipe is in the database before the next one comes; Ctrl+C is heard between."""
-    with subprocess.Popen(
-        hpnorton.command(["--stream", "customers=-", *AT_ONCE], sqlite_uri),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=hpnorton.folder,
-        env=hpnorton.environment(),
-        start_new_session=True,
-    ) as feed:
+    arguments = ("--stream", "customers=-", *AT_ONCE)
+    with hpnorton.start(*arguments, uri=sqlite_uri, stdin=subprocess.PIPE) as feed:
         assert feed.stdin is not None
         for row, line in enumerate([HEADER, customer(1), customer(2)], 1):
             feed.stdin.write(f"{line}\n".encode())

@@ -84,15 +84,21 @@ class CommandLine:
         )
         return Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str | Path, uri: str | None = None) -> "subprocess.Popen[bytes]":
-        """Starts HPNorton in a session of its own, as a terminal does, and does not wait."""
+    def start(
+        self, *arguments: str | Path, uri: str | None = None, stdin: int = subprocess.DEVNULL
+    ) -> "subprocess.Popen[bytes]":
+        """Starts HPNorton in a session of its own, as a terminal does, and does not wait.
+
+        Its coverage is not measured: Ctrl+C could hit coverage itself, while it holds a lock.
+        """
+        environment = self.environment()
         return subprocess.Popen(
             self.command(arguments, uri),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             cwd=self.folder,
-            env=self.environment(),
+            env={name: text for name, text in environment.items() if not name.startswith("COV")},
             start_new_session=True,
         )
 
