@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -50,7 +51,7 @@ def import_note(run: str, **more: str) -> ImportNote:
     )
 
 
-def chunk_note(run: str, first_row: int, rows: int = 10, **more: str | None) -> ChunkNote:
+def chunk_note(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkNote:
     """A chunk whose rows were inserted, all but three of them."""
     return ChunkNote(
         run=run,

@@ -27,7 +27,6 @@ from hpnorton.ingest.loading import (
     hash_keys,
     hash_of,
     load_chunks,
-    put_records,
 )
 from hpnorton.ingest.rejects import Flaw, Refused, Rejects, pack
 from hpnorton.ingest.reports import Counts
@@ -44,9 +43,8 @@ _NUMBERS = count()
 def put_in_order(look: SecondLook, found: Sequence[FoundRow]) -> None:
     """Settles what was found, as an import does: the records are put right, then counted."""
     wrong = look.settle(found)
-    if wrong.records:
-        put_records(look.job, wrong.records)
-        wrong.recount(None)
+    if wrong is not None:
+        wrong.take(wrong.work(*wrong.arguments))
 
 
 # Many small ones, some large ones, and those at the borders of parts.
@@ -128,32 +126,38 @@ def test_rows_whose_keys_were_taken(data: st.DataObject, sizes: list[int]) -> No
 @given(
     data=st.data(),
     spans=st.lists(st.tuples(st.integers(2, 30), st.integers(1, 12)), max_size=5),
+    is_repeated=st.booleans(),
 )
 def test_what_was_noted_at_the_beginning_is_believed(
-    data: st.DataObject, spans: list[tuple[int, int]]
+    data: st.DataObject, spans: list[tuple[int, int]], is_repeated: bool
 ) -> None:
-    """A key was taken by others only if it was so each time that a chunk with its row began."""
+    """Of a row that was done again, a key was taken by others only if it always was at the start.
+
+    A row was done again if its chunk was, or if two chunks that are cut in other ways hold it.
+    """
 
     def some(size: int) -> list[int]:
         return data.draw(st.lists(st.integers(0, size - 1), unique=True))
 
     in_the_end = some(40)
     taken = Taken()
-    taken.add(2, pack_bits(in_the_end, 40))
+    taken.add(2, pack_bits(in_the_end, 40), is_repeated=is_repeated)
     begun = {span: some(span[1]) for span in spans}
     taken.limit(
         BegunNote(run="r", first_row=first, rows=rows, taken=pack_bits(positions, rows))
         for (first, rows), positions in begun.items()
     )
-    assert [row for row in range(2, 42) if row in taken] == [
-        at + 2
-        for at in sorted(in_the_end)
-        if all(
-            at + 2 - first in positions
+    wanted = []
+    for row in sorted(at + 2 for at in in_the_end):
+        with_it = [
+            row - first in positions
             for (first, rows), positions in begun.items()
-            if first <= at + 2 < first + rows
-        )
-    ]
+            if first <= row < first + rows
+        ]
+        if not (is_repeated or len(with_it) > 1) or (with_it and all(with_it)):
+            wanted.append(row)
+    assert [row for row in range(2, 42) if row in taken] == wanted
+    assert taken.has_repeated or not any(taken.may_be_own(row) for row in range(2, 42))
 
 
 def test_the_keys_in_conflict_are_suspects() -> None:
@@ -209,7 +213,7 @@ class Case:
                     hashes.add(hash_keys(job, chunk))
                 wanted = list(hashes.repeated())
             made.taken.limit(journal.begun(job.open_store(), job.run))
-            look = SecondLook(job, not self.before, made.taken, made.rejects, made.counts)
+            look = SecondLook(job, made.taken, made.rejects, made.counts)
             for some in rounds(wanted):
                 found = [row for chunk in self.chunks for row in find_rows(job, chunk, some)]
                 put_in_order(look, found)
@@ -251,7 +255,7 @@ def _load(made: Made, job: Job, chunks: Sequence[Chunk]) -> Iterable[Outcome]:
     for outcome in outcomes.values():
         note = outcome.note
         made.counts.add(note.counts)
-        made.taken.add(note.first_row, note.taken)
+        made.taken.add(note.first_row, note.taken, is_repeated=note.is_repeated)
         if note.refused:
             made.rejects.add(note.first_row, note.refused)
     return outcomes.values()
@@ -355,11 +359,11 @@ class TestSettling:
         *,
         conflicts: Sequence[int],
         taken: Sequence[int],
-        was_empty: bool = True,
+        is_repeated: bool = False,
     ) -> tuple[Counts, dict[int, str], list[Record]]:
         """The counts, why each refused row is refused, and what is stored, after a look at rows."""
         bits = Taken()
-        bits.add(2, pack_bits([row - 2 for row in taken], 10))
+        bits.add(2, pack_bits([row - 2 for row in taken], 10), is_repeated=is_repeated)
         unchanged = len(rows) - len(conflicts) - sum(row.row not in taken for row in rows)
         counts = Counts(
             read=len(rows) + 1,
@@ -371,7 +375,7 @@ class TestSettling:
         with closing(Rejects()) as rejects:
             rejects.add(2, pack([self.conflict(row) for row in conflicts]))
             rejects.add(11, pack([self.conflict(11, "C7")]))
-            put_in_order(SecondLook(job, was_empty, bits, rejects, counts), rows)
+            put_in_order(SecondLook(job, bits, rejects, counts), rows)
             counts.check()
             why = {refused.row: refused.flaws[0].message for refused in rejects}
         assert why.pop(11) == "is there already"  # whose key was not looked for
@@ -403,11 +407,13 @@ class TestSettling:
         assert list(why) == [5, 9]
         assert records == [self.ANNA]
 
-    @pytest.mark.parametrize("was_empty", [True, False])
-    def test_what_is_right_is_left_alone(self, job: Job, was_empty: bool) -> None:
+    @pytest.mark.parametrize("is_repeated", [True, False])
+    def test_what_is_right_is_left_alone(self, job: Job, is_repeated: bool) -> None:
         """Where the first row is the one that is stored, nothing changes."""
         rows = [self.found(2, self.ANNE), self.found(5, self.ANNA)]
-        counts, why, records = self.settle(job, rows, conflicts=[5], taken=[5], was_empty=was_empty)
+        counts, why, records = self.settle(
+            job, rows, conflicts=[5], taken=[5], is_repeated=is_repeated
+        )
         assert counts == Counts(3, inserted=1, conflicts=2)
         assert why == {5: "is there already"}
         assert records == [self.ANNE]
@@ -415,20 +421,37 @@ class TestSettling:
     def test_what_was_stored_before_the_import_stays(self, job: Job) -> None:
         """If no row of the file was inserted, all are in conflict with a record from before."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNA)]
-        counts, why, records = self.settle(
-            job, rows, conflicts=[2, 5], taken=[2, 5], was_empty=False
-        )
+        counts, why, records = self.settle(job, rows, conflicts=[2, 5], taken=[2, 5])
         assert counts == Counts(3, conflicts=3)
         assert list(why) == [2, 5]
         assert records == [self.ANNE]
 
     def test_a_chunk_that_was_repeated_inserted_none(self, job: Job) -> None:
-        """Where nothing was stored before, the record is of this file, though no row tells so."""
+        """The record is that of a row of this file, though no row was inserted the last time."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNE)]
-        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2, 5])
+        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2, 5], is_repeated=True)
         assert counts == Counts(3, inserted=1, conflicts=2)
         assert list(why) == [5]
         assert records == [self.ANNA]
+
+    @pytest.mark.parametrize("is_repeated", [True, False])
+    def test_a_record_of_somebody_else_is_not_replaced(self, job: Job, is_repeated: bool) -> None:
+        """It came meanwhile, and is none of the file's rows, so it stays, and both conflict."""
+        rows = [self.found(2, self.ANNA), self.found(5, ("C1", "Ann", 3))]
+        counts, why, records = self.settle(
+            job, rows, conflicts=[2, 5], taken=[2, 5], is_repeated=is_repeated
+        )
+        assert counts == Counts(3, conflicts=3)
+        assert list(why) == [2, 5]
+        assert records == [self.ANNE]
+
+    def test_what_the_counter_has_changed_since_is_not_replaced(self, job: Job) -> None:
+        """A row of the file was inserted, but it is not what is stored now."""
+        rows = [self.found(2, self.ANNA), self.found(5, ("C1", "Ann", 3))]
+        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2])
+        assert counts == Counts(3, inserted=1, conflicts=2)
+        assert list(why) == [2]
+        assert records == [self.ANNE]
 
     def test_to_settle_again_changes_nothing_more(self, job: Job) -> None:
         """An import that is killed in its second look is resumed, and takes another one."""
@@ -441,7 +464,7 @@ class TestSettling:
     def test_a_row_that_is_alone_is_as_it_should_be(self, job: Job) -> None:
         """A hash may be that of several keys; one row of a key has nobody to give way to."""
         counts, why, records = self.settle(
-            job, [self.found(2, self.ANNA)], conflicts=[2], taken=[2], was_empty=False
+            job, [self.found(2, self.ANNA)], conflicts=[2], taken=[2]
         )
         assert counts == Counts(2, conflicts=2)
         assert list(why) == [2]
@@ -462,7 +485,7 @@ class TestSettling:
         counts = Counts(3, inserted=1, updated=1, unchanged=1)
         with closing(Rejects()) as rejects:
             job = replace(job, mode=UPSERT)
-            put_in_order(SecondLook(job, True, Taken(), rejects, counts), rows)
+            put_in_order(SecondLook(job, Taken(), rejects, counts), rows)
             assert not list(rejects)
         assert counts == Counts(3, inserted=1, updated=1, unchanged=1)
         assert records_of(job.open_store(), self.COLLECTION) == [self.ANNA]

@@ -56,7 +56,8 @@ class ChunkNote(Span):
 
     `taken` says which of its rows were not inserted because their keys were taken (see pack_bits),
     `refused` holds its refused rows (see rejects.pack), `touched` the keys of the customers or
-    products that it inserted or replaced (see pack_keys).
+    products that it inserted or replaced (see pack_keys). `is_repeated` says that it had begun
+    before: rows that were inserted then seem to be taken now.
     """
 
     run: str
@@ -68,6 +69,7 @@ class ChunkNote(Span):
     taken: str | None = None
     refused: str | None = None
     touched: str | None = None
+    is_repeated: bool = False
 
     @property
     def counts(self) -> Counts:
@@ -80,8 +82,8 @@ class ChunkNote(Span):
 class BegunNote:
     """A chunk that has begun, where its rows and its note are not written at once.
 
-    `taken` says which of its keys were taken before. If the chunk has to be repeated, those of its
-    own rows seem to be taken as well.
+    `taken` says which of its keys were taken before, as far as that was looked up. If the chunk has
+    to be repeated, those of its own rows seem to be taken as well.
     """
 
     run: str
@@ -160,9 +162,12 @@ def note_chunks(store: Store, notes: Sequence[ChunkNote]) -> None:
     _write(store, CHUNKS, short)
 
 
-def note_begun(store: Store, notes: Sequence[BegunNote]) -> None:
-    """Writes that chunks begin; what was written when they began for the first time stays."""
-    _write(store, BEGUN, map(asdict, notes), Mode.INSERT)
+def note_begun(store: Store, notes: Sequence[BegunNote]) -> Sequence[int]:
+    """Write that chunks begin, and return the positions of those that had begun before.
+
+    What was written when they began for the first time stays.
+    """
+    return _write(store, BEGUN, map(asdict, notes), Mode.INSERT).taken
 
 
 def begun(store: Store, run: str) -> list[BegunNote]:

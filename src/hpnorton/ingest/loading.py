@@ -29,8 +29,9 @@ class Job:
     which is only read: a dry run. `is_noted` says that the journal keeps a note of each chunk, so
     that the import can be resumed (else only of those in the history of a customer or product),
     `is_alone` that no other process waits for its transactions. `wants_hashes` asks for the hashes
-    of all keys (see hash_keys), `notes_begin` for a note of the keys that are taken before anything
-    is written. `indexes_late` says that only the key has an index until all chunks are loaded (see
+    of all keys (see hash_keys), `notes_begin` for a note of each chunk before anything is written,
+    with the keys that are taken, which are not looked up if the collection `was_empty` when the
+    import began. `indexes_late` says that only the key has an index until all chunks are loaded (see
     build_indexes). `is_begun` says that the database was made before: a worker makes no new one,
     `is_ordered` that a single process loads all chunks, in the order of the file.
     """
@@ -44,6 +45,7 @@ class Job:
     is_alone: bool = False
     wants_hashes: bool = False
     notes_begin: bool = False
+    was_empty: bool = False
     indexes_late: bool = False
     is_begun: bool = False
     is_ordered: bool = False
@@ -78,6 +80,19 @@ class Outcome:
     note: ChunkNote
     is_scattered: bool
     hashes: bytes = b""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A record to put in the place of what another row of the same file has stored there.
+
+    `instead_of` are the records that may be there then: another one is not of this import. `is_sure`
+    says that a row of the import has inserted it, which the counter may have sold from meanwhile.
+    """
+
+    record: Record
+    instead_of: Sequence[Record]
+    is_sure: bool
 
 
 @dataclass(frozen=True)
@@ -129,16 +144,17 @@ def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
         read_to_write(job.layout, chunk, store, has_indexes=not job.indexes_late)
         for chunk in chunks
     ]
-    if not job.is_alone or job.notes_begin:
-        ready = [tally.prepared(each, store) for tally, each in zip(tallies, blocks)]
-        if job.notes_begin:
-            journal.note_begun(store, [_begun(job, *each, store) for each in zip(chunks, ready)])
-        blocks = [*ready]
+    if not job.is_alone or (job.notes_begin and not job.was_empty):
+        blocks = [tally.prepared(each, store) for tally, each in zip(tallies, blocks)]
+    repeated: Sequence[int] = ()
+    if job.notes_begin:
+        begun = [_begun(job, *each, store) for each in zip(chunks, blocks)]
+        repeated = journal.note_begun(store, begun)
     with store.transaction():
         for tally, some in zip(tallies, blocks):
             for block in some:
                 tally.write(block, store)
-        outcomes = [tally.outcome() for tally in tallies]
+        outcomes = [tally.outcome(is_repeated=n in repeated) for n, tally in enumerate(tallies)]
         if job.scratch is None:
             notes = [outcome.note for outcome in outcomes]
             journal.note_chunks(store, [note for note in notes if job.is_noted or note.touched])
@@ -187,10 +203,36 @@ def begun_chunks(job: Job) -> list[BegunNote]:
 
 
 def put_records(job: Job, records: Sequence[Record]) -> None:
-    """Puts records in the place of others of the same file; this can be repeated."""
+    """Put records in the place of what is stored; this can be repeated."""
     store = job.open_store()
     with store.transaction():
         job.replace(store, Batch(job.layout.collection, job.layout.columns, list(zip(*records))))
+
+
+def exchange_records(job: Job, exchanges: Sequence[Exchange]) -> list[int]:
+    """Put records in the place of others of the same import; return the positions of those put.
+
+    A record that another program or the counter has put there meanwhile stays. This can be
+    repeated.
+    """
+    store, columns = job.open_store(), job.layout.columns
+    uncounted = [at for at, name in enumerate(columns) if name != job.layout.collection.stock]
+    records = [exchange.record for exchange in exchanges]
+    batch = Batch(job.layout.collection, columns, list(zip(*records)))
+
+    def is_own(exchange: Exchange, kept: Record | None) -> bool:
+        compared = uncounted if exchange.is_sure else range(len(columns))
+        return kept is not None and any(
+            all(kept[at] == record[at] for at in compared) for record in exchange.instead_of
+        )
+
+    with store.transaction():
+        stored = store.stored(batch, range(len(batch)))
+        kept_ones = map(stored.get, batch.keys)
+        own = [at for at, each in enumerate(zip(exchanges, kept_ones)) if is_own(*each)]
+        if own:
+            job.replace(store, batch.only(own))
+    return own
 
 
 def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -> Flaw:
@@ -208,9 +250,9 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
     )
 
 
-def _begun(job: Job, chunk: Chunk, blocks: Sequence[Block], store: Store) -> BegunNote:
+def _begun(job: Job, chunk: Chunk, blocks: Iterable[Block], store: Store) -> BegunNote:
     taken: list[int] = []
-    for block in blocks:
+    for block in () if job.was_empty else blocks:
         stored = store.stored(block.batch, range(len(block.batch)))
         places = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in places if key in stored]
@@ -276,7 +318,7 @@ class _Tally:
             if touched:
                 self._touched.append(journal.join_keys(block.batch.only(touched)))
 
-    def outcome(self) -> Outcome:
+    def outcome(self, *, is_repeated: bool) -> Outcome:
         """All of it. Raises HPNortonError unless the counts add up."""
         chunk, refused = self._chunk, self._refused()
         note = ChunkNote(
@@ -290,6 +332,7 @@ class _Tally:
             taken=journal.pack_bits(self._taken, chunk.rows),
             refused=pack(refused) if refused else None,
             touched=self._all_keys or journal.pack_keys(self._touched),
+            is_repeated=is_repeated,
         )
         note.counts.check()
         return Outcome(note, self._is_scattered, array("I", sorted(self._hashes)).tobytes())

@@ -209,14 +209,15 @@ def plan(
             is_noted=not options.is_feed,
             is_begun=True,
             is_ordered=desk.is_ordered,
-            # SQLite writes rows and note in one transaction; of an empty collection all is clear.
+            # SQLite writes rows and note in one transaction.
             notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
-            and not (note.was_empty or options.is_dry_run),
+            and not options.is_dry_run,
+            was_empty=note.was_empty,
             indexes_late=note.was_empty
             and bool(layout.collection.indexes)
             and not (options.is_dry_run or options.is_feed),
         )
-        work = Work(job, file, cut, is_ordered=desk.is_ordered, was_empty=note.was_empty)
+        work = Work(job, file, cut, is_ordered=desk.is_ordered)
         work.report.started = note.started
         work.report.import_id = None if options.is_dry_run else note.id
         planned.append(Planned(Lane(work, desk), note, options))

@@ -12,11 +12,19 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
-from hpnorton.checks import Record
 from hpnorton.files import forget
 from hpnorton.ingest.journal import BegunNote, has_bit, unpack_bits
-from hpnorton.ingest.loading import FoundRow, Job, conflict_flaw, hash_of
+from hpnorton.ingest.loading import (
+    Exchange,
+    FoundRow,
+    Job,
+    conflict_flaw,
+    exchange_records,
+    hash_of,
+    put_records,
+)
 from hpnorton.ingest.rejects import Refused, Rejects
 from hpnorton.ingest.reports import Counts
 from hpnorton.stores.compare import first_difference
@@ -73,33 +81,67 @@ def rounds(hashes: Iterable[int]) -> Iterator[frozenset[int]]:
 
 
 class Taken:
-    """Which rows of a file were not inserted because their keys were taken, chunk by chunk."""
+    """Which rows of a file were not inserted because their keys were taken, chunk by chunk.
+
+    A row whose chunk was repeated may have been inserted the first time: its key seems to be taken
+    then. What was noted when its chunk began says whether it can have been.
+    """
 
     def __init__(self) -> None:
         self._bits: dict[int, bytes | str] = {}
         self._starts: list[int] | None = None
+        self._repeated: set[int] = set()
         self._begun: list[tuple[int, int, bytes]] = []
+        self._most_rows = 0
 
-    def add(self, first_row: int, packed: str | None) -> None:
+    def add(self, first_row: int, packed: str | None, *, is_repeated: bool = False) -> None:
         """Adds what the note of a chunk says."""
         self._bits[first_row] = packed or ""
         self._starts = None
+        if is_repeated:
+            self._repeated.add(first_row)
 
     def limit(self, notes: Iterable[BegunNote]) -> None:
         """Believes of rows whose chunk was repeated what was noted when it began."""
-        self._begun = [(note.first_row, note.rows, unpack_bits(note.taken)) for note in notes]
+        made = [(note.first_row, note.rows, unpack_bits(note.taken)) for note in notes]
+        self._begun = sorted(made)
+        self._most_rows = max((rows for _, rows, _ in made), default=0)
+
+    @property
+    def has_repeated(self) -> bool:
+        """Whether any chunk was done more than once, as it is or cut in another way."""
+        ends = ((start, start + rows) for start, rows, _ in self._begun)
+        return bool(self._repeated) or any(one[1] > other[0] for one, other in pairwise(ends))
 
     def __contains__(self, row: int) -> bool:
-        starts = self._starts = self._starts or sorted(self._bits)
-        first = starts[bisect_left(starts, row + 1) - 1]
+        return self._seems_taken(row) and not self.may_be_own(row)
+
+    def may_be_own(self, row: int) -> bool:
+        """Whether a row that seems taken may have been inserted before its chunk was repeated."""
+        begun = list(self._begun_with(row))
+        is_repeated = self._first(row) in self._repeated or len(begun) > 1
+        was_taken = bool(begun) and all(has_bit(bits, row - start) for start, bits in begun)
+        return self._seems_taken(row) and is_repeated and not was_taken
+
+    def _seems_taken(self, row: int) -> bool:
+        first = self._first(row)
         bits = self._bits[first]
         if isinstance(bits, str):
             bits = self._bits[first] = unpack_bits(bits)
-        return has_bit(bits, row - first) and all(
-            has_bit(before, row - start)
-            for start, rows, before in self._begun
-            if start <= row < start + rows
-        )
+        return has_bit(bits, row - first)
+
+    def _first(self, row: int) -> int:
+        """The first row of a row's chunk."""
+        starts = self._starts = self._starts or sorted(self._bits)
+        return starts[bisect_left(starts, row + 1) - 1]
+
+    def _begun_with(self, row: int) -> Iterator[tuple[int, bytes]]:
+        """Where the chunks with a row began, and what was noted then."""
+        low = bisect_left(self._begun, (row - self._most_rows + 1,))
+        high = bisect_left(self._begun, (row + 1,))
+        for start, rows, bits in self._begun[low:high]:
+            if row < start + rows:
+                yield start, bits
 
 
 def suspects(rejects: Rejects) -> Iterator[int]:
@@ -109,47 +151,50 @@ def suspects(rejects: Rejects) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class Wrong:
-    """The records to put in the place of those that are stored, and what counts them then."""
+    """What puts the records of some keys right: work for a worker, and what takes its result."""
 
-    records: Sequence[Record]
-    recount: Callable[[None], None]
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    take: Callable[[Any], None]
 
 
 @dataclass
 class SecondLook:
-    """What has to be known to put an import in order.
-
-    `was_empty` says that nothing was stored before the import, so that every key is its own.
-    """
+    """What has to be known to put an import in order."""
 
     job: Job
-    was_empty: bool
     taken: Taken
     rejects: Rejects
     counts: Counts
 
-    def settle(self, found: Iterable[FoundRow]) -> Wrong:
+    def settle(self, found: Iterable[FoundRow]) -> Wrong | None:
         """What is not as it should be: the first row of each key is stored; of upserts the last."""
         by_key: dict[Key, list[FoundRow]] = {}
         for row in sorted(found, key=lambda row: row.row):
             by_key.setdefault(row.key, []).append(row)
         several = [rows for rows in by_key.values() if len(rows) > 1]
         if self.job.mode is Mode.UPSERT:
-            return Wrong([rows[-1].record for rows in several], lambda done: None)
+            last = [rows[-1].record for rows in several]
+            return Wrong(put_records, (self.job, last), lambda done: None) if last else None
         conflicts = {refused.row for refused in self.rejects if refused.key in by_key}
-        wrong = [rows for rows in several if self._is_wrong(rows, conflicts)]
+        wrong = [rows for rows in several if self._may_be_wrong(rows, conflicts)]
 
-        def recount(_done: None) -> None:
-            for rows in wrong:
-                self._recount(rows, conflicts)
+        def recount(exchanged: Sequence[int]) -> None:
+            for at in exchanged:
+                self._recount(wrong[at], conflicts)
 
-        return Wrong([rows[0].record for rows in wrong], recount)
+        exchanges = [self._exchange(rows) for rows in wrong]
+        return Wrong(exchange_records, (self.job, exchanges), recount) if wrong else None
 
-    def _is_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
-        """Whether a later row of this very file keeps out the first one."""
-        if rows[0].row not in conflicts:
-            return False
-        return self.was_empty or any(found.row not in self.taken for found in rows)
+    def _may_be_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
+        """Whether a later row of this very file may keep out the first one."""
+        return rows[0].row in conflicts and any(found.row not in self.taken for found in rows)
+
+    def _exchange(self, rows: list[FoundRow]) -> Exchange:
+        is_sure = any(
+            found.row not in self.taken and not self.taken.may_be_own(found.row) for found in rows
+        )
+        return Exchange(rows[0].record, [found.record for found in rows], is_sure)
 
     def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
         """Counts the rows of one key as if they had come in their order."""
@@ -157,7 +202,7 @@ class SecondLook:
         conflicting = sum(found.row in conflicts for found in rows)
         self.counts.conflicts -= conflicting
         # One of the rows was inserted, or none if the chunk that did so was repeated.
-        inserted = any(found.row not in self.taken for found in rows)
+        inserted = self._exchange(rows).is_sure
         self.counts.inserted += 0 if inserted else 1
         self.counts.unchanged -= len(rows) - conflicting - inserted
         self.rejects.amend(first.row, None)

@@ -25,7 +25,6 @@ from hpnorton.ingest.loading import (
     find_rows,
     hash_keys,
     load_chunks,
-    put_records,
 )
 from hpnorton.ingest.rejects import Rejects
 from hpnorton.ingest.reports import FileReport
@@ -64,20 +63,16 @@ class Cut:
 class Work:
     """The tasks of a file, and what came of those that are done, in `report` and `rejects`.
 
-    `is_ordered` says that chunks are done one after the other, `was_empty` that the collection had
-    no records before.
+    `is_ordered` says that chunks are done one after the other.
     """
 
-    def __init__(
-        self, job: Job, file: CsvFile, cut: Cut, *, is_ordered: bool, was_empty: bool
-    ) -> None:
+    def __init__(self, job: Job, file: CsvFile, cut: Cut, *, is_ordered: bool) -> None:
         self.job = job
         self.file = file
         self.report = FileReport(file.path, file.collection, warnings=file.warnings)
         self.rejects = Rejects()
         self.bytes_done = file.offset  # the header's
         self.is_ordered = is_ordered
-        self._was_empty = was_empty
         self._cut = cut
         self._is_scattered = False
         self._done: Sequence[ChunkNote] = ()
@@ -126,18 +121,18 @@ class Work:
             doubtful = suspects(self.rejects)
         else:
             return
-        look = SecondLook(self.job, self._was_empty, self._taken, self.rejects, counts)
+        look = SecondLook(self.job, self._taken, self.rejects, counts)
         for some in rounds(doubtful):
             found: list[FoundRow] = []
             yield self._look(find_rows, found.extend, some)
             wrong = look.settle(found)
-            if wrong.records:
-                yield iter([Task(put_records, (self.job, wrong.records), wrong.recount, ())])
+            if wrong is not None:
+                yield iter([Task(wrong.work, wrong.arguments, wrong.take, ())])
 
     def _may_be_wrong(self, begun: Sequence[BegunNote]) -> bool:
         """Whether any row that was inserted, maybe before it was repeated, keeps others out."""
         self._taken.limit(begun)
-        return bool(begun) or self._was_empty or self.report.counts.inserted > 0
+        return self._taken.has_repeated or self.report.counts.inserted > 0
 
     def _load(self, hashes: KeyHashes | None) -> Iterator[Task]:
         """All chunks that are not done yet."""
@@ -221,7 +216,7 @@ class Work:
         self.report.rows += note.rows
         self.bytes_done += note.length
         if not self.is_ordered:  # else nothing is put in order afterwards
-            self._taken.add(note.first_row, note.taken)
+            self._taken.add(note.first_row, note.taken, is_repeated=note.is_repeated)
         if note.refused:
             self.rejects.add(note.first_row, note.refused)
 
