@@ -123,7 +123,9 @@ class CommandLine:
             stack.enter_context(chdir(self.folder))
             stack.enter_context(patch.dict(os.environ, environment, clear=True))
             stack.enter_context(patch("sys.argv", argv))
-            stack.enter_context(patch("sys.stdin", stack.enter_context(open(os.devnull))))
+            stack.enter_context(
+                patch("sys.stdin", stack.enter_context(open(os.devnull, encoding="utf-8")))
+            )
             stack.enter_context(redirect_stdout(out))
             stack.enter_context(redirect_stderr(err))
             stack.callback(start_log, None)
