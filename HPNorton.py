@@ -18,46 +18,44 @@ PACKAGES = ("loguru", "pymongo", "regex", "rich")
 def run() -> int:
     """Runs the command line with the dependencies that `make` has installed into .venv."""
     if sys.version_info < OLDEST_PYTHON or not all(map(find_spec, PACKAGES)):
-        return run_in_venv()
+        message = run_in_venv()
+        if sys.stderr is not None:
+            print(f"Error: {message}", file=sys.stderr)
+        return 1
     # The package is importable only now.
     from hpnorton.cli import main  # pylint: disable=import-outside-toplevel
 
     return main(home=HOME)
 
 
-def run_in_venv() -> int:
-    """Goes on as .venv's Python, or returns 1 and says what keeps it from doing so."""
+def run_in_venv() -> str:
+    """Goes on as .venv's Python, or returns what keeps it from doing so, and what to do."""
     again = f"remove the folder {VENV} and run 'make' in {HOME}"
     if VENV_PYTHON in (Path(sys.executable), Path(sys.prefix, "bin", "python")):
         if sys.version_info < OLDEST_PYTHON:
             version = ".".join(map(str, sys.version_info[:3]))
-            return fail(
+            return (
                 f"{VENV_PYTHON} is Python {version}; HPNorton needs 3.11 or newer: {again} "
                 "PYTHON=python3.11, or another one"
             )
         missing = ", ".join(name for name in PACKAGES if not find_spec(name))
-        return fail(f"{VENV} lacks the packages {missing}; {again}")
+        return f"{VENV} lacks the packages {missing}; {again}"
+    message = ""
     try:
-        return os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
+        os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])
     except FileNotFoundError:
+        message = f"the Python of {VENV} is not there, or no longer; {again}"
         if not os.path.lexists(VENV):
-            return fail(f"HPNorton's packages are not installed; run 'make' once in {HOME}")
-        return fail(f"the Python of {VENV} is not there, or no longer; {again}")
+            message = f"HPNorton's packages are not installed; run 'make' once in {HOME}"
     except PermissionError as error:
-        return fail(
+        message = (
             f"{VENV_PYTHON}, or the Python it links to, may not be used by you "
             f"({error.strerror}); ask whoever ran 'make' to let you read and enter that folder, or "
             "run 'make' in a copy of your own"
         )
     except OSError as error:
-        return fail(f"{VENV_PYTHON} cannot be started ({error.strerror}); {again}")
-
-
-def fail(message: str) -> int:
-    """Writes an error to stderr, if there is one, and returns the exit status."""
-    if sys.stderr is not None:
-        print(f"Error: {message}", file=sys.stderr)
-    return 1
+        message = f"{VENV_PYTHON} cannot be started ({error.strerror}); {again}"
+    return message
 
 
 sys.path.insert(0, str(HOME / "src"))

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -203,32 +204,11 @@ def test_dropping_collections_and_the_database(shop: CommandLine) -> None:
     assert not list((shop.folder / "var").iterdir())
 
 
-@pytest.mark.parametrize("flag", ["--drop-collections", "--drop-database"])
-def test_production_is_only_dropped_after_a_yes(hpnorton: CommandLine, flag: str) -> None:
-    """Anything but yes, and silence, keeps the data; --yes answers beforehand."""
-    production = ("--dataset", "production")
-    assert hpnorton("--linear", *production, ROOT / "data/test/product.csv").status == 0
-    for answer in (b"", b"n\n", b"production\n"):
-        refused = hpnorton(flag, *production, stdin=answer)
-        assert refused.status == 1 and "nothing was removed" in refused.err
-        assert "(production)? [y/N]" in refused.err
-    assert len(hpnorton("--all-products", *production).data) == 10
-    assert hpnorton(flag, *production, stdin=b"y\n").status == 0
-    assert hpnorton("--linear", *production, ROOT / "data/test/product.csv").status == 0
-    assert hpnorton(flag, *production, "--yes").status == 0
-
-
-def test_the_production_database_is_guarded_under_every_name(hpnorton: CommandLine) -> None:
-    """Its URI given with --uri asks as well, although the active dataset is test."""
-    uri = f"sqlite:///{hpnorton.folder}/var/hpnorton-production.db"
-    assert hpnorton("--linear", ROOT / "data/test/product.csv", uri=uri).status == 0
-    assert hpnorton("--drop-database", uri=uri).status == 1
-
-
 @pytest.mark.parametrize("way", ["--linear", "--parallel"])
 def test_the_log_goes_to_stderr_unless_disabled(hpnorton: CommandLine, way: str) -> None:
-    """At INFO each file is logged; --disable-log and --quiet leave stderr empty."""
-    assert "rental.csv: 11 rows" in hpnorton(way).err
+    """At INFO each file is logged, with date and time; --disable-log and --quiet log nothing."""
+    logged = hpnorton(way).err
+    assert re.search(r"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d INFO .*rental.csv: 11 rows$", logged)
     assert hpnorton(way, "--disable-log").err == ""
     assert hpnorton(way, "--quiet").err == ""
     assert hpnorton(way, "--log-level", "ERROR").err == ""

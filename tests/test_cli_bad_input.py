@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_imported_is_refused_before_anything_is_written(
     assert (done.status, done.out) == (1, "")
     (told,) = done.err.splitlines()
     assert told.startswith("Error: ") and str(path) in told and message in told
-    assert hpnorton("--drop-collections", uri=uri).status in (0, 1)
+    assert hpnorton("--drop-collections", "--yes", uri=uri).status in (0, 1)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_what_is_on_nx_is_not_touched(hpnorton: CommandLine, nx_server: str) -> 
         assert len(hpnorton("--all-products", uri=uri).data) == 10
         assert len(hpnorton("--history", uri=uri).data) == 3
     finally:
-        assert hpnorton("--drop-database", uri=uri).status == 0
+        assert hpnorton("--drop-database", "--yes", uri=uri).status == 0
 
 
 @pytest.mark.parametrize(

@@ -334,7 +334,7 @@ def test_what_is_found(run: Run, filled: str) -> None:
         found = run(f"--find {shlex.quote(text)}", filled)
         keys = [r.get("product_id") or r["user_id"] for r in found.data]
         assert (text, keys, found.status) == (text, ids, 0)
-        assert found.err == ("" if ids else "There are none in the dataset test.\n")
+        assert found.err == ("" if ids else f"Nothing matches {text!r} in {filled}.\n")
         for record in found.data:
             assert record["collection"] == ("product" if "product_id" in record else "customers")
             assert not [name for name in record if name.startswith(("hpnorton_", "_"))]
@@ -393,7 +393,7 @@ def test_nothing_is_overdue_where_nothing_has_a_due_day(run: Run, uri: str) -> N
     import_files(uri, *DATASET)
     none = run("--overdue", uri)
     assert (none.status, none.data) == (0, [])
-    assert none.err == "There are none in the dataset test.\n"
+    assert none.err == f"There are none in {uri}.\n"
 
 
 QUESTIONS = {

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pwd
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import SettingsError, UsageError
-from hpnorton.settings import Settings, absolute_uri, read_settings, redact
+from hpnorton.settings import Settings, absolute_uri, expand_home, read_settings, redact
 
 ROOT = Path(__file__).parent.parent
 SECRET = "hunter2"
@@ -67,7 +68,8 @@ def test_built_in_defaults(tmp_path: Path) -> None:
         chunk_rows=10000,
         rental_days=14,
         log_level="INFO",
-        is_production=False,
+        is_disposable=False,
+        no_file=tmp_path / "settings.ini",
     )
 
 
@@ -80,7 +82,7 @@ def test_file_wins_over_defaults(home: Path) -> None:
         chunk_rows=7,
         rental_days=3,
         log_level="WARNING",
-        is_production=False,
+        is_disposable=False,
     )
 
 
@@ -176,8 +178,72 @@ def test_other_uris_are_refused(uri: str) -> None:
 def test_unknown_dataset(home: Path, environment: dict[str, str]) -> None:
     """An unknown dataset is wrong usage; the message names those that there are."""
     flag = None if environment else "prod"
-    with pytest.raises(UsageError, match="no dataset 'prod'.* ini, environment, flag$"):
+    with pytest.raises(UsageError, match="no dataset 'prod'.*ini has: ini, environment, flag$"):
         read_settings(home, environment, dataset=flag)
+
+
+def test_unknown_dataset_without_a_file(tmp_path: Path) -> None:
+    """Where there is no settings.ini, the message does not say what that has."""
+    message = f"there is no dataset 'shop'; there is no {tmp_path}/settings.ini, and built in are"
+    with pytest.raises(UsageError, match=f"^{message}: test, production$"):
+        read_settings(tmp_path, {}, dataset="shop")
+
+
+def test_the_datasets_are_those_of_the_file(home: Path) -> None:
+    """Beside a shop's own datasets there are no others; a single one need not be chosen."""
+    text = "[dataset shop]\nuri = sqlite:///shop.db\ndata = csv\n"
+    (home / "settings.ini").write_text(text, encoding="utf-8")
+    assert read_settings(home, {}).uri == f"sqlite:///{home}/shop.db"
+    with pytest.raises(UsageError, match="no dataset 'test'; .*ini has: shop$"):
+        read_settings(home, {}, dataset="test")
+    (home / "settings.ini").write_text(text + text.replace("shop", "other"), encoding="utf-8")
+    with pytest.raises(UsageError, match="no dataset 'test'; .*ini has: shop, other$"):
+        read_settings(home, {})
+
+
+@pytest.mark.parametrize(
+    ("environment", "flags"),
+    [({}, {"uri": "sqlite:///a.db"}), ({"HPNORTON_URI": "sqlite:///a.db"}, {})],
+)
+def test_a_named_database_needs_no_file(
+    tmp_path: Path, environment: dict[str, str], flags: dict[str, str]
+) -> None:
+    """A settings.ini is missed only where nothing else names the database."""
+    assert read_settings(tmp_path, {}, dataset="test").no_file == tmp_path / "settings.ini"
+    assert read_settings(tmp_path, environment, **flags).no_file is None
+
+
+@pytest.fixture(name="user_home")
+def home_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home folder of whoever runs this."""
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    return tmp_path / "user"
+
+
+def test_a_tilde_is_the_home_folder(home: Path, user_home: Path) -> None:
+    """In a flag, the environment and settings.ini, for databases, data and the file itself."""
+    uri = "sqlite:///~/shop/a.db"
+    assert read_settings(home, {}, uri=uri).uri == f"sqlite:///{user_home}/shop/a.db"
+    assert read_settings(home, {"HPNORTON_URI": uri}).uri == f"sqlite:///{user_home}/shop/a.db"
+    user_home.mkdir()
+    text = f"[dataset test]\nuri = {uri}\ndata = ~/csv\n"
+    (user_home / "mine.ini").write_text(text, encoding="utf-8")
+    for environment, flag in (({}, "~/mine.ini"), ({"HPNORTON_SETTINGS": "~/mine.ini"}, None)):
+        settings = read_settings(home, environment, settings=flag)
+        assert settings.uri == f"sqlite:///{user_home}/shop/a.db"
+        assert settings.data == user_home / "csv"
+
+
+def test_a_tilde_elsewhere_is_a_character(home: Path) -> None:
+    """~ is a home folder only at the beginning, and of somebody; a file may be called ~name."""
+    for path in ("a/~/b.db", "a~.db", "./~/b.db"):
+        expected = (Path.cwd() / path).resolve()
+        assert read_settings(home, {}, uri=f"sqlite:///{path}").uri == f"sqlite:///{expected}"
+    assert absolute_uri("sqlite:////~/a.db", home) == "sqlite:////~/a.db"
+    assert expand_home("~nobody-of-that-name.csv") == "~nobody-of-that-name.csv"
+    with pytest.raises(UsageError, match="no home folder ~nobody-of-that-name; write ./~nobody"):
+        absolute_uri("sqlite:///~nobody-of-that-name/a.db", home)
+    assert expand_home("~root/x") == str(Path(pwd.getpwnam("root").pw_dir, "x"))
 
 
 def test_missing_file_that_somebody_named(tmp_path: Path) -> None:
@@ -205,6 +271,7 @@ def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
         (f"[log]\n[dataset {SECRET}\n", "line 2 is wrong"),
         ("[log]\n[import]\n[log]\n", "line 3 is wrong"),
         (b"[dataset test]\nuri = mongodb://u:" + SECRET.encode() + b"\xff@h\n", "cannot be read"),
+        ("[dataset test]\ndisposable = perhaps\n", "disposable of [dataset test] must be yes or"),
         ("[log]\nlevel = LOUD\n", "level is 'LOUD'; it must be one of DEBUG, INFO"),
         ("[log]\nlevel =\n", "level is ''"),
         ("[dataset test]\nuri =\n", "no line 'uri = ...'"),
@@ -238,28 +305,48 @@ def test_bom(home: Path) -> None:
     assert read_settings(home, {}) == before
 
 
+DISPOSABLE = """
+[hpnorton]
+dataset = mine
+[dataset mine]
+uri = sqlite:///mine.db
+data = csv
+[dataset scratch]
+uri = sqlite:///scratch.db
+data = csv
+disposable = yes
+[dataset same]
+uri = sqlite:///scratch.db
+data = csv
+disposable = {}
+"""
+
+
 @pytest.mark.parametrize(
-    ("flags", "is_production"),
+    ("flags", "mark", "is_disposable"),
     [
-        ({}, False),
-        ({"dataset": "production"}, True),
-        ({"dataset": "production", "uri": "sqlite:////tmp/mine.db"}, True),
-        ({"uri": "sqlite:////tmp/mine.db"}, False),
-        ({"uri": "sqlite:///../home/var/hpnorton-production.db"}, True),
-        ({"uri": "mongodb://127.0.0.1/ini"}, False),
+        ({}, "yes", False),
+        ({"dataset": "scratch"}, "yes", True),
+        ({"dataset": "scratch"}, "no", False),
+        ({"dataset": "scratch", "uri": "sqlite:///elsewhere.db"}, "yes", False),
+        ({"uri": "sqlite:///../home/scratch.db"}, "yes", True),
+        ({"uri": "sqlite:///../home/scratch.db"}, "no", False),
+        ({"dataset": "scratch", "uri": "sqlite:///../home/mine.db"}, "yes", False),
+        ({"uri": "mongodb://127.0.0.1/scratch"}, "yes", False),
     ],
 )
-def test_is_production(home: Path, flags: dict[str, str], is_production: bool) -> None:
-    """Both the production dataset and its database, however it is named, are production."""
-    assert read_settings(home, {}, **flags).is_production is is_production
+def test_what_is_disposable(
+    home: Path, flags: dict[str, str], mark: str, is_disposable: bool
+) -> None:
+    """A database is disposable if every dataset that has it is marked so, however it is named."""
+    (home / "settings.ini").write_text(DISPOSABLE.format(mark), encoding="utf-8")
+    assert read_settings(home, {}, **flags).is_disposable is is_disposable
 
 
-def test_production_database_of_another_dataset(home: Path) -> None:
-    """A dataset that shares its database with production is production too."""
-    (home / "settings.ini").write_text(
-        "[dataset test]\nuri = sqlite:///var/hpnorton-production.db", encoding="utf-8"
-    )
-    assert read_settings(home, {}).is_production
+def test_the_test_dataset_of_the_project_is_disposable() -> None:
+    """The settings.ini that comes with the project marks its test dataset and no other."""
+    assert read_settings(ROOT, {}, dataset="test").is_disposable
+    assert not read_settings(ROOT, {}, dataset="production").is_disposable
 
 
 def test_settings_are_frozen(home: Path) -> None:

@@ -19,7 +19,7 @@ from hpnorton.shop import (
     USER_ID,
 )
 from hpnorton.stores.changes import HISTORY
-from hpnorton.stores.protocol import Store
+from hpnorton.stores.protocol import CounterStore, Store
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,21 @@ class Catalog:
             known = ", ".join(twins.values()) or "none"
             raise UsageError(f"there is no collection {name!r}; the database has: {known}")
         return found
+
+
+def forget(store: CounterStore, name: str) -> None:
+    """Removes what is noted of a collection that was dropped: what it was, its imports, history.
+
+    With its notes an import into a new collection of that name could not be told from a resumed
+    one, and its history would not fit the new records.
+    """
+    for note in journal.imports(store):
+        if note.collection == name:
+            for notes in (journal.CHUNKS, journal.BEGUN):
+                store.delete(notes.name, ("run", "=", note.id))
+    store.delete(journal.IMPORTS.name, ("collection", "=", name))
+    store.delete(journal.COLLECTIONS.name, ("name", "=", name))
+    store.delete(HISTORY.name, ("collection", "=", name))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """settings.ini + environment + flags -> one frozen Settings."""
 
 import configparser
+import os.path
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,16 +13,15 @@ FILE_NAME = "settings.ini"
 SQLITE_PREFIX = "sqlite:///"
 MONGO_PREFIXES = ("mongodb://", "mongodb+srv://")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-PRODUCTION = "production"
 
 _SECTION = "dataset "
+_DATASET = "test"
+# What counts without a settings.ini, or where it says nothing.
 _DEFAULTS = f"""
-[hpnorton]
-dataset = test
 [{_SECTION}test]
 uri = {SQLITE_PREFIX}var/hpnorton-test.db
 data = data/test
-[{_SECTION}{PRODUCTION}]
+[{_SECTION}production]
 uri = {SQLITE_PREFIX}var/hpnorton-production.db
 data = data/production
 [import]
@@ -39,7 +39,8 @@ class Settings:
 
     `uri` names the database (a sqlite path in it is absolute), `data` is the folder of the
     dataset's CSV files, `chunk_rows` the rows in a chunk, `rental_days` for how long something is
-    rented if nobody says, and `is_production` says whether dropping anything has to be confirmed.
+    rented if nobody says. `is_disposable` says that the database may be dropped without asking.
+    `no_file` is the settings.ini that is not there, if nothing else names the database either.
     """
 
     dataset: str
@@ -48,7 +49,8 @@ class Settings:
     chunk_rows: int
     rental_days: int
     log_level: str
-    is_production: bool
+    is_disposable: bool
+    no_file: Path | None = None
 
 
 def read_settings(
@@ -68,32 +70,55 @@ def read_settings(
     UsageError for a dataset or URI that makes no sense.
     """
     named = settings or environment.get("HPNORTON_SETTINGS")
-    path = Path(named) if named else home / FILE_NAME
-    parser = _parse(path, required=named is not None)
+    path = Path(expand_home(named)) if named else home / FILE_NAME
+    is_there = named is not None or path.exists()
+    parser = _parse(path) if is_there else configparser.ConfigParser(interpolation=None)
+    _fill_in_defaults(parser)
     base = path.absolute().parent
     names = [section.removeprefix(_SECTION) for section in parser if section.startswith(_SECTION)]
-    chosen = dataset or environment.get("HPNORTON_DATASET") or parser["hpnorton"]["dataset"]
+    chosen = dataset or environment.get("HPNORTON_DATASET") or _active(parser, names)
     if chosen not in names:
-        raise UsageError(f"there is no dataset {chosen!r}; {path} has: {', '.join(names)}")
+        listed = f"{path} has" if is_there else f"there is no {path}, and built in are"
+        raise UsageError(f"there is no dataset {chosen!r}; {listed}: {', '.join(names)}")
     own_uris = {name: absolute_uri(_get(parser, path, name, "uri"), base) for name in names}
     other = environment.get("HPNORTON_URI") or None if uri is None else uri
     used = own_uris[chosen] if other is None else absolute_uri(other, Path.cwd())
+    marks = {name: _is_disposable(parser, path, name) for name in names}
+    same = [marks[name] for name in names if own_uris[name] == used]
     return Settings(
         dataset=chosen,
         uri=used,
-        data=base / _get(parser, path, chosen, "data"),
+        data=base / expand_home(_get(parser, path, chosen, "data")),
         chunk_rows=_whole(parser, path, "import", "chunk_rows", 9_999_999),
         rental_days=_whole(parser, path, "counter", "rental_days", 9999),
         log_level=_log_level(log_level or parser["log"]["level"], path),
-        is_production=PRODUCTION in (chosen, *(n for n in names if own_uris[n] == used)),
+        is_disposable=bool(same) and all(same),
+        no_file=path if not is_there and other is None else None,
     )
 
 
-def _parse(path: Path, *, required: bool) -> configparser.ConfigParser:
+def _active(parser: configparser.ConfigParser, names: Sequence[str]) -> str:
+    """The dataset that counts if nobody names one: that of settings.ini, or the only one."""
+    only = names[0] if len(names) == 1 else _DATASET
+    return parser.get("hpnorton", "dataset", fallback=only)
+
+
+def _fill_in_defaults(parser: configparser.ConfigParser) -> None:
+    """Adds what a settings file does not say. Of datasets that is nothing, where it has its own."""
+    defaults = configparser.ConfigParser(interpolation=None)
+    defaults.read_string(_DEFAULTS)
+    has_datasets = any(section.startswith(_SECTION) for section in parser)
+    for section in defaults.sections():
+        if section not in parser:
+            if has_datasets and section.startswith(_SECTION):
+                continue
+            parser.add_section(section)
+        for name, value in defaults[section].items():
+            parser[section].setdefault(name, value)
+
+
+def _parse(path: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(interpolation=None)
-    parser.read_string(_DEFAULTS)
-    if not required and not path.exists():
-        return parser
     try:
         with path.open(encoding="utf-8-sig") as file:
             parser.read_file(file)
@@ -125,6 +150,15 @@ def _get(parser: configparser.ConfigParser, path: Path, dataset: str, key: str) 
     return value
 
 
+def _is_disposable(parser: configparser.ConfigParser, path: Path, dataset: str) -> bool:
+    try:
+        return parser[_SECTION + dataset].getboolean("disposable", fallback=False)
+    except ValueError:
+        raise SettingsError(
+            f"{path}: disposable of [{_SECTION}{dataset}] must be yes or no"
+        ) from None
+
+
 def _whole(parser: configparser.ConfigParser, path: Path, section: str, key: str, most: int) -> int:
     text = parser[section][key]
     if re.fullmatch("0*[1-9][0-9]{0,6}", text) is None or int(text) > most:
@@ -143,12 +177,13 @@ def _log_level(text: str, path: Path) -> str:
 def absolute_uri(uri: str, base: Path) -> str:
     """`uri` with the path of a sqlite URI made absolute, relative to the folder `base`.
 
-    `sqlite:///a.db` is relative and `sqlite:////a.db` absolute, as in SQLAlchemy. Raises
-    UsageError for a URI of another kind.
+    `sqlite:///a.db` is relative and `sqlite:////a.db` absolute, as in SQLAlchemy, and
+    `sqlite:///~/a.db` is in the home folder. Raises UsageError for a URI of another kind.
     """
     if uri.startswith(SQLITE_PREFIX) and len(uri) > len(SQLITE_PREFIX):
+        path = expand_home(uri.removeprefix(SQLITE_PREFIX))
         try:
-            return f"{SQLITE_PREFIX}{(base / uri.removeprefix(SQLITE_PREFIX)).resolve()}"
+            return f"{SQLITE_PREFIX}{(base / path).resolve()}"
         except (OSError, RuntimeError) as error:  # links in a circle
             raise UsageError(f"{uri} cannot be found: {error}") from error
     if uri.startswith(MONGO_PREFIXES):
@@ -157,6 +192,21 @@ def absolute_uri(uri: str, base: Path) -> str:
         f"{redact(uri)!r} is no database URI; write {SQLITE_PREFIX}path/file.db "
         "or mongodb://host:27017/database"
     )
+
+
+def expand_home(path: str) -> str:
+    """A path with its first part, ~ or ~user, replaced by that home folder, as shells do.
+
+    A shell leaves it alone in --rejects=~/x, and nobody else reads settings.ini. A file may be
+    called ~name; a folder that looks like a home folder, but of nobody, raises UsageError.
+    """
+    found = os.path.expanduser(path)
+    if found.startswith("~") and "/" in found:
+        first = found.partition("/")[0]
+        raise UsageError(
+            f"{path}: there is no home folder {first}; write ./{path} for a folder of that name"
+        )
+    return found
 
 
 def redact(uri: str) -> str:

@@ -41,7 +41,7 @@ def test_an_import_through_tls(hpnorton: CommandLine, proxy: Proxy) -> None:
         done = hpnorton("--parallel", "--workers", "2", "--quiet", uri=uri)
         assert done.status == 0, done.err
         assert len(hpnorton("--all-products", uri=uri).data) == 10
-        assert hpnorton("--drop-database", uri=uri).status == 0
+        assert hpnorton("--drop-database", "--yes", uri=uri).status == 0
     assert b"insert" in proxy.heard and b"customers" in proxy.heard
     assert b"geheim" not in proxy.heard
 

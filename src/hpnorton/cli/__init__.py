@@ -25,8 +25,8 @@ from hpnorton.cli import (
 )
 from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.cli.show import tell
-from hpnorton.errors import ExitStatus, HPNortonError, UsageError
-from hpnorton.settings import Settings, read_settings, redact
+from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError
+from hpnorton.settings import SQLITE_PREFIX, Settings, read_settings, redact
 from hpnorton.streams import discard_rest, until_closed, usable_streams
 
 
@@ -85,6 +85,7 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
     arguments.log_level = None if arguments.disable_log or arguments.quiet else settings.log_level
     start_log(arguments.log_level)
     _warn_of_secrets(arguments.uri or "")
+    _check_settings(arguments, settings)
     operation: Operation = arguments.operation
     status = operation(arguments, settings)
     with until_closed():
@@ -135,6 +136,26 @@ def parser() -> Parser:
 
 def _nothing(_arguments: object, _settings: Settings) -> ExitStatus:
     raise UsageError("say what to do, for example --linear or --available-products; see --help")
+
+
+def _check_settings(arguments: Namespace, settings: Settings) -> None:
+    """Warns of built-in settings; raises SettingsError if the database is not there either.
+
+    Whoever starts this in another folder by mistake, as cron does, gets no new database there.
+    """
+    needs_none = arguments.flag in (None, analyze.ANALYZE) or arguments.to is not None
+    if settings.no_file is None or needs_none:
+        return
+    path = settings.uri.removeprefix(SQLITE_PREFIX)
+    if not os.path.exists(path):
+        raise SettingsError(
+            f"there is no {settings.no_file}, and no database {path} either; change to the folder "
+            "of your shop, or name its settings.ini with --settings or HPNORTON_SETTINGS, or a "
+            f"database with --uri, for example --uri {SQLITE_PREFIX}shop.db"
+        )
+    from hpnorton import log
+
+    log.warning("there is no {}: the built-in settings count, with {}", settings.no_file, path)
 
 
 def _warn_of_secrets(uri: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hpnorton.cli.flags import CSV, JSON, JSONL, TABLE, Act, Parser
 from hpnorton.cli.show import chosen_format, show, tell
 from hpnorton.errors import ExitStatus, UsageError
-from hpnorton.settings import Settings
+from hpnorton.settings import Settings, expand_home
 
 if TYPE_CHECKING:
     from hpnorton.look.analysis import ColumnTally, Tally
@@ -53,13 +53,15 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
     if workers != 1:
         warm_up("hpnorton.look.analysis")
     from hpnorton.csvfile import CsvFile
+    from hpnorton.files import is_url
     from hpnorton.look.analysis import analyze, questions_for
     from hpnorton.progress import show_analysis
 
     asks = arguments.year_of is not None or arguments.count
     if arguments.format == CSV and asks:
         raise UsageError("--format csv has room for the columns only; use json, jsonl or table")
-    with closing(CsvFile(arguments.values, "")) as file:
+    place = arguments.values if is_url(arguments.values) else expand_home(arguments.values)
+    with closing(CsvFile(place, "")) as file:
         questions = questions_for(file, arguments.year_of, arguments.count or ())
         with show_analysis(not arguments.quiet, os.path.basename(file.path)) as on_progress:
             tally = analyze(file, questions, workers, arguments.log_level, on_progress)

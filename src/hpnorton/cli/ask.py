@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hpnorton.cli.flags import CSV, Act, Parser, utf8
 from hpnorton.cli.show import answer, minute, tell
 from hpnorton.errors import ExitStatus
-from hpnorton.settings import Settings
+from hpnorton.settings import Settings, redact
 from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS
 
 if TYPE_CHECKING:
@@ -106,7 +106,8 @@ def _ask(
         records: Iterator[Document] = getattr(inventory, question)(store, *about)
         first = next(records, None)
         if first is None and not arguments.quiet:
-            tell(f"There are none in the dataset {settings.dataset}.")
+            what = f"Nothing matches {about[0]!r}" if question == "find" else "There are none"
+            tell(f"{what} in {redact(settings.uri)}.")
         found = chain([] if first is None else [first], records)
         short = ({name: record.get(name) for name in columns} for record in found)
         answer(
@@ -182,7 +183,7 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
     with closing(open_store(settings.uri)) as store:
         imports = [asdict(note) for note in journal.imports(store)]
     if not imports and not arguments.quiet:
-        tell(f"Nothing was imported into the dataset {settings.dataset}.")
+        tell(f"Nothing was imported into {redact(settings.uri)}.")
     shown = (
         {"started": minute(note["started"])} | {column: note[column] for column in _HISTORY_COLUMNS}
         for note in imports

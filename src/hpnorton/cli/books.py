@@ -3,10 +3,9 @@
 
 import argparse
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.flags import Act, Parser, file_path
 from hpnorton.cli.show import answer, show, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings
@@ -30,6 +29,7 @@ def add_flags(parser: Parser) -> None:
     group.add_argument(
         "--export",
         metavar="DIR",
+        type=file_path,
         action=Act,
         operation=_export,
         help="write every collection, the history too, as CSV with a datapackage.json: importing "
@@ -64,7 +64,7 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
     with closing(open_store(settings.uri)) as store:
         store.finish(store.unfinished())
-        written = export(store, Catalog(store, [settings.data]), Path(arguments.values))
+        written = export(store, Catalog(store, [settings.data]), arguments.values)
         left_out = sorted({*store.collections()} - {each.collection for each in written})
     show(
         (

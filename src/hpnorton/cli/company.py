@@ -5,6 +5,7 @@ import argparse
 from hpnorton.cli.analyze import ANALYZE
 from hpnorton.cli.compare import COMPARE
 from hpnorton.cli.counter import ADJUST_STOCK, RENT
+from hpnorton.cli.database import DROP_COLLECTIONS
 from hpnorton.cli.flags import flag_of
 from hpnorton.cli.imports import FLAGS as IMPORTS
 from hpnorton.cli.imports import PARALLEL
@@ -13,7 +14,7 @@ from hpnorton.cli.stream import STREAM
 from hpnorton.errors import UsageError
 
 # Actions whose values may stand behind other flags too.
-TAKE_MORE = (*IMPORTS, COMPARE, FIELDS, QUALITY)
+TAKE_MORE = (*IMPORTS, COMPARE, FIELDS, QUALITY, DROP_COLLECTIONS)
 
 # The actions that a flag goes with, by its name in the namespace. All other flags go with any.
 _GOES_WITH: dict[str, tuple[str, ...]] = {

@@ -5,10 +5,9 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import JSON, TABLE, Act, Parser, whole
+from hpnorton.cli.flags import JSON, TABLE, Act, Parser, file_path, whole
 from hpnorton.cli.show import chosen_format, show, tell
 from hpnorton.errors import ComparisonError, ExitStatus
 from hpnorton.settings import Settings
@@ -47,7 +46,7 @@ def add_flags(parser: Parser) -> None:
     add(
         "--report",
         metavar="DIR",
-        type=Path,
+        type=file_path,
         help="draw it too: index.html, and plots as SVG (needs hpnorton[report])",
     )
 

@@ -3,24 +3,37 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser
-from hpnorton.cli.show import show
-from hpnorton.errors import ExitStatus, HPNortonError
+from hpnorton.cli.flags import Act, Parser, utf8
+from hpnorton.cli.show import show, tell
+from hpnorton.errors import ExitStatus, HPNortonError, UsageError
 from hpnorton.settings import Settings, redact
+from hpnorton.streams import write_message
 from hpnorton.texts import tellable
+
+if TYPE_CHECKING:
+    from hpnorton.catalog import Catalog
+
+DROP_COLLECTIONS = "--drop-collections"
 
 
 def add_flags(parser: Parser) -> None:
     """Adds the flags of this group."""
-    group = parser.add_argument_group("database", "These ask first on the production dataset.")
+    group = parser.add_argument_group(
+        "database",
+        "These ask first, unless settings.ini marks the dataset with 'disposable = yes'.",
+    )
     group.add_argument(
-        "--drop-collections",
-        nargs=0,
+        DROP_COLLECTIONS,
+        nargs="*",
+        metavar="NAME",
+        type=utf8,
         action=Act,
         operation=_drop_collections,
-        help="remove all collections with their records",
+        help="remove these collections with their records and history; without NAME all",
     )
     group.add_argument(
         "--drop-database",
@@ -33,20 +46,44 @@ def add_flags(parser: Parser) -> None:
 
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    from hpnorton.catalog import Catalog, forget
     from hpnorton.ingest.journal import OWN_COLLECTIONS
+    from hpnorton.look.crawl import choose
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
-        dropped = [
-            {"collection": name, "records": store.count(name)} for name in store.collections()
-        ]
-        _confirm(arguments, settings, f"all {len(dropped)} collections of")
-        for collection in dropped:
-            store.drop_collection(str(collection["collection"]))
-        for notes in OWN_COLLECTIONS:  # of imports that nothing is left of
-            store.drop_collection(notes.name)
+        names = choose(store, arguments.values)
+        dropped = [{"collection": name, "records": store.count(name)} for name in names]
+        listed = ", ".join(
+            f"{each['collection']} ({each['records']:,} records)" for each in dropped
+        )
+        if arguments.values:
+            for reference in _lost_references(Catalog(store, [settings.data]), names):
+                tell(reference)
+        _confirm(arguments, settings, f"{listed} from" if arguments.values else "all of")
+        with store.transaction():
+            for name in names:
+                store.drop_collection(name)
+            if arguments.values:
+                for name in names:
+                    forget(store, name)
+            else:
+                for notes in OWN_COLLECTIONS:  # of imports that nothing is left of
+                    store.drop_collection(notes.name)
     show(dropped, arguments.format)
     return ExitStatus.OK
+
+
+def _lost_references(catalog: "Catalog", names: Sequence[str]) -> Iterator[str]:
+    """Says which of the other collections refer to some that are to be dropped."""
+    for other in sorted({*catalog.store.collections()} - {*names}):
+        collection = catalog.find(other)
+        for foreign in collection.foreign_keys if collection else ():
+            if foreign.parent in names:
+                yield (
+                    f"{other} refers to {foreign.parent} ({', '.join(foreign.fields)}): without "
+                    "it these references lead nowhere, which --quality reports"
+                )
 
 
 def _drop_database(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
@@ -60,10 +97,18 @@ def _drop_database(arguments: argparse.Namespace, settings: Settings) -> ExitSta
 
 
 def _confirm(arguments: argparse.Namespace, settings: Settings, what: str) -> None:
-    """Asks before production data are lost. Raises HPNortonError unless the answer is yes."""
-    if arguments.yes or not settings.is_production:
+    """Asks before data are lost, except those of a disposable dataset.
+
+    Raises UsageError if nobody can answer, and HPNortonError if the answer is not yes.
+    """
+    if arguments.yes or settings.is_disposable:
         return
-    question = f"Remove {what} {redact(settings.uri)} (production)? [y/N] "
-    print(tellable(question), end="", file=sys.stderr, flush=True)
+    place = f"{what} {redact(settings.uri)}"
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"nothing was removed: settings.ini does not mark {redact(settings.uri)} as "
+            f"disposable, and there is no terminal to ask on; give the flag --yes to remove {place}"
+        )
+    write_message(tellable(f"Remove {place}? [y/N] "))
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise HPNortonError("nothing was removed; answer y, or give the flag --yes")

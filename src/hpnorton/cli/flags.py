@@ -4,11 +4,12 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hpnorton import __version__
 from hpnorton.errors import ExitStatus, UsageError
-from hpnorton.settings import LOG_LEVELS, Settings
+from hpnorton.settings import LOG_LEVELS, Settings, expand_home
 from hpnorton.streams import until_closed
 
 # The formats of output.py, which takes longer to import than --help may take.
@@ -100,6 +101,11 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
+def file_path(text: str) -> Path:
+    """The type of a flag's value that is a file or a folder; ~ is the home folder."""
+    return Path(expand_home(text))
+
+
 def utf8(text: str) -> str:
     """The type of a flag's value that is looked for, or written, in the database: a text."""
     try:
@@ -120,7 +126,11 @@ def add_settings(parser: Parser) -> None:
     """The flags that say how, not what."""
     group = parser.add_argument_group("settings (a flag, else the environment, else settings.ini)")
     add = group.add_argument
-    add("--dataset", metavar="test|production", help="the dataset to work on (HPNORTON_DATASET)")
+    add(
+        "--dataset",
+        metavar="NAME",
+        help="the dataset of settings.ini to work on (HPNORTON_DATASET)",
+    )
     add("--uri", help="the database: sqlite:///path/file.db or mongodb://... (HPNORTON_URI)")
     add("--settings", metavar="FILE", help="another settings.ini (HPNORTON_SETTINGS)")
     add("--format", choices=FORMATS, help="of the result (default: table on a terminal, else json)")

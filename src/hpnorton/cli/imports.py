@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import CSV, Act, Numbers, Parser, seconds
+from hpnorton.cli.flags import CSV, Act, Numbers, Parser, file_path, seconds
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
@@ -86,7 +86,7 @@ def add_flags(parser: Parser) -> None:
     add(
         "--rejects",
         metavar="DIR",
-        type=Path,
+        type=file_path,
         help=f"where rejected rows go, and those in conflict (default: {REJECTS}/)",
     )
     add(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpnorton.cli.flags import CSV, JSONL, TABLE, Act, Parser, utf8, whole
 from hpnorton.cli.show import answer, chosen_format, show, tell
 from hpnorton.errors import ExitStatus
-from hpnorton.settings import Settings
+from hpnorton.settings import Settings, redact
 
 if TYPE_CHECKING:
     from hpnorton.look.crawl import Crawled
@@ -197,7 +197,7 @@ def _tell(
     for collection, about in found:
         tell(f"{collection}: {about}")
     if not found:
-        tell(f"There are no such collections in the dataset {settings.dataset}.")
+        tell(f"There are no collections in {redact(settings.uri)}.")
 
 
 def _score(text: str) -> float:

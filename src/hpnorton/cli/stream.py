@@ -2,10 +2,9 @@
 # pylint: disable=import-outside-toplevel # see hpnorton.cli
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser, flag_of, seconds
+from hpnorton.cli.flags import Act, Parser, file_path, flag_of, seconds
 from hpnorton.cli.imports import import_options, show_reports, tell_end
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
@@ -42,7 +41,7 @@ def add_flags(parser: Parser) -> None:
     group.add_argument(
         "--to",
         metavar="FILE",
-        type=Path,
+        type=file_path,
         help="append the rows, as they stand, to this text file instead",
     )
     group.add_argument(

@@ -14,6 +14,7 @@ from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
 from hpnorton.files import is_url, is_zipped, name_of
 from hpnorton.inputs import STDIN, Reading
 from hpnorton.schema import check_collection_name, describe, undescribed
+from hpnorton.settings import expand_home
 
 _REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{21})")
 
@@ -33,11 +34,13 @@ class Source:
 def parse_source(text: str) -> Source:
     """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem.
 
-    The stem of a file of rejected rows, COLLECTION-RUN, says where they belong.
+    The stem of a file of rejected rows, COLLECTION-RUN, says where they belong. ~ is the home
+    folder, also behind COLLECTION=, where no shell looks for it.
     """
     name, sign, path = text.partition("=")
-    if not sign or os.path.exists(text) or is_url(name):
+    if not sign or os.path.exists(expand_home(text)) or is_url(name):
         name, path = "", text
+    path = path if is_url(path) else expand_home(path)
     if path == STDIN and not name:
         raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
     plain = name_of(path)

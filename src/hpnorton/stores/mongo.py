@@ -197,6 +197,12 @@ class MongoStore(MongoCounter):
         with self._errors():
             self._database.drop_collection(collection)
 
+    def delete(self, collection: str, where: Condition) -> None:
+        """Removes the documents that meet a condition."""
+        name, sign, value = where
+        with self._errors():
+            self._of(collection).delete_many({name: {_OPERATORS[sign]: value}})
+
     def drop_database(self) -> None:
         """Removes the database from the server, and closes the store."""
         with self._errors():

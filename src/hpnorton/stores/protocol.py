@@ -251,6 +251,9 @@ class CounterStore(Store, Protocol):
         None that does is left out; letters beyond ASCII are for the caller to compare.
         """
 
+    def delete(self, collection: str, where: Condition) -> None:
+        """Removes the records that meet a condition; none if there is no such collection."""
+
     def stocks(
         self, collection: str, key: str, stock: str
     ) -> Iterator[tuple[Value, int | None, int | None]]:

@@ -194,6 +194,14 @@ class SqliteStore(SqliteBatches):
             self._run(f"DROP TABLE IF EXISTS {sql.quote(collection)}")
         self._rowids.pop(collection, None)
 
+    def delete(self, collection: str, where: Condition) -> None:
+        """Removes the rows that meet a condition; none if there is no such table."""
+        name, sign, value = where
+        with self.transaction():
+            if name in self._column_types(collection):
+                statement = f"DELETE FROM {sql.quote(collection)} WHERE {sql.quote(name)} {sign} ?"
+                self._run(statement, (value,))
+
     def drop_database(self) -> None:
         """Removes the file, and the files that SQLite keeps beside it."""
         self.close()
