@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hpnorton import cli
 from hpnorton.log import start_log
 from hpnorton.stores import open_store
+from tests.helpers import properties
 from tests.helpers.commandline import ROOT, CommandLine, Outcome, command_line
 from tests.servers import NxServer, Server, plugin, running
 from tests.servers.limits import limits_of
@@ -44,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Chooses the examples, and sees to the known limits of the server that tests run against."""
-    hypothesis_settings.load_profile("ci" if config.getoption("--whole") else "dev")
+    hypothesis_settings.load_profile(properties.WHOLE if config.getoption("--whole") else "dev")
     # What a shell starts in the background ignores Ctrl+C, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A table that is no terminal's is as wide as it needs; pytest-xdist has 80 columns everywhere.
@@ -76,7 +77,7 @@ def _is_repeated(item: pytest.Item) -> bool:
 # Tests assert what the program does, never how fast: machines are shared. `make test` tries the
 # same examples in each run, `make test-all` others each time.
 hypothesis_settings.register_profile("dev", deadline=None, derandomize=True)
-hypothesis_settings.register_profile("ci", deadline=None, print_blob=True)
+hypothesis_settings.register_profile(properties.WHOLE, deadline=None, print_blob=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

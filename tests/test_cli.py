@@ -6,6 +6,8 @@ import io
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -27,14 +29,25 @@ def import_the_test_dataset(hpnorton: CommandLine) -> CommandLine:
     return hpnorton
 
 
-@pytest.mark.parametrize("dataset", ["test", "production"])
+@pytest.fixture(name="files", params=["test", "made", pytest.param("big", marks=pytest.mark.long)])
+def name_the_files(request: pytest.FixtureRequest, tmp_path: Path) -> list[Path]:
+    """The files of a dataset: the test dataset, 300 rows of the production kind, or all of it."""
+    if request.param == "made":
+        script = [sys.executable, str(ROOT / "scripts" / "generate.py")]
+        subprocess.run([*script, "--rows", "300", "--out", str(tmp_path)], check=True)
+        folder = tmp_path
+    else:
+        folder = ROOT / "data" / {"big": "production"}.get(request.param, "test")
+    return sorted(folder.glob("*.csv"))
+
+
 def test_linear_and_parallel_give_the_same_on_every_store(
-    hpnorton: CommandLine, uri: str, tmp_path: Path, dataset: str
+    hpnorton: CommandLine, uri: str, tmp_path: Path, files: list[Path]
 ) -> None:
     """The same files give the same answers, byte for byte, whatever the way and the database."""
-    linear = hpnorton("--linear", "--dataset", dataset, uri=f"sqlite:///{tmp_path}/linear.db")
-    parallel = hpnorton("--parallel", "--dataset", dataset, uri=uri)
-    assert linear.status == parallel.status == 0
+    linear = hpnorton("--linear", *files, uri=f"sqlite:///{tmp_path}/linear.db")
+    parallel = hpnorton("--parallel", *files, uri=uri)
+    assert (linear.status, parallel.status) == (0, 0), parallel.err
     for question in QUESTIONS:
         first = hpnorton(question, uri=f"sqlite:///{tmp_path}/linear.db")
         second = hpnorton(question, uri=uri)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton import export as exporting
@@ -23,6 +23,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place
 from hpnorton.stores.protocol import Batch, CounterStore, Document, Mode
+from tests.helpers.properties import costly
 from tests.shop import (
     PACKAGE,
     everything,
@@ -179,9 +180,7 @@ def nasty(uri: str, records: list[tuple[Value, ...]]) -> Iterator[CounterStore]:
         yield store
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@costly(20)
 @given(records=NASTY_RECORDS)
 def test_any_value_comes_back(uri: str, tmp_path: Path, records: list[tuple[Value, ...]]) -> None:
     """Whatever signs a text has, and every value of every type."""

@@ -124,7 +124,7 @@ def test_products_of_another_import_keep_their_stock(
 def test_a_resumed_import_leaves_records_of_others(
     hpnorton: CommandLine, csv_file: Write, uri: str, how: dict[str, Any]
 ) -> None:
-    """It was interrupted before it had written a row; another one wrote the key, then it goes on."""
+    """It had written no row when it was interrupted; another one wrote the key, then it goes on."""
     theirs = csv_file("theirs.csv", "id,a", "k,mine2")
     mine = csv_file("mine.csv", "id,a", "k,mine1", "x,1", "k,mine2")
 

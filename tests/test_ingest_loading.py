@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton import chunks as chunks_module
@@ -30,6 +30,7 @@ from hpnorton.schema import Collection, ForeignKey
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.protocol import Batch, Document, Mode
 from hpnorton.workers import open_workers
+from tests.helpers.properties import costly
 from tests.servers import Server
 from tests.test_stores import BOTH, INSERT, UPSERT, Model
 
@@ -394,7 +395,7 @@ LINES = st.tuples(
 ).map(",".join)
 
 
-@settings(max_examples=100, deadline=None)
+@costly(100)
 @given(
     lines=st.lists(LINES | st.just(""), max_size=20),
     rows=st.integers(1, 8),

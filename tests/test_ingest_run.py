@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton import chunks
@@ -29,6 +29,7 @@ from hpnorton.ingest.sources import Source, dataset_sources, parse_source
 from hpnorton.schema import undescribed
 from hpnorton.stores import close_process_stores, open_store, sqlite_batches
 from hpnorton.stores.protocol import Document, Mode
+from tests.helpers.properties import costly
 
 Write = Callable[..., Path]
 
@@ -294,7 +295,7 @@ def test_the_sources_of_a_dataset(
 CELLS = st.sampled_from(["1", "2", "3", "-1", "x", "", "4 ", '"a', "b,c", "é", "two\nlines"])
 
 
-@settings(max_examples=60, deadline=None)
+@costly(60)
 @given(
     rows=st.lists(st.tuples(st.sampled_from("abcdef"), CELLS), max_size=30),
     chunk_rows=st.integers(1, 12),
@@ -368,7 +369,7 @@ def _result(folder: Path, report: FileReport, uri: str) -> tuple[object, ...]:
 KEYED_ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", "x"])))
 
 
-@settings(max_examples=150, deadline=None)
+@costly(150)
 @given(
     before=KEYED_ROWS,
     rows=KEYED_ROWS,

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.checks import Record, lay_out
@@ -34,6 +34,7 @@ from hpnorton.ingest.secondlook import KeyHashes, SecondLook, Taken, rounds, sus
 from hpnorton.schema import Collection
 from hpnorton.stores import close_process_stores
 from hpnorton.stores.protocol import Mode
+from tests.helpers.properties import costly
 from tests.test_stores import INSERT, UPSERT, batch_of, records_of
 
 FIELDS = (Field("id"), Field("a"), Field("n", "integer"))
@@ -282,9 +283,7 @@ def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("secondlook")
 
 
-IN_DISORDER = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+IN_DISORDER = costly(120)
 
 
 @IN_DISORDER

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.checks import Record
@@ -23,6 +23,7 @@ from hpnorton.stores import (
 )
 from hpnorton.stores.protocol import Batch, Conflict, Document, Key, Mode, Store, Written
 from tests.conftest import NX
+from tests.helpers.properties import costly
 
 CUSTOMERS = Collection(
     "customers",
@@ -198,9 +199,7 @@ def _key_order(kind: Kind) -> Callable[[Record], str]:
     return lambda record: repr(record[: len(kind.fields)])
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@costly(60)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_is_records_by_key(
@@ -534,9 +533,7 @@ def test_nobody_has_a_key_that_is_null_in_part(store: Store) -> None:
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@costly(40)
 @given(keys=st.lists(st.tuples(TEXTS, TEXTS), min_size=2, max_size=20, unique=True))
 @pytest.mark.parametrize("parts", [1, 2])
 def test_any_text_is_a_key(store: Store, parts: int, keys: list[tuple[str, str]]) -> None:

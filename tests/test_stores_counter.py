@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pymongo
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import StoreError
@@ -17,6 +17,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY, Change, Kind, Place
 from hpnorton.stores.protocol import CounterStore, Document, Mode, batch_of
+from tests.helpers.properties import costly
 from tests.shop import lines, rentals, stocks
 
 CUSTOMERS = Collection("customers", (Field("user_id"), Field("Name")), ("user_id",))
@@ -336,9 +337,7 @@ def test_search_looks_into_all_fields_and_sorts(store: CounterStore) -> None:
     assert not list(store.search("product", ("product_id",), ("description",), "zither"))
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@costly(30)
 @given(
     held=st.lists(st.text("aAbsSßéÉ .%_", max_size=6), min_size=1, max_size=6),
     text=st.text("aAbsSßéÉ .%_", min_size=1, max_size=4),

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import StoreError
@@ -15,6 +15,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.stores.dryrun import DryRunStore
 from hpnorton.stores.protocol import Batch, Conflict, Mode, Store
+from tests.helpers.properties import costly
 from tests.test_stores import (
     ANNA,
     ANNE,
@@ -171,9 +172,7 @@ def test_dropping_the_database_removes_the_temporary_one(
     assert records_of(present, CUSTOMERS) == [ANNA]
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@costly(40)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", [name for name in KINDS if name != "boolean"])
 def test_a_dry_run_foretells_what_happens(

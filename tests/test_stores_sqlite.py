@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.checks import Record
@@ -21,6 +21,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores import open_store, sqlite_batches, sqlite_connection
 from hpnorton.stores.protocol import Mode, Store
 from hpnorton.stores.sqlite import SqliteStore
+from tests.helpers.properties import costly
 from tests.test_stores import (
     ANNA,
     ANNE,
@@ -234,9 +235,7 @@ TABLES = {
 }
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@costly(60)
 @given(data=st.data())
 @pytest.mark.parametrize("table", TABLES)
 def test_tables_made_by_hand(sqlite_uri: str, path: Path, table: str, data: st.DataObject) -> None:
@@ -309,7 +308,7 @@ def test_a_wide_table_takes_fewer_rows_a_statement(sqlite_uri: str) -> None:
         assert records_of(store, wide) == records
 
 
-@settings(max_examples=50, deadline=None)
+@costly(50)
 @given(
     numbers=st.lists(
         st.floats(allow_nan=False, allow_infinity=False).map(lambda number: number + 0.0),
