@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.helpers.commandline import ROOT, CommandLine
 
 Write = Callable[..., Path]
@@ -191,3 +192,25 @@ def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
         process.send_signal(signal.SIGINT)  # stdin stays open: nothing else ends it
         assert process.wait(DEADLINE) == 130
         assert process.stderr is not None and process.stderr.read() == b"Error: interrupted\n"
+
+
+def test_numbers_and_codes_are_shown_in_full(
+    run: Run, csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Digits that no database holds as a number are text; long texts alone are cut."""
+    monkeypatch.setenv("COLUMNS", "200")
+    path = csv_file(
+        "parcels.csv",
+        "parcel,drift,low,note,day",
+        "94001112025551234512,0.25,-9223372036854775808,a note that goes on and on,12/31/2026",
+        "94001112025551234529,-0.30000000000000004,5,b,01/01/2027",
+    )
+    shown = run(f"--analyze {path} --format table", sqlite_uri)
+    assert (shown.status, shown.err) == (0, "")
+    for text in ("94001112025551234512", "-0.30000000000000004", "-9223372036854775808"):
+        assert text in shown.out
+    assert "date %m/%d/%Y" in shown.out
+    assert "a note that goes o…" in shown.out
+    parcel, *_, day = run(f"--analyze {path} --format json", sqlite_uri).data[0]["columns"]
+    assert (parcel["type"], parcel["min"]) == ("string", "94001112025551234512")
+    assert (day["type"], day["format"], day["max"]) == ("date", "%m/%d/%Y", "2027-01-01")

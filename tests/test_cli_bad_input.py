@@ -33,7 +33,8 @@ BAD_ROWS = {
     ),
     "too large an integer": (
         "C3,Cleo,Lee,,,,Active,9223372036854775808",
-        'row 3, Credit_limit: "9223372036854775808" is not a whole number [type-error]',
+        'row 3, Credit_limit: "9223372036854775808" is not a whole number of at most 64 bits, '
+        "which databases hold; describe the field as a string [type-error]",
     ),
     "below the minimum": (
         "C3,Cleo,Lee,,,,Active,-1",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hpnorton.descriptors import descriptor_of, field_from_descriptor, written_field
 from hpnorton.fields import CellError, Field, Value
+from hpnorton.lexical import written_year
 from tests.test_fields import CELLS, Descriptor, field_of
 
 # Those with limits, whose cells are written as they are stored.
@@ -27,7 +28,7 @@ def copy_of(field: Field) -> Field:
 
 def written(value: Value, field: Field) -> str:
     """A stored value as a cell."""
-    return f"{value:04}" if field.type == "year" else str(value)
+    return written_year(value) if isinstance(value, int) and field.type == "year" else str(value)
 
 
 @pytest.mark.parametrize(("descriptor", "cells"), CELLS, ids=[str(d) for d, _ in CELLS])

@@ -40,11 +40,29 @@ NUMBERS_WITH_SIGNS = {"type": "number", "decimalChar": ",", "groupChar": ".", "b
 CELLS: list[tuple[Descriptor, dict[str, Value | tuple[str]]]] = [
     ({}, {"": None, " ": " ", "a\nb": "a\nb", "ä": "ä", "NA": "NA", "0": "0"}),
     ({"type": "any"}, {"": None, "1": "1"}),
-    ({"type": "integer"}, {"": None, "007": 7, "+5": 5, "-0": 0, " 5 ": 5, "٣": 3, "1_0": 10}),
+    ({"type": "integer"}, {"": None, "007": 7, "+5": 5, "-0": 0, "0" * 40 + "5": 5}),
     ({"type": "integer"}, dict.fromkeys(["x", "1.0", "1e3", " ", "0x1F", "--1", "1,000"], (TYPE,))),
+    ({"type": "integer"}, dict.fromkeys([" 5 ", "5 ", "\u0663", "1_0", "+", "5\n", "½"], (TYPE,))),
+    ({"type": "integer", "groupChar": ","}, {"1,000": 1000, "-1,00,000": -100000, "1": 1}),
+    (
+        {"type": "integer", "groupChar": ","},
+        dict.fromkeys([",1", "1,", "1,,0", "-,1", "1.000"], (TYPE,)),
+    ),
+    ({"type": "integer", "groupChar": "\u202f"}, {"1\u202f000": 1000, "1 000": (TYPE,)}),
     ({"type": "integer", "bareNumber": False}, {"5 %": 5, "€-5": -5, "5.5": (TYPE,), "€": (TYPE,)}),
-    ({"type": "number"}, {"1.5": 1.5, "-.5": -0.5, "1e3": 1000.0, " 2 ": 2.0, "5": 5.0}),
-    ({"type": "number"}, dict.fromkeys(["1,5", "x", "1.2.3", " ", "0x1"], (TYPE,))),
+    ({"type": "number"}, {"1.5": 1.5, "-.5": -0.5, "1e3": 1000.0, "1E-2": 0.01, "5": 5.0}),
+    ({"type": "number"}, {"5.": 5.0, "+100000.00": 100000.0, "12678967.543233": 12678967.543233}),
+    ({"type": "number"}, dict.fromkeys(["1,5", "x", "1.2.3", " ", "0x1", ".", "+", "e3"], (TYPE,))),
+    ({"type": "number"}, dict.fromkeys([" 2 ", "1_0.5", "\u0661.5", "1e", "1e+", "1e.5"], (TYPE,))),
+    ({"type": "number"}, dict.fromkeys(["INF", "-inf", "NaN", "Infinity", "1e400"], (TYPE,))),
+    ({"type": "number", "missingValues": ["NaN"]}, {"NaN": None}),
+    ({"type": "number", "groupChar": " "}, {"1 234.5": 1234.5, " 1": (TYPE,), "1 .5": (TYPE,)}),
+    ({"type": "number", "bareNumber": False}, {"95%": 95.0, "EUR 95": 95.0, "Fr.5": 5.0}),
+    ({"type": "number", "bareNumber": False}, {"\u20ac-.5": -0.5, "5 -": (TYPE,), "- 5": (TYPE,)}),
+    (
+        {"type": "number", "bareNumber": False},
+        {"\u0661.5": (TYPE,), ".5 kg": 0.5, "7 \u0661": (TYPE,)},
+    ),
     (NUMBERS_WITH_SIGNS, {"1.234,5": 1234.5, "€ 5,00 ": 5.0, "-2 %": -2.0, "1,2,3": (TYPE,)}),
     ({"type": "number", "decimalChar": ","}, {"1,5": 1.5, "1.5": (TYPE,), "1": 1.0}),
     ({"type": "boolean"}, dict.fromkeys(["true", "True", "TRUE", "1"], True)),
@@ -54,19 +72,63 @@ CELLS: list[tuple[Descriptor, dict[str, Value | tuple[str]]]] = [
         {"type": "boolean", "trueValues": ["ja"], "falseValues": ["nein"]},
         {"ja": True, "nein": False, "true": (TYPE,), "0": (TYPE,)},
     ),
-    ({"type": "year"}, {"2026": 2026, "0000": 0, "26": (TYPE,), "12026": (TYPE,), "-999": (TYPE,)}),
+    ({"type": "year"}, {"2026": 2026, "0044": 44, "-0044": -44, "12026": 12026}),
+    (
+        {"type": "year"},
+        dict.fromkeys(
+            ["26", "0000", "-0000", "-999", "+199", "02026", "2026Z", "２０２６"], (TYPE,)
+        ),
+    ),
     ({"type": "date"}, {"2026-12-01": "2026-12-01", "2024-02-29": "2024-02-29"}),
     ({"type": "date"}, dict.fromkeys(["2026-02-29", "01.12.2026", "2026-12-01 ", "0"], (TYPE,))),
+    (
+        {"type": "date"},
+        dict.fromkeys(
+            ["2026-1-1", "20261201", "2026-W01-1", "2026-335", "２０２６-12-01"], (TYPE,)
+        ),
+    ),
     (
         {"type": "date", "format": "%d/%m/%y"},
         {"01/12/26": "2026-12-01", "2026-12-01": (TYPE,), "31/02/26": (TYPE,)},
     ),
     ({"type": "time"}, {"17:30:00": "17:30:00", "24:30:00": (TYPE,), "5 pm": (TYPE,)}),
     ({"type": "time"}, dict.fromkeys(["17:30", "17", "1730", "T17:30:00"], (TYPE,))),
+    (
+        {"type": "time"},
+        dict.fromkeys(["24:00:00", "17:30:60", "17:30:00Z", "17:30:00.5", "1７:30:00"], (TYPE,)),
+    ),
+    ({"type": "time", "format": "%H:%M:%S.%f"}, {"17:30:00.0": "17:30:00.000000"}),
+    ({"type": "time", "format": "%H:%M%z"}, {"17:30+01:00": "17:30:00+01:00", "17:30": (TYPE,)}),
     ({"type": "time", "format": "%H.%M"}, {"17.30": "17:30:00", "17:30:00": (TYPE,)}),
     (
         {"type": "datetime"},
         {"2026-12-01T17:30:00": "2026-12-01T17:30:00", "2026-12-01T25:00:00": (TYPE,)},
+    ),
+    (
+        {"type": "datetime"},
+        {
+            "2026-12-01T17:30:00Z": "2026-12-01T17:30:00+00:00",
+            "2024-01-26T15:00:00.300-05:00": "2024-01-26T15:00:00.300000-05:00",
+            "2026-12-01T17:30:00.123456789+14:00": "2026-12-01T17:30:00.123456+14:00",
+            "2026-12-31T24:00:00": "2027-01-01T00:00:00",
+            "2026-12-31T24:00:00.0Z": "2027-01-01T00:00:00+00:00",
+        },
+    ),
+    (
+        {"type": "datetime"},
+        dict.fromkeys(
+            [
+                *("2026-12-01 17:30:00", "2026-12-01t17:30:00z", "2026-12-01T24:00:01"),
+                *("2026-12-01T17:30:00,5", "2026-12-01T17:30:00+0100", "9999-12-31T24:00:00"),
+                *("2026-12-01T17:30:00+15:00", "2026-12-01T17:30:00.", "2026-12-01T17:30:60"),
+            ],
+            (TYPE,),
+        ),
+    ),
+    ({"type": "date", "format": "fmt:%d.%m.%Y"}, {"01.12.2026": "2026-12-01"}),
+    (
+        {"type": "date", "format": "%d.%m.%Y"},
+        {"1.12.2026": "2026-12-01", "０１.12.2026": (TYPE,), "01.12.26": (TYPE,)},
     ),
     ({"type": "datetime"}, dict.fromkeys(["2026-12-01", "20261201T1730", "now"], (TYPE,))),
     ({"type": "datetime"}, dict.fromkeys(["2026-12-01T17:30", "2026-12-01T17"], (TYPE,))),
@@ -135,7 +197,11 @@ def test_cells(descriptor: Descriptor, cell: str, expected: Value | tuple[str]) 
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
-        ("integer", [str(2**63 - 1), str(-(2**63))], [str(2**63), str(-(2**63) - 1), "9" * 5000]),
+        (
+            "integer",
+            ["9" * 18, str(2**63 - 1), str(-(2**63))],
+            [str(2**63), str(-(2**63) - 1), "9" * 5000],
+        ),
         ("number", ["1.7976931348623157e308"], ["nan", "NaN", "inf", "-Infinity", "1e400"]),
     ],
 )
@@ -221,17 +287,27 @@ def test_times_with_offsets_are_compared_as_instants() -> None:
     assert [outcome(field, cell) for cell in (later, earlier)] == [later, (CONSTRAINT,)]
 
 
-# What frictionless takes and we refuse on purpose.
-TOO_BIG = {str(2**63), str(-(2**63) - 1)}  # no database holds whole numbers of more than 64 bits,
-NOT_FINITE = {"nan", "NaN", "inf", "-Infinity", "1e400"}  # and JSON no number that is not finite
-ODD_UNDERSCORES = {"1__0", "_1"}  # decimal.Decimal, unlike float, ignores them wherever they are
-ODD_TIMES = {"24:00:00", "2026-12-01T24:00:00", "2026-12-01t17:30:00z"}
+# What frictionless takes and the standard does not, or no database holds.
+TOO_BIG = {str(2**63), str(-(2**63) - 1), "1e400", "nan", "NaN", "INF", "-inf", "inf", "Infinity"}
+TOO_BIG |= {"-Infinity"}
+UNDERSCORES = {"1__0", "_1", "1_0", "1_000", "1_0.5"}
+BLANKS = {" 5 ", "5 ", "5\n", " 2 ", " 199", " 1", "€ 5,00 "}
+OTHER_DIGITS = {"٣", "１２", "\u0661.5", "２０２６", "２０２６-12-01", "1７:30:00", "０１.12.2026"}
+NUMBERS = TOO_BIG | UNDERSCORES | BLANKS | OTHER_DIGITS
+NUMBERS |= {",1", "1,", "1,,0", "-,1", "1,000", "1 .5", "-1,00,000", "5 -", "1,2,3"}
+ODD_TIMES = {"24:00:00", "2026-12-01t17:30:00z", "17:30:00Z", "17:30:00+02:00", "17:30:00.5"}
+ODD_TIMES |= {"17:30:00,5", "17:30:00.0", "2026-12-01 17:30:00", "2026-12-01T17:30:00,5"}
+ODD_TIMES |= {"2026-12-01T17:30:00+0100", "2026-12-01T17:30:00+15:00"}
 REFUSED = {
-    "integer": TOO_BIG,
-    "number": NOT_FINITE | ODD_UNDERSCORES,
-    "time": ODD_TIMES,
-    "datetime": ODD_TIMES,
+    "integer": NUMBERS,
+    "number": NUMBERS,
+    "year": OTHER_DIGITS | {"0000", "+199", " 199", "-0000"},
+    "date": OTHER_DIGITS | {"2026-1-1"},
+    "time": OTHER_DIGITS | ODD_TIMES,
+    "datetime": OTHER_DIGITS | ODD_TIMES,
 }
+# What XML Schema has, and frictionless does not take.
+TAKEN = {"year": {"-0044", "12026", "10000", "-0001", "20261201"}}
 NASTY = sorted(
     {cell for _, cells in CELLS for cell in cells}
     | set().union(*REFUSED.values())
@@ -258,9 +334,14 @@ def codes_of_frictionless(descriptor: Descriptor, cells: list[str]) -> list[set[
     return codes
 
 
-@pytest.mark.parametrize("descriptor", DESCRIPTORS, ids=str)
+# Of integers it knows no groupChar; digits of other scripts, and points, it strips from the numbers
+# that have signs around them.
+COMPARED = [each for each in DESCRIPTORS if not {"groupChar", "bareNumber"} & set(each)]
+
+
+@pytest.mark.parametrize("descriptor", COMPARED, ids=str)
 def test_verdicts_are_those_of_frictionless(descriptor: Descriptor) -> None:
-    """A cell is good or has the code that frictionless gives it, but for REFUSED."""
+    """A cell is good or has the code that frictionless gives it, but for REFUSED and TAKEN."""
     field = field_of(descriptor)
     theirs = dict(zip(NASTY, codes_of_frictionless(descriptor, NASTY), strict=True))
     refused = REFUSED.get(field.type, set())
@@ -268,7 +349,11 @@ def test_verdicts_are_those_of_frictionless(descriptor: Descriptor) -> None:
     for cell, codes in theirs.items():
         got = outcome(field, cell)
         ours = {got[0]} if isinstance(got, tuple) else set()
-        if ours != codes and not (cell in refused and ours == {TYPE}):
+        if not codes - {CONSTRAINT} and cell in refused and ours == {TYPE}:
+            continue
+        if cell in TAKEN.get(field.type, ()) and TYPE in codes and TYPE not in ours:
+            continue
+        if ours != codes:
             differing[cell] = (got, codes)
     assert not differing
 

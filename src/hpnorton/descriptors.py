@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import SchemaError
-from hpnorton.fields import NOUNS, TYPES, Field, Value
+from hpnorton.fields import SOME_TIME, TYPES, Field, Value
+from hpnorton.keys import composed
+from hpnorton.lexical import format_of_stored_times
 from hpnorton.patterns import compiled
 
 _UNCHECKED_CONSTRAINTS = {
@@ -17,7 +18,6 @@ _UNCHECKED_CONSTRAINTS = {
 }
 _TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
 _ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_SOME_TIME = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
 _CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
 
 
@@ -39,6 +39,7 @@ def field_from_descriptor(
     form = descriptor.get("format", "default")
     if not isinstance(form, str):
         raise SchemaError(f"{where}: the format is {form!r}, not a text")
+    form = form.removeprefix("fmt:")  # as version 0 of the standard had them
     if (kind == "string" and form != "default") or form == "any":
         log.warning("{}: the format {!r} is not checked", where, form)
         form = "default"
@@ -56,8 +57,8 @@ def field_from_descriptor(
             missing_values=_missing_values(descriptor.get("missingValues", missing_values)),
             true_values=_texts(descriptor, "trueValues", Field.true_values),
             false_values=_texts(descriptor, "falseValues", Field.false_values),
-            decimal_char=_text(descriptor, "decimalChar", "."),
-            group_char=_text(descriptor, "groupChar", ""),
+            decimal_char=_number_char(descriptor, "decimalChar", "."),
+            group_char=_number_char(descriptor, "groupChar", ""),
             bare_number=descriptor.get("bareNumber", True),
         )
         _check_format(plain)
@@ -79,6 +80,8 @@ def descriptor_of(field: Field) -> dict[str, Any]:
     descriptor: dict[str, Any] = {"name": field.name, "type": field.type}
     if field.missing_values != ("",):
         descriptor["missingValues"] = list(field.missing_values)
+    if field.format != "default":
+        descriptor["format"] = field.format
     return descriptor | ({"constraints": constraints | given} if constraints | given else {})
 
 
@@ -94,6 +97,7 @@ def written_field(field: Field) -> Field:
         field.type,
         required=field.required,
         unique=field.unique,
+        format=format_of_stored_times(field.format) if field.type == "time" else "default",
         missing_values=("" if is_empty else field.missing_values[0],),
         enum=field.enum,
         minimum=field.minimum,
@@ -106,10 +110,12 @@ def written_field(field: Field) -> Field:
     )
 
 
-def _text(descriptor: Mapping[str, Any], name: str, default: str) -> str:
+def _number_char(descriptor: Mapping[str, Any], name: str, default: str) -> str:
     given = descriptor.get(name, default)
-    if not isinstance(given, str):
-        raise ValueError(f"{name} is {given!r}, not a text")
+    if not isinstance(given, str) or any(char in "+-eE" or char.isdecimal() for char in given):
+        raise ValueError(f"{name} is {given!r}, not a text without digits and signs")
+    if default and not given:
+        raise ValueError(f"{name} is empty")
     return given
 
 
@@ -117,20 +123,23 @@ def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> 
     given = descriptor.get(name, default)
     if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
         raise ValueError(f"{name} is {given!r}, not a list of texts")
-    return tuple(given)
+    return tuple(map(composed, given))
 
 
 def _check_format(field: Field) -> None:
-    """Raises an error if no date or time can be written in the field's format."""
+    """Raises an error if nothing can be written in the field's format."""
+    if field.decimal_char == field.group_char:
+        raise ValueError(f"decimalChar and groupChar are both {field.group_char!r}")
     if field.type in ("date", "time", "datetime") and field.format != "default":
-        field.convert(_SOME_TIME.strftime(field.format))
+        field.convert(SOME_TIME.strftime(field.format))
 
 
 def _missing_values(given: Any) -> tuple[str, ...]:
     """The texts that mean null; the standard's version 2 may give each a label as well."""
     if not isinstance(given, list | tuple):
         raise ValueError(f"missingValues is {given!r}, not a list")
-    return tuple(item["value"] if isinstance(item, dict) else str(item) for item in given)
+    texts = (item["value"] if isinstance(item, dict) else str(item) for item in given)
+    return tuple(map(composed, texts))
 
 
 def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
@@ -161,7 +170,7 @@ def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
 def _constant(plain: Field, given: Any) -> Value:
     """A value of the field's type from a constraint: JSON has numbers and booleans of its own."""
     if isinstance(given, str):
-        return plain.convert(given)
+        return plain.convert(composed(given))
     if given is None or (isinstance(given, bool) and plain.type == "boolean"):
         return given
     if isinstance(given, int | float) and not isinstance(given, bool):
@@ -169,4 +178,4 @@ def _constant(plain: Field, given: Any) -> Value:
             return float(given)
         if plain.type in ("integer", "year") and given == int(given):
             return int(given)
-    raise ValueError(f"{given!r} is not {NOUNS[plain.type]}")
+    raise ValueError(f"{given!r} is not {plain.noun}")

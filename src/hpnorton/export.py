@@ -13,6 +13,7 @@ from hpnorton.descriptors import descriptor_of, written_field
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value, whole_number
 from hpnorton.files import replacing
+from hpnorton.lexical import written_year
 from hpnorton.output import UnixLines
 from hpnorton.schema import PACKAGE_NAME, Collection
 from hpnorton.stores.protocol import CounterStore, Document
@@ -130,7 +131,7 @@ def _as_whole(value: Value, is_year: bool) -> Value:
     number = whole_number(value)
     if number is None:
         return value
-    return f"{number:04}" if is_year else number
+    return written_year(number) if is_year else number
 
 
 def _look_for_formulas(

@@ -1,29 +1,30 @@
 """A field: how the text of a CSV cell becomes a value, and what a value may be.
 
 Types, constraints and what counts as missing follow the Table Schema of the Data Package standard
-(https://datapackage.org/standard/table-schema/), read as frictionless-py reads them. Dates and
-times are stored as ISO 8601 text, so that they are the same in every database.
+(https://datapackage.org/standard/table-schema/): see lexical.py. Dates and times are stored as
+ISO 8601 text, so that they are the same in every database.
 """
 
-import math
-import re
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
+from hpnorton import keys, lexical, marks, stored
 from hpnorton.patterns import matches
+from hpnorton.stored import Value, whole_number
 
-Value = str | int | float | bool | None
+__all__ = ["NOUNS", "TYPES", "CellError", "Field", "Value", "whole_number"]
 
 # Of the cells of a column that were parsed so many are kept, if they are short.
 _MOST_KNOWN = 1000
 _MOST_CHARACTERS = 10_000
 
-INT64 = range(-(2**63), 2**63)
-_DIGIT_OR_SIGN = re.compile(r"[-+\d]")
+SOME_TIME = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
+_MAX_LISTED = 10  # values of an enum in a message
 
 
 class CellError(ValueError):
@@ -41,7 +42,8 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
 
     `minimum`, `maximum` and the exclusive bounds are values of the field's type; `min_length` and
     `max_length` count characters; `pattern` has to match the whole text. Whether values are
-    `unique` a single cell cannot tell: see quality.py.
+    `unique` a single cell cannot tell: see quality.py. `is_key` says that records are told apart,
+    or refer to others, by the values: see keys.py.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     decimal_char: str = "."
     group_char: str = ""
     bare_number: bool = True
+    is_key: bool = False
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> "Field":
@@ -85,6 +88,11 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         return self.is_text and not self.enum and limits == (None, None, None)
 
     @cached_property
+    def _stops(self) -> frozenset[str]:
+        """The cells that are more than the text they hold."""
+        return marks.WHOLE.union(self.missing_values)
+
+    @cached_property
     def _known(self) -> dict[str, Value]:
         """The values of cells that were parsed before."""
         return {}
@@ -92,17 +100,78 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     def parse(self, cell: str) -> Value:
         """The value of one cell; None if it is missing. Raises CellError."""
         if cell in self.missing_values:
-            if self.required:
-                raise CellError("constraint-error", "is empty, but has to be filled in")
+            self._check_missing(cell)
             return None
+        if self.is_key and self.is_text:
+            cell = self._clean(cell)
+            if cell in self.missing_values:
+                self._check_missing(cell)
+                return None
         try:
             value = self.convert(cell)
-        except ValueError:
-            raise CellError("type-error", f"is not {NOUNS[self.type]}") from None
+        except ValueError as error:
+            raise CellError("type-error", self._reason(cell, error)) from None
         fault = self._violation(value)
         if fault:
             raise CellError("constraint-error", fault)
         return value
+
+    def _check_missing(self, cell: str) -> None:
+        if self.required:
+            means = "means empty here (missingValues)" if cell else "is empty"
+            raise CellError("constraint-error", f"{means}, but has to be filled in")
+
+    def _clean(self, cell: str) -> str:
+        """The key that a cell holds."""
+        try:
+            text = keys.clean(cell)
+        except keys.KeyTextError as error:
+            raise CellError("key-error", str(error)) from None
+        if mark := marks.mark_of(text):
+            raise CellError("key-error", f"is {mark}")
+        return text
+
+    def _reason(self, cell: str, error: ValueError) -> str:
+        """Why a cell is no value of the field's type, as far as that can be told."""
+        if isinstance(error, lexical.FormError):
+            return str(error)
+        if mark := marks.mark_of(cell):
+            return f"is {mark}"
+        return f"is not {self.noun}{self._unseen(cell)}"
+
+    def _unseen(self, cell: str) -> str:
+        """What keeps a cell from being a value, where nobody can see it."""
+        with suppress(ValueError):
+            self.convert(keys.clean(cell))
+            return f": it holds {keys.unseen(cell)}"
+        return ""
+
+    @property
+    def noun(self) -> str:
+        """What values are, with an example in the form that the field asks for."""
+        if self.type in _DAYS_AND_TIMES and self.format != "default":
+            kind = _DAYS_AND_TIMES[self.type]
+            return f"{kind} such as {SOME_TIME.strftime(self.format)} ({self.format})"
+        if self.type == "boolean":
+            words = (self.true_values, self.false_values)
+            if words != (Field.true_values, Field.false_values):
+                return f"{_either(self.true_values)} (true) or {_either(self.false_values)} (false)"
+        if self.group_char or (self.type == "number" and self.decimal_char != "."):
+            decimals = f"{self.decimal_char}5" if self.type == "number" else ""
+            return f"{NOUNS[self.type]} such as 1{self.group_char}234{decimals}"
+        return NOUNS[self.type]
+
+    def written(self, value: Value) -> str:
+        """A value as a cell of the field holds it, for messages."""
+        if isinstance(value, bool):
+            words = self.true_values if value else self.false_values
+            return words[0] if words else str(value).lower()
+        if isinstance(value, float) and self.decimal_char != ".":
+            return str(value).replace(".", self.decimal_char)
+        if self.type in _DAYS_AND_TIMES and self.format != "default":
+            with suppress(ValueError, TypeError):
+                return stored.READ[self.type](str(value)).strftime(self.format)
+        return str(value)
 
     def convert(self, text: str) -> Value:
         """The value that a text stands for, whatever the constraints. Raises ValueError."""
@@ -115,7 +184,8 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         column of plain text not at all. The good ones among few are known the next time, too: that
         takes 4% less of an import's time (measured).
         """
-        if self.is_plain_text and not any(missing in cells for missing in self.missing_values):
+        is_clean = not (self.is_key and self.is_text) or keys.are_clean(cells)
+        if is_clean and self.is_plain_text and self._stops.isdisjoint(cells):
             return cells, {}
         with suppress(KeyError):
             return list(map(self._known.__getitem__, cells)), {}
@@ -140,24 +210,21 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
 
         It need not have come through `parse`, and is not missing.
         """
-        if not _STORED[self.type](value):
+        if not stored.HAS_TYPE[self.type](value):
             return "type-error"
         return "constraint-error" if self._violation(value) else None
 
-    # pylint: disable-next=too-many-return-statements # one for each constraint of the standard
     def _violation(self, value: Any) -> str | None:
         """What is wrong with a value of the right type, or None."""
         if self.enum and value not in self.enum:
-            return f"is not one of {', '.join(map(str, self.enum))}"
-        order = _ORDERS.get(self.type, _itself)
-        if self.minimum is not None and order(value) < order(self.minimum):
-            return f"is below the minimum {self.minimum}"
-        if self.maximum is not None and order(value) > order(self.maximum):
-            return f"is above the maximum {self.maximum}"
-        if self.exclusive_minimum is not None and order(value) <= order(self.exclusive_minimum):
-            return f"is not above {self.exclusive_minimum}"
-        if self.exclusive_maximum is not None and order(value) >= order(self.exclusive_maximum):
-            return f"is not below {self.exclusive_maximum}"
+            some = ", ".join(map(self.written, self.enum[:_MAX_LISTED]))
+            more = len(self.enum) - _MAX_LISTED
+            return f"is not one of {some}{f' and {more:,} more' if more > 0 else ''}"
+        order = stored.ORDERS.get(self.type, stored.as_it_is)
+        for name, is_outside, told in _LIMITS:
+            limit = getattr(self, name)
+            if limit is not None and is_outside(order(value), order(limit)):
+                return f"{told} {self.written(limit)}"
         if self.min_length is not None and len(value) < self.min_length:
             return f"is shorter than {self.min_length} characters"
         if self.max_length is not None and len(value) > self.max_length:
@@ -167,48 +234,29 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         return None
 
 
+def _either(words: Sequence[str]) -> str:
+    return " or ".join(words) or "nothing"
+
+
+_LIMITS: Sequence[tuple[str, Callable[[Any, Any], bool], str]] = (
+    ("minimum", operator.lt, "is below the minimum"),
+    ("maximum", operator.gt, "is above the maximum"),
+    ("exclusive_minimum", operator.le, "is not above"),
+    ("exclusive_maximum", operator.ge, "is not below"),
+)
+
+
 def _text(_field: Field, cell: str) -> str:
     return cell
 
 
-def _numeral(field: Field, cell: str) -> str:
-    """The digits of a number written with other signs around and between them."""
-    text = cell.strip()
-    if not field.bare_number:
-        text = _from_sign_to_digit(text)
-    if field.group_char:
-        text = text.replace(field.group_char, "")
-    if field.decimal_char != ".":
-        if "." in text:
-            raise ValueError(text)
-        text = text.replace(field.decimal_char, ".")
-    return text
-
-
-def _from_sign_to_digit(text: str) -> str:
-    """The text without what stands before its first digit or sign, and after its last digit.
-
-    Not by an expression: of a long cell it would look at each place from every other one.
-    """
-    first = _DIGIT_OR_SIGN.search(text)
-    end = len(text)
-    while end and not text[end - 1].isdecimal():
-        end -= 1
-    return text[first.start() : end] if first else ""
-
-
 def _integer(field: Field, cell: str) -> int:
-    value = int(_numeral(field, cell))
-    if value not in INT64:
-        raise ValueError(cell)
-    return value
+    return lexical.integer(cell, field.group_char, is_bare=field.bare_number)
 
 
 def _number(field: Field, cell: str) -> float:
-    value = float(_numeral(field, cell))
-    if not math.isfinite(value):
-        raise ValueError(cell)
-    return value + 0.0  # -0.0 and 0.0 are the same key in one database, and two in another
+    marks_of = (field.decimal_char, field.group_char)
+    return lexical.number(cell, *marks_of, is_bare=field.bare_number)
 
 
 def _boolean(field: Field, cell: str) -> bool:
@@ -220,47 +268,27 @@ def _boolean(field: Field, cell: str) -> bool:
 
 
 def _year(_field: Field, cell: str) -> int:
-    value = int(cell)
-    if len(cell) != 4 or value < 0:
-        raise ValueError(cell)
-    return value
+    return lexical.year(cell)
 
 
 def _date(field: Field, cell: str) -> str:
-    form = "%Y-%m-%d" if field.format == "default" else field.format
-    return datetime.strptime(cell, form).date().isoformat()
+    if field.format == "default":
+        return lexical.day(cell)
+    return lexical.by_format(cell, field.format).date().isoformat()
 
 
 def _time(field: Field, cell: str) -> str:
-    if field.format != "default":
-        return datetime.strptime(cell, field.format).timetz().isoformat()
-    if cell[2:6:3] != "::" or len(cell) < len("17:30:00"):
-        raise ValueError(cell)
-    return time.fromisoformat(cell).isoformat()
+    if field.format == "default":
+        return lexical.time_of_day(cell)
+    return lexical.time_by_format(cell, field.format)
 
 
 def _datetime(field: Field, cell: str) -> str:
-    if field.format != "default":
-        return datetime.strptime(cell, field.format).isoformat()
-    if cell[13:17:3] != "::" or len(cell) < len("2026-12-01T17:30:00"):
-        raise ValueError(cell)
-    return datetime.fromisoformat(cell).isoformat()
+    if field.format == "default":
+        return lexical.moment(cell)
+    return lexical.by_format(cell, field.format).isoformat()
 
 
-def _itself(value: Any) -> Any:
-    return value
-
-
-def instant(text: str) -> datetime:
-    """When a date and time is, for comparing; without an offset it is taken for UTC."""
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-_ORDERS: Mapping[str, Callable[[Any], Any]] = {
-    "datetime": instant,
-    "time": lambda text: instant(f"2000-01-01T{text}"),
-}
 TYPES: Mapping[str, Callable[[Field, str], Value]] = {
     "string": _text,
     "any": _text,
@@ -274,60 +302,14 @@ TYPES: Mapping[str, Callable[[Field, str], Value]] = {
 }
 
 
-def whole_number(value: Any) -> int | None:
-    """The whole number that a stored value is, or None.
-
-    Programs that know only doubles store 6 as 6.0, and MongoDB takes both for the same number.
-    """
-    if isinstance(value, int):
-        return None if isinstance(value, bool) else int(value)
-    return int(value) if isinstance(value, float) and value.is_integer() else None
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in INT64
-
-
-def _is_number(value: Any) -> bool:
-    """A whole one too: a database may store 1.0 as 1."""
-    return (isinstance(value, float) and math.isfinite(value)) or _is_integer(value)
-
-
-def _is_iso(kind: str) -> Callable[[Any], bool]:
-    """Whether a value is the text of a date or time as ISO 8601 has it, as it is stored."""
-    field = Field(kind, kind)
-
-    def is_iso(value: Any) -> bool:
-        try:
-            return isinstance(value, str) and bool(field.convert(value))
-        except ValueError:
-            return False
-
-    return is_iso
-
-
-_STORED: Mapping[str, Callable[[Any], bool]] = {
-    "string": _is_text,
-    "any": _is_text,
-    "integer": _is_integer,
-    "number": _is_number,
-    "boolean": lambda value: isinstance(value, int) and value in (0, 1),
-    "year": lambda value: _is_integer(value) and 0 <= value <= 9999,
-    "date": _is_iso("date"),
-    "time": _is_iso("time"),
-    "datetime": _is_iso("datetime"),
-}
+_DAYS_AND_TIMES = {"date": "a date", "time": "a time", "datetime": "a date and time"}
 NOUNS = {
     "string": "text",
     "any": "text",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "year": "a year of four digits",
+    "year": "a year such as 2026",
     "date": f"a date such as {date(2026, 12, 1)}",
     "time": "a time such as 17:30:00",
     "datetime": "a date and time such as 2026-12-01T17:30:00Z",

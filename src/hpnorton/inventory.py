@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 from hpnorton.errors import UnknownIdError, UsageError
-from hpnorton.fields import INT64, Value
+from hpnorton.fields import Value
 from hpnorton.ingest import journal
+from hpnorton.lexical import INT64
 from hpnorton.shop import (
     CUSTOMERS,
     DUE,

@@ -3,6 +3,7 @@
 
 import argparse
 import os.path
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ANALYZE = "--analyze"
 _WIDEST = 19  # as a date and time
+_CODE = re.compile("(?=.*[0-9])[A-Za-z0-9./:+-]{1,40}")
 
 
 def add_flags(parser: Parser) -> None:
@@ -72,6 +74,7 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
 
 
 def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> None:
+    from hpnorton.look.guess import DEFAULT
     from hpnorton.texts import readable
 
     names = [readable(name) for name in header]
@@ -79,6 +82,9 @@ def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> Non
         {"number": at, "column": name, **_column(column)}
         for at, (name, column) in enumerate(zip(names, tally.columns), 1)
     ]
+    formats = [column.guess.format for column in tally.columns]
+    if set(formats) - {DEFAULT}:
+        columns = [column | {"format": form} for column, form in zip(columns, formats)]
     years = _years(tally, names)
     counts: list[Document] = [
         {"column": names[at], "text": text, "rows": rows}
@@ -122,13 +128,18 @@ def _column(column: "ColumnTally") -> "Document":
 
 
 def _short(column: "Document") -> "Document":
-    """A column as a person has room for it."""
-    short = {name: value for name, value in column.items() if name != "estimated"}
+    """A column as a person has room for it: long texts are cut, but for numbers and codes."""
+    from hpnorton.look.guess import DEFAULT
+
+    short = {name: value for name, value in column.items() if name not in ("estimated", "format")}
+    if column.get("format", DEFAULT) != DEFAULT:
+        short["type"] = f"{column['type']} {column['format']}"
     if column["estimated"]:
         short["distinct"] = f"{column['distinct']} (estimated)"
     for bound in ("min", "max"):
-        if len(str(column[bound])) > _WIDEST:
-            short[bound] = f"{column[bound][: _WIDEST - 1]}…"
+        value = column[bound]
+        if isinstance(value, str) and len(value) > _WIDEST and not _CODE.fullmatch(value):
+            short[bound] = f"{value[: _WIDEST - 1]}…"
     return short
 
 

@@ -1,7 +1,8 @@
 """What a column of text seems to hold: the kind of its cells, the lowest and the highest value.
 
-A kind is a type of the Data Package standard. Codes such as 007 are strings, since a number would
-lose their zeros; dates may be written 2026-12-01 or 12/01/2026.
+A kind is a type of the Data Package standard, and every cell is one that an import would read as
+that. Codes such as 007 are strings, since a number would lose their zeros, and so are digits that a
+database would round. Dates may be written 2026-12-01 or, as the guess's format says, 12/01/2026.
 """
 
 import math
@@ -13,19 +14,27 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from hpnorton.fields import INT64, Field, Value, instant
+from hpnorton import lexical
+from hpnorton.fields import Field, Value
+from hpnorton.lexical import INT64
+from hpnorton.stored import instant
 
 _INTEGER = r"-?(?:0|[1-9][0-9]*)"
 _NUMBER = rf"(?:{_INTEGER}(?:\.[0-9]*)?|-?\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _AMERICAN = re.compile("([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-_DATETIME = Field("", "datetime")
+DEFAULT = "default"
+_AMERICAN_FORMAT = "%m/%d/%Y"
+_BLANK_FORMAT = "%Y-%m-%d %H:%M:%S"
+_WITH_BLANK = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 _WORDS = {
     word: value
-    for value, words in ((True, _DATETIME.true_values), (False, _DATETIME.false_values))
+    for value, words in ((True, Field.true_values), (False, Field.false_values))
     for word in words
     if not word.isdecimal()
 }
 _MOST_DIGITS = 19  # of an integer that 64 bits hold
+_MAX_EXACT = 2**53  # up to which a number of 64 bits holds every whole number
+_SURELY_EXACT = 15  # digits
 _REMEMBERED = 2**16  # days: those of 179 years
 
 
@@ -45,12 +54,14 @@ class Kind(StrEnum):
 class Guess:
     """The kind of some cells, and what to sort their lowest and highest value by; see `shown`.
 
-    A string's are None: its texts are sorted as they are.
+    A string's are None: its texts are sorted as they are. `format` is that of dates, and of dates
+    and times: what a field's format has to be.
     """
 
     kind: Kind = Kind.EMPTY
     low: Any = None
     high: Any = None
+    format: str = DEFAULT
 
     def merge(self, other: "Guess") -> "Guess":
         """What both kinds of cells are together."""
@@ -58,10 +69,13 @@ class Guess:
             return self if other.kind is Kind.EMPTY else other
         kinds = {self.kind, other.kind}
         if kinds == {Kind.INTEGER, Kind.NUMBER}:
-            kinds = {Kind.NUMBER}
-        if len(kinds) > 1 or Kind.STRING in kinds:
+            whole = self if self.kind is Kind.INTEGER else other
+            if max(-whole.low, whole.high) <= _MAX_EXACT:
+                kinds = {Kind.NUMBER}
+        if len(kinds) > 1 or Kind.STRING in kinds or self.format != other.format:
             return _STRING
-        return Guess(kinds.pop(), min(self.low, other.low), max(self.high, other.high))
+        low, high = min(self.low, other.low), max(self.high, other.high)
+        return Guess(kinds.pop(), low, high, self.format)
 
     def shown(self, bound: Any) -> Value:
         """`low` or `high` as a value: a date or a date and time is ISO 8601 text."""
@@ -97,74 +111,114 @@ def guess(texts: Collection[str], extent: Extent | None = None) -> Guess:
     """
     for text in texts:
         if text[0] in "-.0123456789":
-            found = _numbers(texts, extent or extent_of(texts)) or _all(Kind.DATE, day_of, texts)
-            return found or _instants(texts) or _STRING
+            found = _numbers(texts, extent or extent_of(texts))
+            return found or _days(texts) or _instants(texts) or _STRING
         return _all(Kind.BOOLEAN, _WORDS.get, texts) or _STRING
     return Guess()
 
 
-@lru_cache(_REMEMBERED)
 def day_of(text: str) -> str | None:
     """The date, as YYYY-MM-DD, that a text written so or as MM/DD/YYYY stands for, if any."""
-    american = _AMERICAN.fullmatch(text)
+    return _iso_day(text) or _american_day(text)
+
+
+@lru_cache(_REMEMBERED)
+def _iso_day(text: str) -> str | None:
     try:
-        if american:
-            month, day, year = map(int, american.groups())
-            return date(year, month, day).isoformat()
-        if len(text) == len("2026-12-01") and text[4:8:3] == "--":
-            return date.fromisoformat(text).isoformat()
+        return lexical.day(text)
     except ValueError:  # the 30th of February
         return None
-    return None
+
+
+@lru_cache(_REMEMBERED)
+def _american_day(text: str) -> str | None:
+    american = _AMERICAN.fullmatch(text)
+    try:
+        month, day, year = map(int, american.groups()) if american else (0, 0, 0)
+        return date(year, month, day).isoformat()
+    except ValueError:
+        return None
 
 
 @lru_cache(_REMEMBERED)
 def year_of(text: str) -> int | None:
     """The year of a date (see day_of) or of a date and time; None if the text is none."""
-    day = day_of(text) or (_instant_of(text) or (None, None))[1]
+    blank = text[10:11] == " "
+    found = _instant_of(f"{text[:10]}T{text[11:]}" if blank else text)
+    day = day_of(text) or (found or (None, None))[1]
     return int(day[:4]) if day else None
 
 
 def _instant_of(text: str) -> tuple[Any, str] | None:
     """A date and time: when it is, for comparing, and as ISO 8601."""
-    if text[10:11] not in ("T", " "):
+    if text[10:11] != "T":
         return None
     try:
-        value = str(_DATETIME.convert(text))
+        value = lexical.moment(text)
     except ValueError:
         return None
     return instant(value), value
+
+
+def _blank_instant_of(text: str) -> tuple[Any, str] | None:
+    """The same of one with a blank in place of T, and no fraction or offset."""
+    if not _WITH_BLANK.fullmatch(text) or text[11:13] == "24":
+        return None
+    return _instant_of(text.replace(" ", "T"))
 
 
 def _numbers(texts: Collection[str], extent: Extent) -> Guess | None:
     joined = "\n".join(texts)
     if joined.count("\n") >= len(texts):
         return None
-    if max(extent.lengths) <= len("-") + _MOST_DIGITS:
-        found = _digits(joined, extent)
-        if found is None and _EVERY[Kind.INTEGER].fullmatch(joined):
-            found = _bounds(Kind.INTEGER, list(map(int, texts)))
-        if found and found.low in INT64 and found.high in INT64:
-            return found
+    found = _digits(joined, extent)
+    if found is None and _EVERY[Kind.INTEGER].fullmatch(joined):
+        if max(extent.lengths) > len("-") + _MOST_DIGITS:
+            return _STRING
+        found = _bounds(Kind.INTEGER, list(map(int, texts)))
+    if found:
+        return found if found.low in INT64 and found.high in INT64 else _STRING
     if not _EVERY[Kind.NUMBER].fullmatch(joined):
         return None
+    if max(extent.lengths) > _SURELY_EXACT and any(map(_is_rounded, texts)):
+        return _STRING
     found = _bounds(Kind.NUMBER, list(map(float, texts)))
-    return found if math.isfinite(found.low) and math.isfinite(found.high) else None
+    return found if math.isfinite(found.low) and math.isfinite(found.high) else _STRING
+
+
+def _is_rounded(text: str) -> bool:
+    """Whether a text is a whole number that a number of 64 bits may not hold."""
+    digits = text.removeprefix("-")
+    return digits.isdecimal() and (len(digits) > _MOST_DIGITS or int(digits) > _MAX_EXACT)
 
 
 def _digits(joined: str, extent: Extent) -> Guess | None:
     """The same of texts that are all digits and equally long, as text is sorted in the same way."""
-    if len(extent.lengths) == 1 and joined.isascii() and extent.low[0] != "0":
+    lengths = set(extent.lengths)
+    if (
+        len(lengths) == 1
+        and max(lengths) <= _MOST_DIGITS
+        and joined.isascii()
+        and extent.low[0] != "0"
+    ):
         if joined.replace("\n", "").isdecimal():
             return Guess(Kind.INTEGER, int(extent.low), int(extent.high))
     return None
 
 
+def _days(texts: Collection[str]) -> Guess | None:
+    iso = _all(Kind.DATE, _iso_day, texts)
+    return iso or _all(Kind.DATE, _american_day, texts, _AMERICAN_FORMAT)
+
+
 def _instants(texts: Collection[str]) -> Guess | None:
-    return _all(Kind.DATETIME, _instant_of, texts)
+    iso = _all(Kind.DATETIME, _instant_of, texts)
+    return iso or _all(Kind.DATETIME, _blank_instant_of, texts, _BLANK_FORMAT)
 
 
-def _all(kind: Kind, parse: Callable[[str], Any], texts: Collection[str]) -> Guess | None:
+def _all(
+    kind: Kind, parse: Callable[[str], Any], texts: Collection[str], form: str = DEFAULT
+) -> Guess | None:
     """The guess if all texts can be parsed."""
     values = []
     for text in texts:
@@ -172,11 +226,11 @@ def _all(kind: Kind, parse: Callable[[str], Any], texts: Collection[str]) -> Gue
         if value is None:
             return None
         values.append(value)
-    return _bounds(kind, values)
+    return _bounds(kind, values, form)
 
 
-def _bounds(kind: Kind, values: Collection[Any]) -> Guess:
-    return Guess(kind, min(values), max(values))
+def _bounds(kind: Kind, values: Collection[Any], form: str = DEFAULT) -> Guess:
+    return Guess(kind, min(values), max(values), form)
 
 
 def _every(pattern: str) -> "re.Pattern[str]":
