@@ -296,13 +296,14 @@ def test_only_the_first_ten_faults_are_printed(hpnorton: CommandLine, csv_file: 
 
 
 def test_an_open_quote_in_the_last_column_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
-    """It makes one cell of the rest of the file, which may be meant; the log names the row."""
+    """It makes one cell of the rest of the file: the row is rejected."""
     path = csv_file("thing.csv", "id,a", "1,x", '2,"y', "3,z")
     done = hpnorton("--linear", path)
-    assert (done.status, done.data[0]["thing"]["read"]) == (0, 2)
-    assert f"WARNING {path}: row 3 opens a quote that nothing closes" in done.err
+    assert (done.status, done.data[0]["thing"]["rejected"]) == (3, 1)
+    assert f'{path}, row 3, a: ""y\\n3,z" opens a quote that nothing closes' in done.err
+    assert f"{path}: row 3 opens a quote that nothing closes: the rest of the file" in done.err
     closed = hpnorton("--linear", csv_file("other.csv", "id,a", '1,"x"'))
-    assert "WARNING" not in closed.err
+    assert "opens a quote" not in closed.err
 
 
 def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> None:
@@ -310,7 +311,10 @@ def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> N
     path = csv_file("customers.csv", HEADER, 'C0,"Zoe,Lee,,,,Active,1', ANN, BEN)
     done = hpnorton("--linear", path, "--quiet")
     assert done.status == 3
-    assert "runs over several lines; is a quote left open?" in done.err
+    assert "opens a quote that nothing closes" in done.err
+    path = csv_file("customers.csv", HEADER, 'C0,"Zoe,Lee,,,,Active,1', ANN, 'C3,"A",B,,,,Active,1')
+    done = hpnorton("--linear", path, "--quiet")
+    assert "row 2 (lines 2" not in done.err and "is a quote left open?" in done.err
 
 
 @pytest.mark.parametrize(

@@ -146,8 +146,8 @@ def test_refused_rows_stand_in_the_note(csv_file: Write, uri: str) -> None:
     ]
     assert [str(fault) for each in refused_of(notes) for fault in each.faults("x")] == [
         r'x, row 3, stock: "\n" is not a whole number [type-error]',
-        r'x, row 4 (line 5), id: "caf\xe9" holds bytes that are not UTF-8; save the file as CSV '
-        + "UTF-8 [encoding-error]",
+        r'x, row 4 (line 5), id: "caf\xe9" holds bytes that are not UTF-8; they look like '
+        + "Windows-1252 (cp1252): save the file as CSV UTF-8 [encoding-error]",
         "x, row 5 (line 6): the row is blank [blank-row]",
         'x, row 6 (line 7), id: "1" is there already, with another stock: 5 is kept, not 6 '
         + "[primary-key]",

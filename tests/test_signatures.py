@@ -14,7 +14,8 @@ from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
 from hpnorton.inputs import Reading
 from hpnorton.signatures import is_cp1252, not_csv
-from tests.conftest import CommandLine, Run
+from tests.conftest import Run
+from tests.helpers.commandline import CommandLine
 
 CSV = b"sku,title\n1,Tent\n"
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"

@@ -7,15 +7,18 @@ same. Codes are those of the Data Package world.
 import difflib
 import string
 from collections import Counter
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import compress
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value
+from hpnorton.rows import NONE_MISQUOTED, Misquoted, Row
 from hpnorton.schema import MAX_COLUMNS, Collection
+from hpnorton.signatures import is_cp1252
 
-Row = list[str]
 Record = tuple[Value, ...]
 
 MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
@@ -43,18 +46,25 @@ class Layout:
     """Which columns of a file hold which fields of a collection.
 
     `fields` are those the file has, in the collection's order, `positions` where each stands in a
-    row, `width` how many cells a row has to have.
+    row, `width` how many cells a row has to have. `header` are the names as they stand in the file.
     """
 
     collection: Collection
     fields: tuple[Field, ...]
     positions: tuple[int, ...]
     width: int
+    header: tuple[str, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the fields that the file has."""
         return tuple(field.name for field in self.fields)
+
+    @cached_property
+    def accepts_header(self) -> bool:
+        """Whether a row that repeats the header would be a good one."""
+        cells = (self.header[position] for position in self.positions)
+        return not any(field.parse_column([c])[1] for field, c in zip(self.fields, cells))
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
         )
     fields = tuple(field for field in collection.fields if field.name in header)
     positions = tuple(header.index(field.name) for field in fields)
-    return Layout(collection, fields, positions, len(header))
+    return Layout(collection, fields, positions, len(header), tuple(header))
 
 
 def clean_header(
@@ -174,16 +184,19 @@ def check_rows(
     positions: Sequence[int] | None = None,
     *,
     is_suspicious: bool,
+    misquoted: Mapping[int, Misquoted] = NONE_MISQUOTED,
 ) -> Checked:
     """Checks rows of a chunk, which stand in it at `positions`, or from its beginning on.
 
-    `is_suspicious` says that cells may hold what no text should, or be very long (see
-    chunks.Rows).
+    `is_suspicious` says that cells may hold what no text should, or be very long, `misquoted` which
+    rows have wrong quotes (see chunks.Rows).
     """
-    faults: list[Fault] = []
+    faults = [_quote_fault(layout, at, cell) for at, cell in misquoted.items()]
     if set(map(len, rows)) - {layout.width}:
         faults += [
-            _shape_fault(layout, at, row) for at, row in enumerate(rows) if len(row) != layout.width
+            _shape_fault(layout, at, row)
+            for at, row in enumerate(rows)
+            if len(row) != layout.width and at not in misquoted
         ]
     if is_suspicious:
         faults += _length_faults(layout, rows)
@@ -205,7 +218,10 @@ def check_rows(
                 for at, value in enumerate(column)
                 if value is None and at not in errors
             ]
-    checked = Checked(values, kept, []).without(_name_blank_rows(layout, faults, rows))
+    suspects = {fault.at for fault in faults}
+    if columns and layout.accepts_header and layout.header[0] in columns[0]:
+        suspects.update(at for at in kept if rows[at][0] == layout.header[0])
+    checked = Checked(values, kept, []).without(_name_whole_rows(layout, faults, suspects, rows))
     return checked if positions is None else _placed(checked, positions)
 
 
@@ -232,6 +248,12 @@ def _shape_fault(layout: Layout, at: int, row: Row) -> Fault:
             at, "missing-cell", f"{expected}, and runs over several lines; is a quote left open?"
         )
     return Fault(at, "missing-cell", expected)
+
+
+def _quote_fault(layout: Layout, at: int, cell: Misquoted) -> Fault:
+    names = layout.header
+    name = names[cell.column] if cell.column < len(names) else None
+    return Fault(at, "quote-error", cell.reason, name, cell.text)
 
 
 def _length_faults(layout: Layout, rows: Sequence[Row]) -> list[Fault]:
@@ -278,17 +300,24 @@ def text_fault(cell: str) -> str | None:
     if "\0" in cell:
         return "holds a NUL character, which no text should"
     if not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):
-        return "holds bytes that are not UTF-8; save the file as CSV UTF-8"
+        is_windows = is_cp1252(cell.encode(errors="surrogateescape"))
+        looks = "they look like Windows-1252 (cp1252): " if is_windows else ""
+        return f"holds bytes that are not UTF-8; {looks}save the file as CSV UTF-8"
     return None
 
 
-def _name_blank_rows(layout: Layout, faults: Sequence[Fault], rows: Sequence[Row]) -> list[Fault]:
-    """The faults, but of a blank row only one, that it is blank."""
+def _name_whole_rows(
+    layout: Layout, faults: Sequence[Fault], suspects: AbstractSet[int], rows: Sequence[Row]
+) -> list[Fault]:
+    """The faults, but only one of a suspect row that is blank or repeats the header."""
     missing = {at: field.missing_values for at, field in zip(layout.positions, layout.fields)}
-    blank = {
-        at
-        for at in {fault.at for fault in faults}
-        if all(cell in missing.get(position, ("",)) for position, cell in enumerate(rows[at]))
-    }
-    named = [fault for fault in faults if fault.at not in blank]
-    return named + [Fault(at, "blank-row", "the row is blank") for at in sorted(blank)]
+    header = list(layout.header)
+    named = []
+    for at in sorted(suspects):
+        if rows[at] == header:
+            message = "the row repeats the header; were files joined?"
+            named.append(Fault(at, "repeated-header", message))
+        elif all(cell in missing.get(position, ("",)) for position, cell in enumerate(rows[at])):
+            named.append(Fault(at, "blank-row", "the row is blank"))
+    whole = {fault.at for fault in named}
+    return [fault for fault in faults if fault.at not in whole] + named

@@ -1,18 +1,23 @@
 """Chunks: some rows of a CSV file, by name, and how they are read, wherever that is."""
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
-from hpnorton.checks import MOST_ROW_BYTES, Row
+from hpnorton.checks import MOST_ROW_BYTES
 from hpnorton.errors import FileError
 from hpnorton.files import read_part, shown
-from hpnorton.records import count_line_ends, only_record_ends
+from hpnorton.records import count_line_ends, split_records
+from hpnorton.rows import (
+    NONE_MISQUOTED,
+    Misquoted,
+    Row,
+    has_inner_bom,
+    parse,
+    parse_lines,
+    split_lines,
+)
 
-_NO_LIMIT = 2**31 - 1  # of the csv module's: that of a record comes first
 _PARSED_BYTES = 10**5
 _PARSED_ROWS = 2000
 _SAMPLES = 200
@@ -53,12 +58,14 @@ class Chunk(Span):
 class Rows(NamedTuple):
     """Some rows of a chunk, and at which `positions` they stand in it, from 0.
 
-    `is_suspicious` says that a cell may hold what no text should, or too much.
+    `is_suspicious` says that a cell may hold what no text should, or too much. `misquoted` are
+    those of the rows, counted from 0, whose quotes are at fault.
     """
 
     cells: list[Row]
     positions: Sequence[int]
     is_suspicious: bool
+    misquoted: Mapping[int, Misquoted] = NONE_MISQUOTED
 
 
 def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[Rows]:
@@ -91,12 +98,9 @@ def raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
     """
     if chunk.is_too_long:
         return [(b"", chunk.first_line)]
-    data = _bytes_of(chunk)
-    records, start, line = [], 0, chunk.first_line
-    for length in map(len, only_record_ends(data).splitlines(keepends=True)):
-        raw = data[start : start + length]
+    records, line = [], chunk.first_line
+    for raw in split_records(_bytes_of(chunk)):
         records.append((raw, line))
-        start += length
         line += 1 if chunk.is_row_a_line else count_line_ends(raw)
     return records
 
@@ -135,8 +139,8 @@ def _in_file_order(data: bytes, is_row_a_line: bool) -> Iterator[Rows]:
         except UnicodeDecodeError:
             text = block.decode(errors="surrogateescape")
             is_suspicious = True
-        for cells in parse(text, is_row_a_line):
-            yield Rows(cells, range(first, first + len(cells)), is_suspicious)
+        for cells, misquoted in parse(text, is_row_a_line, _PARSED_ROWS):
+            yield Rows(cells, range(first, first + len(cells)), is_suspicious, misquoted)
             first += len(cells)
 
 
@@ -151,7 +155,9 @@ def _lines_in_no_order(data: bytes) -> list[str] | None:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    return None if text.startswith('"') or '\n"' in text else _lines(text)
+    if text.startswith('"') or '\n"' in text or has_inner_bom(text):
+        return None
+    return split_lines(text)
 
 
 def _is_scattered(data: bytes) -> bool:
@@ -170,47 +176,5 @@ def _sorted(lines: Sequence[str]) -> Iterator[Rows]:
     order = sorted(range(len(lines)), key=firsts.__getitem__)
     for start in range(0, len(order), _PARSED_ROWS):
         some = order[start : start + _PARSED_ROWS]
-        yield Rows(_parse_lines([lines[at] for at in some]), some, False)
-
-
-def parse(text: str, is_row_a_line: bool) -> Iterator[list[Row]]:
-    """The rows of whole records, as csv.reader reads them, in blocks.
-
-    Where a row is a line, only lines with a quote need csv.reader: the others are split at their
-    commas, which takes half the time (measured: 13% of an import).
-    """
-    lines = _lines(text) if is_row_a_line else None
-    if lines is not None:
-        yield _parse_lines(lines)
-        return
-    reader = _reader(io.StringIO(text, newline=""))
-    while rows := list(islice(reader, _PARSED_ROWS)):
-        yield rows
-
-
-def _lines(text: str) -> list[str] | None:
-    """The lines of a text; None if it holds line ends that are neither LF nor CRLF."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-        if "\r" in text:
-            return None
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
-
-
-def _parse_lines(lines: Sequence[str]) -> list[Row]:
-    """The rows of lines that are a row each."""
-    quoted = [line for line in lines if '"' in line]
-    parsed = list(_reader(quoted))
-    if len(parsed) != len(quoted):  # the file is no longer what it was
-        return list(_reader(lines))
-    rows = iter(parsed)
-    return [next(rows) if '"' in line else line.split(",") if line else [] for line in lines]
-
-
-def _reader(lines: Iterable[str]) -> Iterator[Row]:
-    """csv.reader, for cells of any length."""
-    csv.field_size_limit(_NO_LIMIT)
-    return csv.reader(lines)
+        cells, misquoted = parse_lines([lines[at] for at in some])
+        yield Rows(cells, some, False, misquoted)

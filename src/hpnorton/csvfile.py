@@ -7,11 +7,11 @@ The rows of all chunks are those that one csv.reader over the whole file yields,
 import re
 from collections.abc import Iterable, Iterator
 
-from hpnorton import log
-from hpnorton.chunks import Chunk, Span, parse
+from hpnorton.chunks import Chunk, Span
 from hpnorton.errors import FileError
 from hpnorton.inputs import Input, Reading
 from hpnorton.records import Cut, Passage, cut_records, is_open
+from hpnorton.rows import parse
 from hpnorton.signatures import START_BYTES, is_cp1252, not_csv
 
 MAX_RECORD_BYTES = 16 * 2**20  # more than any record can have: see checks.MOST_ROW_BYTES
@@ -107,11 +107,8 @@ class CsvFile:
             )
             if self._at_end and not self._buffer and is_open(cut.data):
                 row = self._row + cut.rows - 1
-                log.warning(
-                    "{}: row {} opens a quote that nothing closes: the rest of the file is one "
-                    "cell",
-                    self.path,
-                    row,
+                self.warnings.append(
+                    f"row {row} opens a quote that nothing closes: the rest of the file is one cell"
                 )
             self._pass(cut)
 
@@ -147,7 +144,9 @@ class CsvFile:
             raise FileError(
                 f"{self.path}: the header is not UTF-8 text{hint}; save the file as CSV UTF-8"
             ) from None
-        header = next(parse(text, cut.is_row_a_line))[0]
+        (header,), misquoted = next(parse(text, cut.is_row_a_line, 1))
+        if misquoted:
+            raise FileError(f"{self.path}: the header {misquoted[0].reason}")
         if not any(name.strip() for name in header):
             raise FileError(f"{self.path}: the first line is blank; it has to name the columns")
         self._pass(cut)

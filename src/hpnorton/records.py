@@ -154,6 +154,15 @@ def only_record_ends(data: bytes) -> bytes:
     return _QUOTED_FIELDS.sub(lambda found: found[0].translate(_HIDE_LINE_ENDS), data)
 
 
+def split_records(data: bytes) -> list[bytes]:
+    """Whole records, each as it stands."""
+    records, start = [], 0
+    for length in map(len, only_record_ends(data).splitlines(keepends=True)):
+        records.append(data[start : start + length])
+        start += length
+    return records
+
+
 def count_line_ends(data: bytes) -> int:
     """How many lines end; a line feed belongs to the carriage return before it."""
     returns = data.count(b"\r")

@@ -52,8 +52,14 @@ def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Checked
     if chunk.is_too_long:
         yield too_long(layout, chunk.offset, chunk.length)
         return
-    for rows, positions, is_suspicious in read_blocks(chunk, may_sort=may_sort):
-        yield check_rows(layout, rows, positions, is_suspicious=is_suspicious)
+    for rows in read_blocks(chunk, may_sort=may_sort):
+        yield check_rows(
+            layout,
+            rows.cells,
+            rows.positions,
+            is_suspicious=rows.is_suspicious,
+            misquoted=rows.misquoted,
+        )
 
 
 def read_to_write(

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpnorton import log
@@ -120,4 +120,4 @@ def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
             file.path,
             collection.key[0],
         )
-    return lay_out(collection, header, file.path)
+    return replace(lay_out(collection, header, file.path), header=tuple(file.header))

@@ -11,12 +11,13 @@ from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from functools import partial
 
-from hpnorton.checks import Row, check_delimiter, clean_header
+from hpnorton.checks import check_delimiter, clean_header
 from hpnorton.chunks import Chunk, read_blocks
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, UsageError
 from hpnorton.look.guess import Guess, Kind, extent_of, guess, year_of
 from hpnorton.look.sketch import Distinct, lower
+from hpnorton.rows import Row
 from hpnorton.workers import cores, no_garbage_collection, open_workers
 
 _CHUNK_ROWS = 10_000

@@ -5,12 +5,13 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hpnorton.checks import Layout, Row
+from hpnorton.checks import Layout
 from hpnorton.chunks import Chunk, raw_records, read_blocks
 from hpnorton.csvfile import CsvFile
 from hpnorton.files import is_url, is_zipped
 from hpnorton.ingest.rejects import ended
 from hpnorton.ingest.sources import Source
+from hpnorton.rows import Row
 from hpnorton.schema import PACKAGE_NAME
 
 _CHUNK_ROWS = 10_000
