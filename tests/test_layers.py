@@ -18,6 +18,7 @@ FLOORS = (
     ("hpnorton", "ingest", "look", "timing"),
     (
         "errors",
+        "suggest",
         "shop",
         "streams",
         "signatures",
@@ -75,7 +76,7 @@ FLOORS = (
     ("output",),
     ("export",),
     ("cli.flags", "cli.pager"),
-    ("cli.show",),
+    ("cli.show", "cli.help", "cli.completion"),
     ("cli.imports", "cli.ask", "cli.counter", "cli.books", "cli.database", "cli.analyze"),
     ("cli.compare", "cli.stream", "cli.look"),
     ("cli.company",),

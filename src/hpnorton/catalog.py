@@ -20,6 +20,7 @@ from hpnorton.shop import (
 )
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import CounterStore, Store
+from hpnorton.suggest import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Catalog:
         found = self.find(name) if twin == name else None
         if found is None:
             known = ", ".join(twins.values()) or "none"
-            raise UsageError(f"there is no collection {name!r}; the database has: {known}")
+            hint = did_you_mean(name, twins.values())
+            raise UsageError(f"there is no collection {name!r}; the database has: {known}{hint}")
         return found
 
 

@@ -8,6 +8,7 @@ from hpnorton.errors import RefusedError, UsageError
 from hpnorton.fields import CellError, Field, Value
 from hpnorton.schema import Collection
 from hpnorton.stores.protocol import Document, Store
+from hpnorton.suggest import did_you_mean
 
 
 def read_values(collection: Collection, texts: Sequence[str]) -> Document:
@@ -23,7 +24,8 @@ def read_values(collection: Collection, texts: Sequence[str]) -> Document:
             raise UsageError(f"{text!r} is not FIELD=VALUE; quote a VALUE that has blanks in it")
         if name not in collection.columns:
             known = ", ".join(collection.columns)
-            raise UsageError(f"{collection.name} has no field {name!r}; it has: {known}")
+            hint = did_you_mean(name, collection.columns)
+            raise UsageError(f"{collection.name} has no field {name!r}; it has: {known}{hint}")
         if name in cells:
             raise UsageError(f"{name} is given twice; leave one out")
         cells[name] = cell

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpnorton.errors import SettingsError, UsageError
+from hpnorton.suggest import did_you_mean
 
 FILE_NAME = "settings.ini"
 SQLITE_PREFIX = "sqlite:///"
@@ -79,7 +80,8 @@ def read_settings(
     chosen = dataset or environment.get("HPNORTON_DATASET") or _active(parser, names)
     if chosen not in names:
         listed = f"{path} has" if is_there else f"there is no {path}, and built in are"
-        raise UsageError(f"there is no dataset {chosen!r}; {listed}: {', '.join(names)}")
+        hint = did_you_mean(chosen, names)
+        raise UsageError(f"there is no dataset {chosen!r}; {listed}: {', '.join(names)}{hint}")
     own_uris = {name: absolute_uri(_get(parser, path, name, "uri"), base) for name in names}
     other = environment.get("HPNORTON_URI") or None if uri is None else uri
     used = own_uris[chosen] if other is None else absolute_uri(other, Path.cwd())

@@ -17,6 +17,7 @@ from hpnorton.cli import (
     books,
     company,
     compare,
+    completion,
     counter,
     database,
     imports,
@@ -24,10 +25,12 @@ from hpnorton.cli import (
     stream,
 )
 from hpnorton.cli.flags import Operation, Parser, add_settings
+from hpnorton.cli.help import show_help, wants_help
 from hpnorton.cli.show import tell
 from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, read_settings, redact
 from hpnorton.streams import discard_rest, until_closed, usable_streams
+from hpnorton.suggest import did_you_mean
 
 
 def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
@@ -96,16 +99,26 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
 def parse(argv: Sequence[str]) -> Namespace:
     """The arguments; FILEs and COLLECTIONs may stand behind other flags too. Raises UsageError."""
     made = parser()
+    if wants_help(argv):
+        show_help(made, argv, company.GOES_WITH)
+        made.exit()
     arguments, rest = made.parse_known_args(argv)
     behind = [*arguments.behind, *rest]
     if behind:
-        if arguments.flag not in company.TAKE_MORE or any(
-            text.startswith("-") and text != "-" for text in behind
-        ):
-            made.error(f"unrecognized arguments: {' '.join(behind)}")
+        unknown = [text for text in behind if text.startswith("-") and text != "-"]
+        if unknown or arguments.flag not in company.TAKE_MORE:
+            hint = _meant(made, arguments.flag, unknown or behind)
+            made.error(f"unrecognized arguments: {' '.join(behind)}{hint}")
         arguments.values += behind
     company.settle(arguments)
     return arguments
+
+
+def _meant(made: Parser, flag: str | None, unknown: Sequence[str]) -> str:
+    """The end of a message about arguments: which flag may have been meant by the first of them."""
+    typed = unknown[0].partition("=")[0].lstrip("-\N{EN DASH}\N{EM DASH}")
+    is_value = flag is not None and typed == unknown[0]
+    return "" if is_value or not typed else did_you_mean(f"--{typed}", made.flags)
 
 
 def parser() -> Parser:
@@ -131,6 +144,7 @@ def parser() -> Parser:
     stream.add_flags(made)
     database.add_flags(made)
     add_settings(made)
+    completion.add_flags(made)
     return made
 
 

@@ -17,7 +17,7 @@ from hpnorton.errors import UsageError
 TAKE_MORE = (*IMPORTS, COMPARE, FIELDS, QUALITY, DROP_COLLECTIONS)
 
 # The actions that a flag goes with, by its name in the namespace. All other flags go with any.
-_GOES_WITH: dict[str, tuple[str, ...]] = {
+GOES_WITH: dict[str, tuple[str, ...]] = {
     "workers": (PARALLEL, COMPARE, ANALYZE, FIELDS, QUALITY),
     "chunk_rows": (*IMPORTS, COMPARE, QUALITY),
     "mode": (*IMPORTS, STREAM),
@@ -48,7 +48,7 @@ def settle(arguments: argparse.Namespace) -> None:
 
     Raises UsageError for flags that do not go together, or lack others.
     """
-    for name, actions in _GOES_WITH.items():
+    for name, actions in GOES_WITH.items():
         if _is_given(arguments, name) and arguments.flag not in actions:
             but = f", not with {arguments.flag}" if arguments.flag else ""
             raise UsageError(f"{flag_of(name)} goes with {_one_of(actions)}{but}")

@@ -11,6 +11,7 @@ from hpnorton import __version__
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import LOG_LEVELS, Settings, expand_home
 from hpnorton.streams import until_closed
+from hpnorton.suggest import did_you_mean
 
 # The formats of output.py, which takes longer to import than --help may take.
 FORMATS = TABLE, JSON, JSONL, CSV = ("table", "json", "jsonl", "csv")
@@ -22,7 +23,36 @@ class Parser(argparse.ArgumentParser):
     """argparse, with errors as all our errors are."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; '{self.prog} --help' lists the flags")
+        about = re.match("argument (--[a-z-]+)", message)
+        flag, does = (f"{about[1]} ", "shows its use") if about else ("", "lists the flags")
+        mark = "" if message.endswith("?") else ";"
+        raise UsageError(f"{message}{mark} '{self.prog} {flag}--help' {does}")
+
+    @property
+    def flags(self) -> dict[str, argparse.Action]:
+        """The flags by name."""
+        return {each.option_strings[-1]: each for each in self._actions}
+
+    def about(self, action: argparse.Action) -> str | None:
+        """What is said of all flags of the group that a flag is in."""
+        for group in self._action_groups:
+            if action in group._group_actions:  # pylint: disable=protected-access # no other way
+                return group.description
+        return None
+
+    def values_of(self, action: argparse.Action) -> str:
+        """The values of a flag, as its help names them."""
+        formatter = self._get_formatter()
+        # pylint: disable-next=protected-access # argparse offers no other way
+        return formatter._format_args(action, action.dest.upper()) if action.nargs != 0 else ""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(
+                action,
+                f"invalid choice: {value!r} (choose from {', '.join(action.choices)})"
+                f"{did_you_mean(str(value), action.choices)}",
+            )
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print --help or --version. Unlike argparse's own this raises the errors of writing."""

@@ -13,6 +13,7 @@ from hpnorton.parallel import open_pool
 from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database, Range
 from hpnorton.stores.tallies import FieldTally
+from hpnorton.suggest import did_you_mean
 from hpnorton.workers import cores, no_garbage_collection
 
 _RANGES_A_WORKER = 8  # what the last ones wait for is then short
@@ -60,6 +61,7 @@ def choose(store: Database, names: Sequence[str]) -> list[str]:
             listed = ", ".join(present) or "none at all"
             raise UnknownCollectionError(
                 f"there is no collection {name!r}; the database has: {listed}"
+                f"{did_you_mean(name, present)}"
             )
     return list(dict.fromkeys(names)) or present
 
