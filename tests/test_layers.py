@@ -49,7 +49,7 @@ FLOORS = (
     ("stores.compare", "stores.sql", "stores.sqlite_files", "stores.tallies", "stores.pace"),
     ("stores.ranges", "stores.shapes"),
     ("stores.mongo_ranges",),
-    ("stores.sqlite_scan", "stores.mongo_scan"),
+    ("stores.sqlite_scan", "stores.mongo_scan", "stores.sqlite_readonly"),
     ("stores.sqlite_connection", "stores.mongo_connection"),
     ("stores.sqlite_batches", "stores.sqlite_search", "stores.mongo_documents"),
     ("stores.mongo_batches",),

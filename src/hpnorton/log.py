@@ -40,6 +40,11 @@ def warning(message: str, *values: object) -> None:
     _log("WARNING", message, values)
 
 
+def say(message: str, *values: object) -> None:
+    """Tells what a person has to know who waits, whatever the level of the log."""
+    write_message(tellable(message.format(*map(_harmless, values))) + "\n")
+
+
 def _log(
     level: str, message: str, values: tuple[object, ...], error: BaseException | None = None
 ) -> None:

@@ -23,6 +23,10 @@ NOBODY_WRITES = (  # not even root, who has to lose the right to overrule permis
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
 
+QUESTIONS = ("--all-products --format csv", "--rentals-for-customer C000001", "--find C000001",
+             "--overdue", "--history", "--history C000001", "--check", "--export out",
+             "--fields --workers 2", "--quality --workers 2", "--linear --dry-run")  # fmt: skip
+
 
 def replace_by_a_text(path: Path) -> None:
     """Another file takes its name."""
@@ -169,9 +173,10 @@ def test_a_database_that_is_taken_away_from_a_clerk(
     rent = ("--rent", "C000002", "P000001")
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        process = start(*rent, "--log-level", "WARNING", uri=uri)
+        process = start(*rent, "--quiet", "--disable-log", uri=uri)
         assert process.stderr is not None
-        assert b"waiting until another program has written" in process.stderr.readline()
+        waiting = process.stderr.readline()
+        assert b"Waiting: another program keeps" in waiting and b"Ctrl+C ends the wait" in waiting
         harm(database)
         other.execute("ROLLBACK")
         failed = end_of(process)
@@ -232,7 +237,7 @@ def test_a_database_that_is_damaged_between_commands(
 
 @pytest.mark.parametrize("what", ["file", "folder"])
 def test_a_database_that_may_only_be_read(hpnorton: CommandLine, database: Path, what: str) -> None:
-    """Questions are answered or told what is missing; what has to write says so, with exit 1."""
+    """All questions are answered; what has to write says what is missing, with exit 1."""
     uri = uri_of(database)
     assert hpnorton("--linear", "--quiet", uri=uri).status == 0
     before = database.read_bytes()
@@ -243,8 +248,11 @@ def test_a_database_that_may_only_be_read(hpnorton: CommandLine, database: Path,
         for flags in ("--linear", "--rent C000002 P000001"):
             failed = _without_rights(hpnorton, *flags.split(), "--quiet", "--uri", uri)
             assert failed.status == 1
-            assert f"the database {database} cannot be opened or written" in failed.err
-            assert "check the path and who may write there" in failed.err
+            assert f"the database {database} can only be read: " in failed.err
+            assert "questions work, but to change something ask its owner" in failed.err
+        for flags in QUESTIONS:
+            assert _without_rights(hpnorton, *flags.split(), "--quiet", "--uri", uri).status == 0
+        assert [each.name for each in database.parent.iterdir()] == [database.name]
     finally:
         locked.chmod(mode)
     assert database.read_bytes() == before

@@ -28,7 +28,7 @@ LINEAR, PARALLEL = FLAGS = ("--linear", "--parallel")
 RESUME = "--resume"
 REJECTS = "rejects"
 _FROM_ENVIRONMENT = '"$HPNORTON_URI"'
-RETRY_SECONDS = 60.0
+RETRY_SECONDS, LOCK_SECONDS = 60.0, 600.0  # as in hpnorton.ingest, slow to import here
 
 # A person has 80 characters of room, and no use for the columns that others add up to.
 _TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
@@ -99,7 +99,9 @@ def add_flags(parser: Parser) -> None:
         "--retry-timeout",
         metavar="SECONDS",
         type=seconds,
-        help=f"how long to try again when a server is lost (default: {RETRY_SECONDS:g})",
+        help="how long to try again when a server is lost (default: "
+        f"{RETRY_SECONDS:g}), or to wait for an SQLite file that another program keeps locked "
+        f"(default: {LOCK_SECONDS:g})",
     )
     add("--scheduler", metavar="ADDRESS", help="run the chunks on a Dask cluster (MongoDB only)")
 
@@ -149,7 +151,7 @@ def import_options(arguments: argparse.Namespace, settings: Settings, **more: An
     from hpnorton.stores.protocol import Mode
 
     rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
-    patience = RETRY_SECONDS if arguments.retry_timeout is None else arguments.retry_timeout
+    patience = arguments.retry_timeout
     chosen: dict[str, Any] = {
         "mode": Mode(arguments.mode or Mode.INSERT),
         "chunk_rows": arguments.chunk_rows or settings.chunk_rows,
@@ -159,7 +161,8 @@ def import_options(arguments: argparse.Namespace, settings: Settings, **more: An
         "is_dry_run": bool(arguments.dry_run),
         "rejects": rejects,
         "is_resuming": bool(arguments.resume),
-        "retry_seconds": patience,
+        "retry_seconds": RETRY_SECONDS if patience is None else patience,
+        "lock_seconds": LOCK_SECONDS if patience is None else patience,
         "log_level": arguments.log_level,
     }
     return Options(**chosen | more)

@@ -20,6 +20,9 @@ from hpnorton.workers import no_garbage_collection
 
 _MOST_CHARACTERS = 10_000  # of a cell that is told about; the row itself is kept whole
 
+# The workers of one import wait for each other too: making an index of many rows takes minutes.
+LOCK_SECONDS = 600.0
+
 
 @dataclass(frozen=True)
 class Job:
@@ -33,7 +36,8 @@ class Job:
     with the keys that are taken, which are not looked up if the collection `was_empty` when the
     import began. `indexes_late` says that only the key has an index until all chunks are loaded (see
     build_indexes). `is_begun` says that the database was made before: a worker makes no new one,
-    `is_ordered` that a single process loads all chunks, in the order of the file.
+    `is_ordered` that a single process loads all chunks, in the order of the file. `lock_seconds` is
+    how long to wait for another program that keeps the database locked.
     """
 
     uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
@@ -49,10 +53,13 @@ class Job:
     indexes_late: bool = False
     is_begun: bool = False
     is_ordered: bool = False
+    lock_seconds: float = LOCK_SECONDS
 
     def open_store(self) -> Store:
         """This process's own store. Raises StoreError, also if a database is there no longer."""
-        return process_store(self.uri, self.scratch, create=not self.is_begun)
+        return process_store(
+            self.uri, self.scratch, create=not self.is_begun, patience=self.lock_seconds
+        )
 
     def write(self, store: Store, batch: Batch) -> Written:
         """Writes records to the store."""

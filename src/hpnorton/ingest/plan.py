@@ -15,7 +15,7 @@ from hpnorton.files import Fingerprint, fingerprint, is_url
 from hpnorton.ingest import journal
 from hpnorton.ingest.journal import ImportNote
 from hpnorton.ingest.lanes import Desk, Lane
-from hpnorton.ingest.loading import Job
+from hpnorton.ingest.loading import LOCK_SECONDS, Job
 from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.rejects import write_rejects
 from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending
@@ -57,7 +57,7 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
     With `is_parallel` each file has a process of its own, or `workers` processes share the chunks
     of all (0: one for each core); or those of the Dask cluster at the address `scheduler` do. The
     refused rows go to the folder `rejects` (None: nowhere). A server that is lost is tried again
-    for `retry_seconds`.
+    for `retry_seconds`, a database that another program keeps locked for `lock_seconds`.
 
     A file whose `reading` is not in bulk is a feed: each chunk is written as soon as it is there,
     lets other processes write, and is not noted, since nobody resumes a feed.
@@ -73,6 +73,7 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
     rejects: Path | None = None
     is_resuming: bool = False
     retry_seconds: float = 60.0
+    lock_seconds: float = LOCK_SECONDS
     reading: Reading = Reading.BULK
     log_level: str | None = None
 
@@ -208,6 +209,7 @@ def plan(
             or not (is_sqlite or options.is_dry_run),
             is_noted=not options.is_feed,
             is_begun=True,
+            lock_seconds=options.lock_seconds,
             is_ordered=desk.is_ordered,
             # SQLite writes rows and note in one transaction.
             notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)

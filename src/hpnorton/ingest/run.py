@@ -67,7 +67,7 @@ def planned_lanes(
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpnorton-"))
             scratch = f"{folder}/scratch.db"
         stack.callback(close_process_stores)
-        store = process_store(uri, scratch)
+        store = process_store(uri, scratch, patience=options.lock_seconds)
         _check_twins([*store.collections(), *(layout.collection.name for _, layout in opened)])
         desks = _desks(len(opened), options)
         for desk in desks:

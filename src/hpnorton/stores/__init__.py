@@ -14,18 +14,23 @@ from hpnorton.stores.ranges import Database
 from hpnorton.workers import warm_up
 
 
-def open_store(uri: str, *, create: bool = False) -> Database:
+def open_store(uri: str, *, create: bool = False, patience: float | None = None) -> Database:
     """The store at a URI as settings.absolute_uri gives it.
 
     Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised
-    (MongoDB makes databases by itself). Also raises StoreAccessError.
+    (MongoDB makes databases by itself). `patience` is how many seconds to wait for another program
+    that keeps an SQLite file locked. An SQLite file that may not be written can be read, without
+    `create`. Also raises StoreAccessError.
     """
     # Each adapter is imported when it is used: pymongo alone takes 0.1 s.
     # pylint: disable=import-outside-toplevel
     if uri.startswith(SQLITE_PREFIX):
         from hpnorton.stores.sqlite import SqliteStore
+        from hpnorton.stores.sqlite_connection import LOCK_SECONDS
 
-        return SqliteStore(uri.removeprefix(SQLITE_PREFIX), create=create)
+        path = uri.removeprefix(SQLITE_PREFIX)
+        seconds = LOCK_SECONDS if patience is None else patience
+        return SqliteStore(path, create=create, patience=seconds)
     from hpnorton.stores.mongo import MongoStore
 
     return MongoStore(uri)
@@ -42,25 +47,29 @@ _LOCK = Lock()
 
 
 @overload
-def process_store(uri: str, *, create: bool = True) -> Database: ...
+def process_store(uri: str, *, create: bool = True, patience: float | None = None) -> Database: ...
 
 
 @overload
-def process_store(uri: str, scratch: str | None, *, create: bool = True) -> Store: ...
+def process_store(
+    uri: str, scratch: str | None, *, create: bool = True, patience: float | None = None
+) -> Store: ...
 
 
-def process_store(uri: str, scratch: str | None = None, *, create: bool = True) -> Store:
+def process_store(
+    uri: str, scratch: str | None = None, *, create: bool = True, patience: float | None = None
+) -> Store:
     """This process's own store for a URI, opened at its first use and kept until the end.
 
-    `create` makes a database where there is none; otherwise StoreMissingError is raised. With
-    `scratch`, the path of a temporary file, it is one that leaves the database as it is: see
-    stores/dryrun.py.
+    `create` makes a database where there is none; otherwise StoreMissingError is raised. `patience`
+    is as in open_store. With `scratch`, the path of a temporary file, it is one that leaves the
+    database as it is: see stores/dryrun.py.
     """
     with _LOCK:
         if (uri, scratch) not in _KEPT:
             if not _KEPT:
                 atexit.register(close_process_stores)
-            _KEPT[uri, scratch] = _open(uri, scratch, create)
+            _KEPT[uri, scratch] = _open(uri, scratch, create, patience)
         return _KEPT[uri, scratch]
 
 
@@ -71,14 +80,14 @@ def close_process_stores() -> None:
             _KEPT.popitem()[1].close()
 
 
-def _open(uri: str, scratch: str | None, create: bool) -> Store:
+def _open(uri: str, scratch: str | None, create: bool, patience: float | None) -> Store:
     if scratch is None:
-        return open_store(uri, create=create)
+        return open_store(uri, create=create, patience=patience)
     # pylint: disable-next=import-outside-toplevel # as above
     from hpnorton.stores.dryrun import DryRunStore
 
     try:
-        present = open_store(uri)
+        present = open_store(uri, patience=patience)
     except StoreMissingError:
         present = None
     return DryRunStore(present, open_store(SQLITE_PREFIX + scratch, create=True))

@@ -16,11 +16,11 @@ from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, batch_of
 from hpnorton.stores.sqlite_batches import SqliteBatches
+from hpnorton.stores.sqlite_files import JOURNAL, SHM, WAL
 from hpnorton.stores.sqlite_scan import SqliteScan
 from hpnorton.stores.sqlite_search import Search
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
-_SIDE_FILES = ("-wal", "-shm", "-journal")
 _LAST_NUMBERS = (
     f"SELECT (SELECT coalesce(max(number), 0) FROM {HISTORY.name} "
     "WHERE record = json_extract(wanted.value, '$[0]') "
@@ -151,7 +151,7 @@ class SqliteStore(SqliteBatches):
             present = [name for name in fields if name in types]
             if not present:
                 return
-            search = Search(self._path, collection, present, text)
+            search = Search(self._connect, collection, present, text)
             rowid = self._rowid_of(collection)
             if rowid is None:
                 condition, parameter = search.condition, search.pattern
@@ -204,9 +204,10 @@ class SqliteStore(SqliteBatches):
 
     def drop_database(self) -> None:
         """Removes the file, and the files that SQLite keeps beside it."""
+        self._check_writable()
         self.close()
         try:
-            for suffix in _SIDE_FILES:
+            for suffix in (WAL, SHM, JOURNAL):
                 Path(f"{self._path}{suffix}").unlink(missing_ok=True)
             self._path.unlink()
         except OSError as error:

@@ -11,7 +11,7 @@ from hpnorton.fields import Value
 from hpnorton.stores import sql
 from hpnorton.stores.compare import compare
 from hpnorton.stores.protocol import Batch, Key, Mode, Written, in_line
-from hpnorton.stores.sqlite_connection import SqliteConnection
+from hpnorton.stores.sqlite_connection import LOCK_SECONDS, SqliteConnection
 
 # More rows gain nothing. Of keys alone five times as many take a quarter less time (both measured).
 _ROWS_A_STATEMENT = 100
@@ -22,10 +22,10 @@ _LAST_ROWID = 2**63 - 1  # after it they no longer ascend
 class SqliteBatches(SqliteConnection):
     """The writing and looking up of batches."""
 
-    def __init__(self, path: str, *, create: bool) -> None:
+    def __init__(self, path: str, *, create: bool, patience: float = LOCK_SECONDS) -> None:
         self._rowids: dict[str, str | None] = {}
         self._mostly_same: set[str] = set()
-        super().__init__(path, create=create)
+        super().__init__(path, create=create, patience=patience)
 
     def prepare(self, batch: Batch) -> None:
         """Puts the values in line, as statements take them."""

@@ -1,5 +1,6 @@
 """A connection to an SQLite file: how it is opened, waits for its turn, and words its errors."""
 
+import os
 import random
 import sqlite3
 import time
@@ -11,11 +12,12 @@ from hpnorton import log
 from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError, StoreMissingError
 from hpnorton.fields import Value
 from hpnorton.stores.sqlite_files import JOURNAL, WAL, DatabaseFiles
+from hpnorton.stores.sqlite_readonly import ReadOnlyFile, why_read_only
 
-_BUSY_SECONDS = 600.0  # 32 tills of 3 s each wait for each other for a minute and a half
+LOCK_SECONDS = 60.0  # a person waits for it
 # A look takes 2 microseconds (measured). All look equally often, so that nobody starves.
 _BUSY_PAUSES = (0.0005, 0.002)
-_LONG_SECONDS = 5.0
+WAIT_TOLD_SECONDS = 2.0
 # Who has held the lock lets the others go first: for a share of that time, in which all of them
 # look once. Otherwise who takes the lock again at once would keep it for ever.
 _COURTESY_SHARE = 0.1
@@ -33,6 +35,15 @@ _NO_ACCESS = (
     "the database {path} cannot be opened or written ({error}); check the path and who may write "
     "there"
 )
+_READ_ONLY = (
+    "the database {path} can only be read: {reason} by this user (or at all); questions work, but "
+    "to change something ask its owner for that right, or name another database with --uri"
+)
+_WAITING = (
+    "Waiting: another program keeps the database {} locked. Look for one with unsaved changes, "
+    "such as DB Browser, another HPNorton, or a backup. Ctrl+C ends the wait; it ends by itself "
+    "after {:g} s."
+)
 _MESSAGES: dict[int, tuple[type[StoreError], str]] = {
     **dict.fromkeys(
         (
@@ -47,8 +58,9 @@ _MESSAGES: dict[int, tuple[type[StoreError], str]] = {
         (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
         (
             StoreBusyError,
-            "another program has kept the database {path} locked for {seconds:.0f} s; end it and "
-            "try again",
+            "another program has kept the database {path} locked for {seconds:g} s; look for one "
+            "with unsaved changes, such as DB Browser, another HPNorton, or a backup: save or end "
+            "it, then try again",
         ),
     ),
     sqlite3.SQLITE_NOTADB: (
@@ -75,23 +87,28 @@ _OTHER = (StoreError, "the database {path} refused: {error}")
 
 
 class SqliteConnection:
-    """A connection to the SQLite file `path`."""
+    """A connection to the SQLite file `path`, which waits for a lock for up to `patience` s.
 
-    def __init__(self, path: str, *, create: bool) -> None:
+    Without `create` a file that may not be written is opened to be read.
+    """
+
+    def __init__(self, path: str, *, create: bool, patience: float = LOCK_SECONDS) -> None:
         self._path = Path(path)
+        self._patience = patience
+        self._read_only: ReadOnlyFile | None = None
         self._others_until = 0.0  # time.monotonic() from when on it may be our turn again
         self._longest_wal = _LONGEST_WAL
-        if not create:
+        if create:
+            self._make_folder()
+        else:
             self._check_present()
-        try:
-            if create:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreAccessError(
-                f"the folder of the database {path} cannot be made: {error.strerror}"
-            ) from error
+        self._why_read_only = why_read_only(self._path) if self._path.is_file() else None
+        if create:
+            self._check_writable()
         with self._errors():
-            self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+            if self._why_read_only:
+                self._read_only = self._open_to_read()
+            self._connection = self._connect()
         self._files = DatabaseFiles(self._path, self._is_whole)
         try:
             with self._errors():
@@ -101,8 +118,13 @@ class SqliteConnection:
             raise
 
     def close(self) -> None:
-        """Ends the connection; the last one to close writes the log back into the file."""
+        """Ends the connection; the last one to close writes the log back into the file.
+
+        Raises StoreError if a database that may only be read has changed while it was open.
+        """
         self._connection.close()
+        if self._read_only:
+            self._read_only.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -112,6 +134,7 @@ class SqliteConnection:
         another one has written in between, whatever the time-out
         (https://www.sqlite.org/lang_transaction.html).
         """
+        self._check_writable()
         with self._errors():
             if self._connection.in_transaction:
                 yield
@@ -176,10 +199,37 @@ class SqliteConnection:
             self._run("PRAGMA busy_timeout = 0")
         self._longest_wal = _LONGEST_WAL + (self._files.wal_bytes if is_busy else 0)
 
+    def _connect(self) -> sqlite3.Connection:
+        """A connection of its own to the same database."""
+        if self._read_only:
+            return self._read_only.connect()
+        return sqlite3.connect(self._path, timeout=0, isolation_level=None)
+
+    def _open_to_read(self) -> ReadOnlyFile:
+        try:
+            return ReadOnlyFile(self._path)
+        except OSError as error:  # it may not even be read, or there is no room for a copy
+            message = _NO_ACCESS.format(path=self._path, error=error.strerror)
+            raise StoreAccessError(message) from error
+
+    def _make_folder(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreAccessError(
+                f"the folder of the database {self._path} cannot be made: {error.strerror}"
+            ) from error
+
+    def _check_writable(self) -> None:
+        """Raises StoreAccessError if the database may only be read."""
+        if self._why_read_only:
+            message = _READ_ONLY.format(path=self._path, reason=self._why_read_only)
+            raise StoreAccessError(message)
+
     def _check_present(self) -> None:
         """Raises StoreMissingError where nothing was ever written, or nothing is left of it."""
         again = "import the CSV files first, with --linear"
-        if not self._path.exists():
+        if not os.path.exists(self._path):
             raise StoreMissingError(f"there is no database {self._path} yet; {again}")
         beside = [Path(f"{self._path}{suffix}") for suffix in (WAL, JOURNAL)]
         if not self._path.stat().st_size and not any(path.exists() for path in beside):
@@ -218,7 +268,7 @@ class SqliteConnection:
     def _explained(self, error: sqlite3.Error) -> StoreError:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         kind, text = _MESSAGES.get(code, _OTHER)
-        return kind(text.format(path=self._path, error=error, seconds=_BUSY_SECONDS))
+        return kind(text.format(path=self._path, error=error, seconds=self._patience))
 
     def _run(self, statement: str, parameters: Sequence[Value] = ()) -> sqlite3.Cursor:
         """Runs a statement, and waits for the lock that it may need.
@@ -233,10 +283,10 @@ class SqliteConnection:
             except sqlite3.OperationalError as error:
                 waited = time.monotonic() - start
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or waited > _BUSY_SECONDS:
+                if not is_busy or waited > self._patience:
                     raise
-            if waited > _LONG_SECONDS and not is_told:
-                log.warning("waiting until another program has written to {}", self._path)
+            if waited > WAIT_TOLD_SECONDS and not is_told:
+                log.say(_WAITING, self._path, self._patience)
                 is_told = True
             time.sleep(random.uniform(*_BUSY_PAUSES))
 

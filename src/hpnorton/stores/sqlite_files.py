@@ -10,8 +10,9 @@ from pathlib import Path
 
 from hpnorton.errors import StoreAccessError, StoreGoneError
 
-# What SQLite adds to a database's name for its log, in WAL mode and otherwise.
-WAL, JOURNAL = "-wal", "-journal"
+# What SQLite adds to a database's name for its log, in WAL mode and otherwise, and for the locks
+# of WAL mode.
+WAL, JOURNAL, SHM = "-wal", "-journal", "-shm"
 
 _Identity = tuple[int, int]
 

@@ -3,12 +3,11 @@
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from hpnorton.stores import sql
 from hpnorton.texts import alike_parts
@@ -22,10 +21,10 @@ class Search:
     """A text that is looked for in some fields of a table, whatever its case.
 
     LIKE knows only the cases of ASCII (https://www.sqlite.org/lang_expr.html#like), so what may be
-    written otherwise may be anything.
+    written otherwise may be anything. `connect` makes a connection.
     """
 
-    path: Path
+    connect: Callable[[], sqlite3.Connection]
     table: str
     fields: Sequence[str]
     text: str
@@ -55,7 +54,7 @@ class Search:
         )
 
         def look(bounds: tuple[int, int]) -> list[int]:
-            with closing(sqlite3.connect(self.path)) as connection:
+            with closing(self.connect()) as connection:
                 found = connection.execute(statement, (self.pattern, *bounds))
                 return [number for (number,) in found]
 
