@@ -16,7 +16,7 @@ import pytest
 
 from hpnorton import __version__, cli
 from tests.helpers.commandline import ROOT, CommandLine
-from tests.test_ingest_reports import DOCUMENT_KEYS
+from tests.helpers.reports import DOCUMENT_KEYS
 
 Write = Callable[..., Path]
 QUESTIONS = ["--all-products", "--all-customers", "--all-rentals", "--available-products"]

@@ -16,7 +16,9 @@ from hpnorton.stores import mongo_counter, open_store
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Mode
 from tests.conftest import Run
+from tests.helpers.changes import rent
 from tests.helpers.commandline import CommandLine, Outcome
+from tests.helpers.dead_clerks import die_over
 from tests.shop import (
     DATASET,
     everything,
@@ -30,8 +32,6 @@ from tests.shop import (
     write_customers,
     write_products,
 )
-from tests.test_stores_counter import rent
-from tests.test_stores_mongo_counter import die_over
 
 TODAY = datetime.now(UTC).date()
 DUE = TODAY + timedelta(30)

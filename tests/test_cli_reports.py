@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Outcome, Run
-from tests.test_ingest_reports import DOCUMENT_KEYS
+from tests.helpers.reports import DOCUMENT_KEYS
 
 Write = Callable[..., Path]
 WAYS = ("--linear", "--parallel --workers 2", "--stream --every 0 0")

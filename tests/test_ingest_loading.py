@@ -31,8 +31,8 @@ from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.protocol import Batch, Document, Mode
 from hpnorton.workers import open_workers
 from tests.helpers.properties import costly
+from tests.helpers.stores import BOTH, INSERT, UPSERT, Model
 from tests.servers import Server
-from tests.test_stores import BOTH, INSERT, UPSERT, Model
 
 Write = Callable[..., Path]
 THINGS = Collection(

@@ -10,28 +10,9 @@ from hypothesis import strategies as st
 from hpnorton.errors import ExitStatus, HPNortonError
 from hpnorton.ingest.reports import Counts, Ending, FileReport, RowFault, exit_status
 from hpnorton.texts import readable
+from tests.helpers.reports import DOCUMENT_KEYS
 
 NUMBERS = ("inserted", "updated", "unchanged", "conflicts", "rejected")
-# The shape of --linear and --parallel in the command line's contract.
-DOCUMENT_KEYS = [
-    "success",
-    "fail",
-    "total_records",
-    "elapsed",
-    "read",
-    "inserted",
-    "updated",
-    "unchanged",
-    "conflicts",
-    "rejected",
-    "rejects_file",
-    "rows_per_second",
-    "file",
-    "import_id",
-    "started",
-    "status",
-    "warnings",
-]
 
 
 def fault(row: int, code: str = "type-error") -> RowFault:

@@ -11,6 +11,7 @@ from hpnorton.fields import Value
 from hpnorton.ingest.reports import Counts
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Mode
+from tests.helpers.any_order import in_any_order
 from tests.shop import (
     faults,
     import_files,
@@ -23,7 +24,6 @@ from tests.shop import (
     stocks,
     write_csv,
 )
-from tests.test_ingest_run import in_any_order
 
 
 @pytest.fixture(name="till")

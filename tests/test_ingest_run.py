@@ -2,9 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, Future, wait
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -20,7 +19,6 @@ from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
 from hpnorton.files import fingerprint
 from hpnorton.ingest import journal, work
-from hpnorton.ingest import run as ingest
 from hpnorton.ingest.loading import Job, Outcome, load_chunks
 from hpnorton.ingest.plan import Options
 from hpnorton.ingest.reports import FileReport
@@ -29,6 +27,7 @@ from hpnorton.ingest.sources import Source, dataset_sources, parse_source
 from hpnorton.schema import undescribed
 from hpnorton.stores import close_process_stores, open_store, sqlite_batches
 from hpnorton.stores.protocol import Document, Mode
+from tests.helpers.any_order import in_any_order
 from tests.helpers.properties import costly
 
 Write = Callable[..., Path]
@@ -320,40 +319,6 @@ def test_chunks_make_no_difference(
         outcomes.append((counts(report), report.faults, stored(uri, "thing", "id")))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0][0] == len(rows)
-
-
-class AnyOrder(Executor):
-    """Does what it is given in any order, one piece at a time, when somebody waits.
-
-    `choose` says, of so many that wait, which one is next.
-    """
-
-    def __init__(self, choose: Callable[[int], int]) -> None:
-        self._choose = choose
-        self._waiting: list[Callable[[], None]] = []
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """A future that is done by and by."""
-        future: Future[Any] = Future()
-
-        self._waiting.append(lambda: future.set_result(fn(*args, **kwargs)))
-        return future
-
-    def work(self, *arguments: Any) -> Any:
-        """Does something that waits, and then what concurrent.futures.wait does."""
-        if self._waiting:
-            self._waiting.pop(self._choose(len(self._waiting)))()
-        return wait(*arguments)
-
-
-@contextmanager
-def in_any_order(choose: Callable[[int], int]) -> Iterator[None]:
-    """Lets workers finish in any order: see AnyOrder."""
-    executor = AnyOrder(choose)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "open_workers", lambda count, level: executor)
-        patch.setattr(ingest, "wait", executor.work)
-        yield
 
 
 def _result(folder: Path, report: FileReport, uri: str) -> tuple[object, ...]:

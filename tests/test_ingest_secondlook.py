@@ -35,7 +35,7 @@ from hpnorton.schema import Collection
 from hpnorton.stores import close_process_stores
 from hpnorton.stores.protocol import Mode
 from tests.helpers.properties import costly
-from tests.test_stores import INSERT, UPSERT, batch_of, records_of
+from tests.helpers.stores import INSERT, UPSERT, batch_of, records_of
 
 FIELDS = (Field("id"), Field("a"), Field("n", "integer"))
 _NUMBERS = count()

@@ -20,7 +20,7 @@ from hpnorton.log import start_log
 from hpnorton.look.crawl import crawl
 from hpnorton.stores import mongo_ranges, open_store
 from hpnorton.stores.ranges import Database, Range
-from tests.test_stores import ANNA, BEN, CUSTOMERS, put
+from tests.helpers.stores import ANNA, BEN, CUSTOMERS, put
 
 RARE = (7, 500, 999)
 

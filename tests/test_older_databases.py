@@ -10,8 +10,8 @@ import pytest
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Document, Mode
 from tests.conftest import Run
+from tests.helpers.older_databases import forget_first_stocks
 from tests.shop import DATASET, faults, import_files, lines, stocks, write_products
-from tests.test_stores_counter import forget_first_stocks
 
 
 @pytest.fixture(name="older")

@@ -15,7 +15,7 @@ from hpnorton.parallel import parallel_map
 from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database, Range
 from tests.helpers.commandline import ROOT
-from tests.test_stores import ANNA, BEN, CUSTOMERS, put
+from tests.helpers.stores import ANNA, BEN, CUSTOMERS, put
 
 
 def total(store: Database, part: Range) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hpnorton.checks import Record
 from hpnorton.stores.compare import compare, first_difference
 from hpnorton.stores.protocol import Conflict, Mode
-from tests.test_stores import (
+from tests.helpers.stores import (
     ANNA,
     ANNE,
     BEN,

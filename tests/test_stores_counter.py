@@ -1,40 +1,41 @@
 """What every store has to do for the counter: lines of the history, each with its change."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-import pymongo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import StoreError
-from hpnorton.fields import Field, Value
+from hpnorton.fields import Value
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
-from hpnorton.stores.changes import HISTORY, Change, Kind, Place
+from hpnorton.stores.changes import HISTORY, Place
 from hpnorton.stores.protocol import CounterStore, Document, Mode, batch_of
+from tests.helpers.changes import (
+    ANNA,
+    CUSTOMERS,
+    DRUM,
+    PRODUCTS,
+    RENTALS,
+    TENT,
+    add,
+    adjust,
+    edit,
+    fill,
+    give_back,
+    product,
+    put,
+    record_of,
+    rent,
+    rental,
+)
+from tests.helpers.older_databases import forget_first_stocks
 from tests.helpers.properties import costly
 from tests.shop import lines, rentals, stocks
-
-CUSTOMERS = Collection("customers", (Field("user_id"), Field("Name")), ("user_id",))
-PRODUCTS = Collection(
-    "product",
-    (Field("product_id"), Field("description"), Field("quantity_available", "integer")),
-    ("product_id",),
-)
-RENTALS = Collection(
-    "rental",
-    (Field("user_id"), Field("product_id"), Field("due", "date")),
-    ("user_id", "product_id"),
-    lookups=("due",),
-)
-SHOP = (CUSTOMERS, PRODUCTS, RENTALS, HISTORY)
-TENT, DRUM = Place(PRODUCTS, ("P1",)), Place(PRODUCTS, ("P2",))
-ANNA = Place(CUSTOMERS, ("C1",))
 
 
 @pytest.fixture(name="store")
@@ -43,91 +44,6 @@ def open_shop(uri: str) -> Iterator[CounterStore]:
     with closing(open_store(uri, create=True)) as store:
         fill(store)
         yield store
-
-
-def fill(store: CounterStore) -> None:
-    """Puts in what the tests change."""
-    for collection in SHOP:
-        store.ensure(collection)
-    put(store, CUSTOMERS, {"user_id": "C1", "Name": "Anna"}, {"user_id": "C2", "Name": "Ben"})
-    put(store, PRODUCTS, product("P1", 2, "Tent"), product("P2", 5, "Drum"))
-
-
-def put(store: CounterStore, collection: Collection, *records: Document) -> None:
-    """Inserts records."""
-    assert store.write(batch_of(collection, records), Mode.INSERT).inserted == len(records)
-
-
-def product(product_id: str, stock: int, description: str = "") -> Document:
-    """A record of PRODUCTS."""
-    return {"product_id": product_id, "description": description, "quantity_available": stock}
-
-
-def rental(user_id: str, of: Place = TENT) -> Document:
-    """A record of RENTALS."""
-    return {"user_id": user_id, "product_id": of.text, "due": "2026-12-01"}
-
-
-def rent(number: int, user_id: str = "C1", of: Place = TENT, stock: int = 1) -> Change:
-    """A rental, as the `number`th line of a product's history."""
-    return Change(
-        kind=Kind.RENT,
-        subject=of,
-        number=number,
-        target=Place(RENTALS, (user_id, of.text)),
-        before=None,
-        after=rental(user_id, of),
-        user_id=user_id,
-        delta=-1,
-        stock=stock,
-    )
-
-
-def give_back(number: int, user_id: str = "C1", of: Place = TENT, stock: int = 2) -> Change:
-    """The end of a rental."""
-    return replace(
-        rent(number, user_id, of, stock),
-        kind=Kind.RETURN,
-        before=rental(user_id, of),
-        after=None,
-        delta=1,
-    )
-
-
-def adjust(number: int, delta: int, of: Place = TENT) -> Change:
-    """Something done to the stock of a product, of which there were 2."""
-    return Change(
-        kind=Kind.ADJUST,
-        subject=of,
-        number=number,
-        target=of,
-        before={"quantity_available": 2},
-        after={"quantity_available": 2 + delta},
-        delta=delta,
-        stock=2 + delta,
-        reason="found",
-    )
-
-
-def edit(number: int, place: Place, before: Document, after: Document) -> Change:
-    """New values of a record."""
-    return Change(
-        kind=Kind.EDIT, subject=place, number=number, target=place, before=before, after=after
-    )
-
-
-def add(place: Place, record: Document) -> Change:
-    """A new record."""
-    return Change(
-        kind=Kind.ADD, subject=place, number=1, target=place, before=None, after=record, stock=4
-    )
-
-
-def record_of(store: CounterStore, place: Place) -> Document | None:
-    """The record at a place."""
-    key = place.collection.key
-    where = [(name, "=", value) for name, value in zip(key, place.key)]
-    return next(store.find(place.collection.name, key, where), None)  # type: ignore[arg-type] # "="
 
 
 def test_a_line_and_its_change_are_written(store: CounterStore) -> None:
@@ -288,18 +204,6 @@ def test_nothing_is_left_unfinished(store: CounterStore) -> None:
     store.finish([])
     store.finish(["P1|product|1"])
     assert stocks(store)["P1"] == 1
-
-
-def forget_first_stocks(uri: str) -> None:
-    """Makes the products those of a version that did not note the first stock."""
-    if uri.startswith("sqlite"):
-        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
-            connection.execute("ALTER TABLE product DROP COLUMN hpnorton_stock")
-            connection.commit()
-    else:
-        with pymongo.MongoClient[Document](uri) as client:
-            products = client.get_default_database()["product"]
-            products.update_many({}, {"$unset": {"hpnorton_stock": ""}})
 
 
 def test_products_of_an_older_version_are_counted_as_well(store: CounterStore, uri: str) -> None:

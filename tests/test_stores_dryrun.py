@@ -16,7 +16,7 @@ from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.stores.dryrun import DryRunStore
 from hpnorton.stores.protocol import Batch, Conflict, Mode, Store
 from tests.helpers.properties import costly
-from tests.test_stores import (
+from tests.helpers.stores import (
     ANNA,
     ANNE,
     BEN,

@@ -21,7 +21,7 @@ from hpnorton.stores.compare import Comparison, compare
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Batch, Condition, Key, Mode
 from tests.helpers.commands import watched
-from tests.test_stores import (
+from tests.helpers.stores import (
     ANNA,
     ANNE,
     BEN,

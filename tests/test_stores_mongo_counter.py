@@ -6,7 +6,7 @@ On servers without transactions, that is; others cannot come to this, but the pi
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from threading import Barrier
@@ -19,11 +19,8 @@ from hpnorton.errors import StoreError
 from hpnorton.stores import mongo_counter
 from hpnorton.stores.changes import Change, Place
 from hpnorton.stores.mongo import MongoStore
-from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.protocol import Document
-from tests.helpers.commandline import ROOT
-from tests.shop import lines, rentals, stocks
-from tests.test_stores_counter import (
+from tests.helpers.changes import (
     ANNA,
     DRUM,
     PRODUCTS,
@@ -37,6 +34,9 @@ from tests.test_stores_counter import (
     record_of,
     rent,
 )
+from tests.helpers.commandline import ROOT
+from tests.helpers.dead_clerks import die_over
+from tests.shop import lines, rentals, stocks
 
 LAMP = Place(PRODUCTS, ("P3",))
 # What a clerk has done before, the change over which he dies, and what is in stock afterwards.
@@ -66,15 +66,6 @@ def open_shop(mongo_uri: str) -> Iterator[MongoStore]:
 def wait_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is late is taken for dead at once."""
     monkeypatch.setattr(mongo_counter, "_PATIENCE_SECONDS", 0.0)
-
-
-def die_over(store: MongoStore, change: Change, steps: int) -> Sequence[RawDocument]:
-    """Leaves what a clerk leaves who dies after so many steps: the lines, pending."""
-    made = store._lines([change])
-    assert store._insert_lines(made, None) == []
-    for step in made[0]["hpnorton_steps"][:steps]:
-        assert store._do([(made[0], step)], None) == 1
-    return made
 
 
 def state_of(store: MongoStore) -> tuple[object, ...]:
@@ -244,7 +235,8 @@ def dying(self, steps, session):
     left -= 1
     return do(self, steps, session)
 MongoCounter._do = dying
-from tests.test_stores_mongo_counter import MongoStore, rent
+from hpnorton.stores.mongo import MongoStore
+from tests.helpers.changes import rent
 MongoStore(sys.argv[1]).post([rent(1)])
 """
 

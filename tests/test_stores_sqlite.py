@@ -22,7 +22,7 @@ from hpnorton.stores import open_store, sqlite_batches, sqlite_connection
 from hpnorton.stores.protocol import Mode, Store
 from hpnorton.stores.sqlite import SqliteStore
 from tests.helpers.properties import costly
-from tests.test_stores import (
+from tests.helpers.stores import (
     ANNA,
     ANNE,
     BEN,

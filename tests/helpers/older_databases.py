@@ -1,0 +1,20 @@
+"""Databases of older versions."""
+
+import sqlite3
+from contextlib import closing
+
+import pymongo
+
+from hpnorton.stores.protocol import Document
+
+
+def forget_first_stocks(uri: str) -> None:
+    """Makes the products those of a version that did not note the first stock."""
+    if uri.startswith("sqlite"):
+        with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+            connection.execute("ALTER TABLE product DROP COLUMN hpnorton_stock")
+            connection.commit()
+    else:
+        with pymongo.MongoClient[Document](uri) as client:
+            products = client.get_default_database()["product"]
+            products.update_many({}, {"$unset": {"hpnorton_stock": ""}})
