@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hpnorton.descriptors import descriptor_of, field_from_descriptor, written_field
 from hpnorton.fields import CellError, Field, Value
 from hpnorton.lexical import written_year
-from tests.test_fields import CELLS, Descriptor, field_of
+from tests.helpers.cells import CELLS, Descriptor, field_of
 
 # Those with limits, whose cells are written as they are stored.
 LIMITED = [

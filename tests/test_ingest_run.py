@@ -27,6 +27,7 @@ from hpnorton.ingest.sources import Source, dataset_sources, parse_source
 from hpnorton.schema import undescribed
 from hpnorton.stores import close_process_stores, open_store, sqlite_batches
 from hpnorton.stores.protocol import Document, Mode
+from hpnorton.stores.sql import quote
 from tests.helpers.any_order import in_any_order
 from tests.helpers.properties import costly
 
@@ -119,10 +120,10 @@ def test_foreign_keys_are_indexed_when_all_rows_are_there(
     run(sqlite_uri, *files, is_parallel=parallel)
     with closing(sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"))) as connection:
         statement = "SELECT name FROM pragma_index_list('child') WHERE origin = 'c'"
-        assert connection.execute(statement).fetchall() == [("child_of",)]
-        connection.execute("DROP INDEX child_of")  # as if the first import had been killed
+        ((index,),) = connection.execute(statement).fetchall()
+        connection.execute(f"DROP INDEX {quote(index)}")  # as if the first import had been killed
         run(sqlite_uri, csv_file("child.csv", "id,of", "c2,p1"), is_parallel=parallel)
-        assert connection.execute(statement).fetchall() == [("child_of",)]
+        assert connection.execute(statement).fetchall() == [(index,)]
 
 
 def test_a_reference_may_be_null(csv_file: Write, uri: str, tmp_path: Path) -> None:

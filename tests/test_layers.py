@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src"
+TESTS = Path(__file__).parent
 PACKAGE = "hpnorton"
 
 # From the ground up; the modules of one floor do not know each other. The package's own __init__
@@ -181,3 +182,20 @@ def test_the_command_line_imports_nothing_heavy(module: str) -> None:
     names = done.stdout.split()
     assert module in names
     assert set(HEAVY).isdisjoint(names)
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: path.name)
+def test_no_test_is_imported(path: Path) -> None:
+    """What several tests need is in tests/helpers: a test module stands for itself."""
+    names = imported_by(path.read_text(encoding="utf-8"))
+    assert [name for name in names if name.rpartition(".")[2].startswith("test_")] == []
+
+
+def imported_by(source: str) -> Iterator[str]:
+    """The modules that a source imports, of whatever package."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

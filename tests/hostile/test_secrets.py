@@ -2,7 +2,8 @@
 
 import os
 import subprocess
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from hpnorton.ingest.loading import Job
 from hpnorton.schema import undescribed
 from hpnorton.settings import redact
 from hpnorton.texts import tellable, without_secrets
+from tests.faults.processes import children_of
 from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask
 from tests.hostile.proxy import TLS, tls_proxy_of
@@ -123,15 +125,11 @@ def _uri_with_a_secret(port: int) -> str:
     )
 
 
-def _list_of_processes() -> str:
-    """The command lines of all processes."""
-    if not Path("/proc/self/cmdline").exists():  # macOS
-        return subprocess.check_output(["ps", "-A", "-ww", "-o", "command="], text=True)
-    listed = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended since
-            listed.append(path.read_text("utf-8", errors="replace"))
-    return "\n".join(listed)
+def _commands_from(parent: int) -> Iterator[str]:
+    """The command lines of the processes that a process has started, and those that they have."""
+    for pid, command in children_of(parent).items():
+        yield command
+        yield from _commands_from(pid)
 
 
 def test_no_process_and_no_record_holds_the_password(
@@ -157,7 +155,7 @@ def test_no_process_and_no_record_holds_the_password(
                 pipe.write(
                     b"id,a\n" + b"".join(b"%d,%01000d\n" % (n % 5, n % 5) for n in range(4000))
                 )
-                listed = _list_of_processes()
+                listed = "\n".join(_commands_from(os.getpid()))
             out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert str(tmp_path / "thing.csv") in listed and "forkserver" in listed
