@@ -3,8 +3,6 @@
 import csv
 import gzip
 import io
-import os
-import pty
 import signal
 import subprocess
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.helpers.terminal import on_terminal
 from tests.helpers.commandline import ROOT, CommandLine
 
 Write = Callable[..., Path]
@@ -97,16 +96,8 @@ def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
 
 def test_a_terminal_gets_the_table(hpnorton: CommandLine, csv_file: Write) -> None:
     """Without --format a terminal gets what --format table gives."""
-    command = hpnorton.command(["--analyze", csv_file("days.csv", *LINES)])
-    main, terminal = pty.openpty()
-    with subprocess.Popen(
-        command, stdout=terminal, cwd=hpnorton.folder, env=hpnorton.environment()
-    ) as process:
-        os.close(terminal)
-        assert process.wait(60) == 0
-    text = os.read(main, 10_000).decode()
-    os.close(main)
-    assert text.startswith("number  column") and text.endswith("4 rows\r\n")
+    text = on_terminal(hpnorton, "--analyze", csv_file("days.csv", *LINES), "--quiet")
+    assert text.startswith("number  column") and text.endswith("4 rows\n")
 
 
 def test_estimates_are_said_to_be_estimates(hpnorton: CommandLine, tmp_path: Path) -> None:
@@ -214,3 +205,17 @@ def test_numbers_and_codes_are_shown_in_full(
     parcel, *_, day = run(f"--analyze {path} --format json", sqlite_uri).data[0]["columns"]
     assert (parcel["type"], parcel["min"]) == ("string", "94001112025551234512")
     assert (day["type"], day["format"], day["max"]) == ("date", "%m/%d/%Y", "2027-01-01")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_no_number_is_cut_on_a_terminal(
+    hpnorton: CommandLine, csv_file: Write, columns: int
+) -> None:
+    """Numbers of any length stand whole, however narrow it is; long texts are cut."""
+    numbers = ["94001112025551234567", "-9223372036854775808", "-0.30000000000000004"]
+    text = "a description that is long enough to be cut in every window that is tried here"
+    path = csv_file("odd.csv", "parcel,least,share,text", ",".join([*numbers, text]))
+    shown = on_terminal(hpnorton, "--analyze", path, "--quiet", columns=columns)
+    assert all(number in shown for number in numbers)
+    assert "…" in shown and "Error" not in shown
+    assert max(map(len, shown.splitlines())) <= columns

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.commandline import CommandLine
 from tests.helpers.terminal import on_terminal
 
@@ -36,6 +38,26 @@ def test_an_analysis_shows_its_progress(hpnorton: CommandLine, csv_file: Write) 
     shown = on_terminal(hpnorton, "--analyze", packed)
     assert re.search(r"thing\.csv\.gz .* 30,000 rows .* rows/s", shown)
     assert "rows/s" not in on_terminal(hpnorton, "--analyze", path, "--quiet")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_a_resumed_import_shows_what_is_done(
+    hpnorton: CommandLine, csv_file: Write, columns: int
+) -> None:
+    """The bar of a file that was finished before ends at 100% with its rows; no line is too wide."""
+    done = csv_file(
+        "a_collection_with_a_long_name.csv", "id,a", *[f"k{n},{n}" for n in range(3000)]
+    )
+    other = csv_file("other.csv", "id,a", "1,2")
+    assert hpnorton("--linear", done).status == 0
+    shown = on_terminal(
+        hpnorton, "--linear", done, other, "--resume", "--disable-log", columns=columns
+    )
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "\n").splitlines()
+    bars = [line for line in lines if "% " in line]
+    assert re.match("a_col.* 100% +3,000 rows", bars[-2])
+    assert re.match("other .*100% +1 rows", bars[-1])
+    assert max(map(len, lines)) <= columns
 
 
 def test_quiet_shows_only_the_result(hpnorton: CommandLine) -> None:

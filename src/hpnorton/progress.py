@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 from hpnorton.texts import printable
 
 if TYPE_CHECKING:  # whose progress it is has been imported by who shows it
+    from rich.progress import ProgressColumn
+
     from hpnorton.ingest.reports import FileReport
     from hpnorton.ingest.run import OnProgress
     from hpnorton.look import analysis, crawl
 
 # Which bar, its name, how much of it is done, of how much (None if nobody knows), how many things
-# that is, and in how many seconds.
-_Draw = Callable[[Hashable, str, int, int | None, int, float], None]
+# that is, and how many a second.
+_Draw = Callable[[Hashable, str, int, int | None, int, int], None]
+_PERCENT = "100% "
+_MIN_BAR, _MAX_BAR = 10, 40
+_MIN_NAME = 20  # before there is room for the speed
 
 
 @contextmanager
@@ -24,8 +29,8 @@ def show_progress(is_wanted: bool) -> Iterator["OnProgress"]:
     with _bars(is_wanted, "rows") as draw:
 
         def on_progress(report: "FileReport", done: int, size: int | None) -> None:
-            rows, seconds = report.counts.read, report.elapsed
-            draw(id(report), report.collection, done, size, rows, seconds)
+            rows = report.counts.read
+            draw(id(report), report.collection, done, size, rows, report.rows_per_second)
 
         yield on_progress
 
@@ -38,7 +43,7 @@ def show_look(is_wanted: bool) -> Iterator["crawl.OnProgress"]:
 
         def on_progress(collection: str, done: int, total: int) -> None:
             seconds = perf_counter() - started.setdefault(collection, perf_counter())
-            draw(collection, collection, done, total, done, seconds)
+            draw(collection, collection, done, total, done, _speed(done, seconds))
 
         yield on_progress
 
@@ -50,15 +55,19 @@ def show_analysis(is_wanted: bool, name: str) -> Iterator["analysis.OnProgress"]
     with _bars(is_wanted, "rows") as draw:
 
         def on_progress(rows: int, done: int, size: int | None) -> None:
-            draw(name, name, done, size, rows, perf_counter() - start)
+            draw(name, name, done, size, rows, _speed(rows, perf_counter() - start))
 
         yield on_progress
+
+
+def _speed(count: int, seconds: float) -> int:
+    return round(count / seconds) if seconds else 0
 
 
 def _bars(is_wanted: bool, unit: str) -> AbstractContextManager[_Draw]:
     if is_wanted and sys.stderr.isatty():
         return _rich_bars(unit)
-    return nullcontext(lambda key, name, done, total, count, seconds: None)
+    return nullcontext(lambda key, name, done, total, count, speed: None)
 
 
 @contextmanager
@@ -68,24 +77,41 @@ def _rich_bars(unit: str) -> Iterator[_Draw]:
     from rich.console import Console
 
     # pylint: disable-next=import-outside-toplevel
-    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
+    from rich.progress import Progress, TaskID
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn(f"{{task.fields[count]:>12,}} {unit}  {{task.fields[speed]:>9,}} {unit}/s"),
-    )
+    console = Console(stderr=True)
     tasks: dict[Hashable, TaskID] = {}
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with Progress(*_columns(unit, console.width), console=console) as progress:
 
         def draw(
-            key: Hashable, name: str, done: int, total: int | None, count: int, seconds: float
+            key: Hashable, name: str, done: int, total: int | None, count: int, speed: int
         ) -> None:
-            speed = round(count / seconds) if seconds else 0
             if key not in tasks:
                 tasks[key] = progress.add_task(printable(name), total=total, count=0, speed=0)
-            else:
-                progress.update(tasks[key], completed=done, count=count, speed=speed)
+            progress.update(tasks[key], completed=done, count=count, speed=speed)
 
         yield draw
+
+
+def _columns(unit: str, width: int) -> "Iterator[ProgressColumn]":
+    """Name, bar, percentage, count and speed, as far as a terminal of a width has room for them."""
+    # pylint: disable-next=import-outside-toplevel # as above
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+
+    # pylint: disable-next=import-outside-toplevel
+    from rich.table import Column
+
+    count, speed = f"{{task.fields[count]:>12,}} {unit}", f"{{task.fields[speed]:>9,}} {unit}/s"
+    room = width - len(_PERCENT) - len(f"{0:12} {unit} ")
+    has_speed = room - len(f" {0:9} {unit}/s") >= _MIN_NAME
+    if has_speed:
+        room -= len(f" {0:9} {unit}/s")
+    bar = min(room // 2, _MAX_BAR) if room // 2 >= _MIN_BAR else 0
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=max(room - bar - 1, 1))
+    yield TextColumn("{task.description}", markup=False, table_column=name)
+    if bar:
+        yield BarColumn(bar_width=bar - 1)
+    yield TaskProgressColumn()
+    yield TextColumn(count)
+    if has_speed:
+        yield TextColumn(speed)

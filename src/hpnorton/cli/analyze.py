@@ -7,8 +7,9 @@ import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import CSV, JSON, JSONL, TABLE, Act, Parser
-from hpnorton.cli.show import chosen_format, show, tell
+from hpnorton.cli.flags import CSV, TABLE, Act, Parser
+from hpnorton.cli.pager import paged
+from hpnorton.cli.show import answer, chosen_format, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings, expand_home
 
@@ -67,13 +68,13 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
         questions = questions_for(file, arguments.year_of, arguments.count or ())
         with show_analysis(not arguments.quiet, os.path.basename(file.path)) as on_progress:
             tally = analyze(file, questions, workers, arguments.log_level, on_progress)
-    _show(tally, file.path, file.header, arguments.format)
+    _show(tally, file.path, file.header, arguments)
     for warning in file.warnings:
         tell(f"{file.path}: {warning}")
     return ExitStatus.OK
 
 
-def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> None:
+def _show(tally: "Tally", path: str, header: list[str], arguments: argparse.Namespace) -> None:
     from hpnorton.look.guess import DEFAULT
     from hpnorton.texts import readable
 
@@ -94,18 +95,32 @@ def _show(tally: "Tally", path: str, header: list[str], form: str | None) -> Non
     document |= {"columns": columns}
     document |= {"years": years} if years else {}
     document |= {"counts": counts} if counts else {}
-    if chosen_format(form) in (JSON, JSONL):
-        show([document], form)
+    form = chosen_format(arguments.format)
+    if form != TABLE:
+        answer(columns if form == CSV else [document], arguments)
         return
-    show(columns, form, as_table=map(_short, columns))
-    if form == CSV:
-        return
-    for table in (_year_rows(years), counts):
-        if table:
-            print()
-            show(table, TABLE)
     uneven = f", {tally.uneven:,} of them with more or fewer cells" if tally.uneven else ""
-    print(f"\n{tally.rows:,} rows{uneven}")
+    others = [table for table in (_year_rows(years), counts) if table]
+    _show_tables(columns, others, f"{tally.rows:,} rows{uneven}", arguments)
+
+
+def _show_tables(
+    columns: "list[Document]",
+    others: "list[list[Document]]",
+    sentence: str,
+    arguments: argparse.Namespace,
+) -> None:
+    """The columns of a file as a table, other tables below it, and a sentence."""
+    from hpnorton.table import Table
+
+    whole = columns[0].keys() - {"min", "max"} if columns else ()
+    tables = [Table(map(_short, columns), whole=whole), *map(Table, others)]
+    with paged(not arguments.no_pager, len(tables[0].header)) as out:
+        for table in tables:
+            for line in table.lines():
+                out.write(line + "\n")
+            out.write("\n")
+        out.write(sentence + "\n")
 
 
 def _column(column: "ColumnTally") -> "Document":
