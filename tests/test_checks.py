@@ -132,13 +132,7 @@ def test_commas_are_right(header: list[str]) -> None:
         ),
         (["1", "Chair\0"], [("missing-cell", None), ("encoding-error", "Name")]),
         ([*GOOD, "\0"], [("extra-cell", None), ("encoding-error", None)]),
-        ([], [("blank-row", None)]),
-        ([""], [("blank-row", None)]),
-        (["", "", "", ""], [("blank-row", None)]),
-        (["", ""], [("blank-row", None)]),
-        (["", "", "", "", ""], [("blank-row", None)]),
         (["", "", "", "", "x"], [("extra-cell", None)]),
-        ([" ", "", "", ""], [("constraint-error", "Name")]),
     ],
     ids=repr,
 )
@@ -179,8 +173,32 @@ def test_a_cell_has_one_fault() -> None:
     ]
 
 
-def test_missing_values_make_a_blank_row() -> None:
-    """A row is blank if all its cells are missing values, whichever text stands for them."""
+@pytest.mark.parametrize(
+    "row",
+    [
+        [],
+        [""],
+        ["", ""],
+        ["", "", "", ""],
+        ["", "", "", "", ""],
+        [" ", "\xa0", "\t", "\n"],
+        ["\ufeff"],
+    ],
+    ids=repr,
+)
+def test_blank_rows(row: list[str]) -> None:
+    """They are no fault, wherever they stand in a chunk, and of any number of cells."""
+    for before, after in (([], []), ([GOOD], [GOOD]), ([row], [["1", "Chair", "five", ""]])):
+        checked = check(*before, row, *after)
+        assert sorted(checked.blanks) == [at for at, r in enumerate([*before, row]) if r == row]
+        assert len(checked.faults) == (after not in ([], [GOOD]))
+        assert len(checked.positions) == 2 * (before == [GOOD])
+    moved = check_rows(LAYOUT, [GOOD, row], [7, 3], is_suspicious=False)
+    assert (list(moved.positions), list(moved.blanks), moved.faults) == ([7], [3], [])
+
+
+def test_a_row_of_missing_values_is_rejected() -> None:
+    """Whichever text stands for them: somebody has written it."""
     fields = (Field("id", missing_values=("-",)), Field("x", missing_values=("", "NA")))
     layout = lay_out(Collection("t", fields, ("id",)), ["x", "id"], "t.csv")
     checked = check(["NA", "-"], ["", "-"], ["NA", ""], layout=layout)
@@ -227,12 +245,12 @@ ROWS = st.lists(st.lists(CELLS, min_size=4, max_size=4) | st.lists(CELLS, max_si
 
 @given(rows=ROWS)
 def test_every_row_is_a_record_or_has_faults(rows: list[list[str]]) -> None:
-    """Each row is either a record or has faults, never both and never neither, in order."""
+    """Each row is a record, has faults or is blank, and only one of these, in order."""
     checked = check(*rows)
     good, bad = list(checked.positions), [fault.at for fault in checked.faults]
     records = records_of(checked)
     assert len(records) == len(good)
-    assert sorted([*good, *set(bad)]) == list(range(len(rows)))
+    assert sorted([*good, *set(bad), *checked.blanks]) == list(range(len(rows)))
     assert (good, bad) == (sorted(good), sorted(bad))
     for at, record in zip(good, records):
         assert [value or "" for value in record[:2]] == rows[at][:2]
@@ -291,14 +309,17 @@ DESCRIPTOR = {
 def test_faulty_rows_are_those_of_frictionless(text: str) -> None:
     """The rows with faults are those of frictionless, which also has the codes that we give them.
 
-    It gives more: of a short row it judges the absent cells too, of a blank one its empty key.
+    It gives more: of a short row it judges the absent cells too; a blank one is a fault to it.
     """
     rows = list(csv.reader(io.StringIO(text, newline="")))
     resource = {"name": "things", "data": [HEADER, *rows], "schema": DESCRIPTOR}
     report = Resource.from_descriptor(resource).validate()
     theirs = {tuple(found) for found in report.flatten(["rowNumber", "type"])}
-    ours = {(fault.at + 2, fault.code) for fault in check(*rows).faults}
-    assert {row for row, _ in ours} == {row for row, _ in theirs}
+    checked = check(*rows)
+    ours = {(fault.at + 2, fault.code) for fault in checked.faults}
+    blank = {row for row, code in theirs if code == "blank-row"}
+    assert {at + 2 for at in checked.blanks} == blank
+    assert {row for row, _ in ours} == {row for row, _ in theirs} - blank
     assert ours <= theirs
 
 
@@ -307,7 +328,7 @@ def test_blanks_around_a_column_name_are_left_out(name: str) -> None:
     """And a warning says so; a name that is described with them stays."""
     warnings: list[str] = []
     assert clean_header(["sku", name], ["sku"], "a.csv", warnings) == ["sku", "title"]
-    assert warnings == [f"the header has column {name!r}; the blanks around the name were left out"]
+    assert warnings == [f"the header has column {name!r}; blanks around a name are left out"]
     assert clean_header(["sku", name], ["sku", name], "a.csv", warnings) == ["sku", name]
     assert len(warnings) == 1
 

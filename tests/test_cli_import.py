@@ -48,7 +48,7 @@ def test_rejected_rows_are_kept_as_they_stood(
         b'C3,"Zo\xeb","A ""B"" C",,,zoe@example.com,Active,5',
         b"C4,Dan,Poe,,,dan@example.com,Maybe,-1",
         b"C5,too,short",
-        b",,,,,,,",
+        b"C6,,,,,,,",
         b"C1,Ann,Other,1 High Street,555-0100,ann@example.com,Active,100",
     ]
     path = csv_file("customers.csv", HEADER, ANN, bad[0], bad[1], BEN, *bad[2:])
@@ -62,7 +62,10 @@ def test_rejected_rows_are_kept_as_they_stood(
         (4, 4, "Status", "constraint-error"),
         (4, 4, "Credit_limit", "constraint-error"),
         (6, 6, None, "missing-cell"),
-        (7, 7, None, "blank-row"),
+        (7, 7, "Name", "constraint-error"),
+        (7, 7, "Last_name", "constraint-error"),
+        (7, 7, "Status", "constraint-error"),
+        (7, 7, "Credit_limit", "constraint-error"),
         (8, 8, "user_id", "primary-key"),
     ]
     assert reasons[0]["value"] == r"Zo\xeb" and reasons[2]["value"] == "-1"

@@ -107,8 +107,8 @@ def test_document() -> None:
     report.ending = Ending.DONE
     document = report.as_document()
     assert list(document) == DOCUMENT_KEYS
-    numbers, about = list(document.values())[:12], list(document.values())[12:]
-    assert numbers == [12, 3, 14, 0.5, 15, 5, 4, 3, 2, 1, None, 30]
+    numbers, about = list(document.values())[:13], list(document.values())[13:]
+    assert numbers == [12, 3, 14, 0.5, 15, 5, 4, 3, 2, 1, 0, None, 30]
     assert about == ["a.csv", None, None, "done", []]
     report.rejects_file = "rejected/a-1.csv"
     assert report.as_document()["rejects_file"] == "rejected/a-1.csv"

@@ -69,11 +69,10 @@ NASTY: dict[str, tuple[list[str], list[str]]] = {
     "blanks around cells": ([" C1,Ann, Active,1,", "C2,Ben,Active, 1 ,"], ["C2,P1, 1.5"]),
     "other alphabets": (["Ä1,Zoë,Active,1,", "客,王,Active,٣,"], ["Ä1,P1,1", "客,P1,1"]),
 }
-# What frictionless tells as well: what follows from a fault is not told twice here. A short or
-# blank row lacks required cells and a key, and where the only cell of a key is empty, the key is.
+# What frictionless tells as well: what follows from a fault is not told twice here. A short
+# row lacks required cells, and where the only cell of a key is empty, the key is.
 CONSEQUENCES = {
     "missing-cell": ("constraint-error", "primary-key"),
-    "blank-row": ("primary-key",),
     "constraint-error": ("primary-key",),
 }
 
@@ -97,6 +96,8 @@ def test_verdicts_agree(
         "--linear", folder / "customers.csv", folder / "rental.csv", "--quiet", uri=sqlite_uri
     )
     ours, theirs = _our_verdicts(hpnorton, done), _verdicts(folder)
+    blank = {fault[:2] for fault in theirs if fault[2] == "blank-row"}  # which we leave out
+    theirs = {fault for fault in theirs if fault[:2] not in blank}
     assert {fault[:2] for fault in ours} == {fault[:2] for fault in theirs}
     assert ours <= theirs
     for *row, code in theirs - ours:

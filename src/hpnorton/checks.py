@@ -5,7 +5,6 @@ same. Codes are those of the Data Package world.
 """
 
 import difflib
-import string
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -15,6 +14,7 @@ from itertools import compress
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value
+from hpnorton.keys import trimmed
 from hpnorton.rows import NONE_MISQUOTED, Misquoted, Row
 from hpnorton.schema import MAX_COLUMNS, Collection
 from hpnorton.signatures import is_cp1252
@@ -23,7 +23,6 @@ Record = tuple[Value, ...]
 
 MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
 _OTHER_DELIMITERS = ";\t|"
-_AROUND_NAMES = string.whitespace + "\xa0\ufeff\u200b"  # seen by nobody
 _MOST_LISTED, _LONG = 10, 100  # columns in a message, and the characters of a column's name
 
 
@@ -72,23 +71,25 @@ class Checked:
     """The values of a chunk's good rows, and the faults of the others.
 
     `values` hold a column for each field of the layout, `positions` where each good row stood in
-    the chunk.
+    the chunk, `blanks` where those stood that are left out because all their cells are empty.
     """
 
     values: Sequence[Sequence[Value]]
     positions: Sequence[int]
     faults: Sequence[Fault]
+    blanks: Sequence[int] = ()
 
-    def without(self, faults: Sequence[Fault]) -> "Checked":
-        """The same with more faults, and without the rows that have them."""
-        if not faults:
+    def without(self, faults: Sequence[Fault], blanks: Sequence[int] = ()) -> "Checked":
+        """The same with more faults and blank rows, and without the rows that these are."""
+        if not faults and not blanks:
             return self
-        bad = {fault.at for fault in faults}
+        bad = {fault.at for fault in faults}.union(blanks)
         kept = [at not in bad for at in self.positions]
         return Checked(
             [list(compress(column, kept)) for column in self.values],
             list(compress(self.positions, kept)),
             sorted([*self.faults, *faults], key=lambda fault: fault.at),
+            [*self.blanks, *blanks],
         )
 
 
@@ -116,20 +117,18 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
 def clean_header(
     header: Sequence[str], known: Container[str], file: str, warnings: list[str]
 ) -> list[str]:
-    """The names of a header without blanks around them, of which `warnings` then tell.
+    """The names of a header without what nobody sees around them, of which `warnings` then tell.
 
     Names that are `known` stay as they are. Raises FileError for one that holds quotes.
     """
-    names = [name if name in known else name.strip(_AROUND_NAMES) for name in header]
+    names = [name if name in known else trimmed(name) for name in header]
     if quoted := [name for name in header if '"' in name and name not in known]:
         raise FileError(
             f"{file}: the header has {_listed(quoted)}, with quotes in the name; quotes go around "
             "a whole cell, without a blank before or behind them: take them out"
         )
     if changed := [name for name, clean in zip(header, names) if name != clean]:
-        warnings.append(
-            f"the header has {_listed(changed)}; the blanks around the name were left out"
-        )
+        warnings.append(f"the header has {_listed(changed)}; blanks around a name are left out")
     return names
 
 
@@ -221,7 +220,10 @@ def check_rows(
     suspects = {fault.at for fault in faults}
     if columns and layout.accepts_header and layout.header[0] in columns[0]:
         suspects.update(at for at in kept if rows[at][0] == layout.header[0])
-    checked = Checked(values, kept, []).without(_name_whole_rows(layout, faults, suspects, rows))
+    blanks = [at for at in suspects if is_blank(rows[at])]
+    suspects.difference_update(blanks)
+    named = _name_whole_rows(layout, faults, suspects, rows)
+    checked = Checked(values, kept, []).without(named, blanks)
     return checked if positions is None else _placed(checked, positions)
 
 
@@ -230,7 +232,7 @@ def _placed(checked: Checked, positions: Sequence[int]) -> Checked:
     are_all = len(checked.positions) == len(positions)
     faults = [replace(fault, at=positions[fault.at]) for fault in checked.faults]
     kept = positions if are_all else [positions[at] for at in checked.positions]
-    return Checked(checked.values, kept, faults)
+    return Checked(checked.values, kept, faults, [positions[at] for at in checked.blanks])
 
 
 def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]:
@@ -309,7 +311,7 @@ def text_fault(cell: str) -> str | None:
 def _name_whole_rows(
     layout: Layout, faults: Sequence[Fault], suspects: AbstractSet[int], rows: Sequence[Row]
 ) -> list[Fault]:
-    """The faults, but only one of a suspect row that is blank or repeats the header."""
+    """The faults of suspect rows, but only one if it has no value at all or repeats the header."""
     missing = {at: field.missing_values for at, field in zip(layout.positions, layout.fields)}
     header = list(layout.header)
     named = []
@@ -318,6 +320,12 @@ def _name_whole_rows(
             message = "the row repeats the header; were files joined?"
             named.append(Fault(at, "repeated-header", message))
         elif all(cell in missing.get(position, ("",)) for position, cell in enumerate(rows[at])):
-            named.append(Fault(at, "blank-row", "the row is blank"))
-    whole = {fault.at for fault in named}
-    return [fault for fault in faults if fault.at not in whole] + named
+            message = "the row has nothing but missing values"
+            named.append(Fault(at, "blank-row", message))
+    left = suspects - {fault.at for fault in named}
+    return [fault for fault in faults if fault.at in left] + named
+
+
+def is_blank(row: Row) -> bool:
+    """Whether nobody sees anything in a row, as in those that spreadsheets add at the end."""
+    return not trimmed("".join(row))

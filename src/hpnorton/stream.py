@@ -34,6 +34,7 @@ _FATES = {
     "unchanged": "unchanged",
     "conflicts": "in conflict",
     "rejected": "rejected",
+    "blank": "blank, left out",
 }
 
 T = TypeVar("T")

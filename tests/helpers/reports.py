@@ -12,6 +12,7 @@ DOCUMENT_KEYS = [
     "unchanged",
     "conflicts",
     "rejected",
+    "blank",
     "rejects_file",
     "rows_per_second",
     "file",

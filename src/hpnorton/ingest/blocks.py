@@ -168,4 +168,5 @@ def _by_key(layout: Layout, parts: Sequence[Checked]) -> Checked:
     if len(keys) > 1:
         pick = itemgetter(*sorted(range(len(keys)), key=keys.__getitem__))
         values, positions = [pick(column) for column in values], pick(positions)
-    return Checked(values, positions, faults)
+    blanks = list(chain.from_iterable(part.blanks for part in parts))
+    return Checked(values, positions, faults, blanks)

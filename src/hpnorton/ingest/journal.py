@@ -54,10 +54,11 @@ class ImportNote(Counts):
 class ChunkNote(Span):
     """A chunk that is done; `run` is the id of its import.
 
-    `taken` says which of its rows were not inserted because their keys were taken (see pack_bits),
-    `refused` holds its refused rows (see rejects.pack), `touched` the keys of the customers or
-    products that it inserted or replaced (see pack_keys). `is_repeated` says that it had begun
-    before: rows that were inserted then seem to be taken now.
+    `blank` rows were left out, `blank_end` of them at its end. `taken` says which of its rows were
+    not inserted because their keys were taken (see pack_bits), `refused` holds its refused rows
+    (see rejects.pack), `touched` the keys of the customers or products that it inserted or replaced
+    (see pack_keys). `is_repeated` says that it had begun before: rows that were inserted then seem
+    to be taken now.
     """
 
     run: str
@@ -66,6 +67,8 @@ class ChunkNote(Span):
     unchanged: int
     conflicts: int
     rejected: int
+    blank: int = 0
+    blank_end: int = 0
     taken: str | None = None
     refused: str | None = None
     touched: str | None = None
@@ -74,8 +77,8 @@ class ChunkNote(Span):
     @property
     def counts(self) -> Counts:
         """What became of its rows."""
-        kept = {field.name: getattr(self, field.name, self.rows) for field in fields(Counts)}
-        return Counts(**kept)
+        read = self.rows - self.blank
+        return Counts(**{field.name: getattr(self, field.name, read) for field in fields(Counts)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -275,6 +275,7 @@ class _Tally:
         self._chunk = chunk
         self._good = self._inserted = self._updated = self._conflicts = 0
         self._taken: list[int] = []
+        self._blanks: set[int] = set()
         self._touched: list[str] = []
         self._flaws: dict[int, list[Flaw]] = {}
         self._keys: dict[int, Key] = {}
@@ -304,6 +305,7 @@ class _Tally:
         places = checked.positions
         self._taken += places if are_all else [places[at] for at in written.taken]
         self._note_keys(block, written.touched(len(batch)))
+        self._blanks.update(checked.blanks)
         for fault in checked.faults:
             value = fault.value and fault.value[:_MOST_CHARACTERS]
             flaw = Flaw(fault.field, fault.code, value, fault.message)
@@ -336,6 +338,8 @@ class _Tally:
             unchanged=self._good - self._inserted - self._updated - self._conflicts,
             conflicts=self._conflicts,
             rejected=len(refused) - self._conflicts,
+            blank=len(self._blanks),
+            blank_end=self._count_blank_end(),
             taken=journal.pack_bits(self._taken, chunk.rows),
             refused=pack(refused) if refused else None,
             touched=self._all_keys or journal.pack_keys(self._touched),
@@ -343,6 +347,11 @@ class _Tally:
         )
         note.counts.check()
         return Outcome(note, self._is_scattered, array("I", sorted(self._hashes)).tobytes())
+
+    def _count_blank_end(self) -> int:
+        """How many blank rows there are at the end."""
+        last = self._chunk.rows - 1
+        return next(n for n in range(last + 2) if last - n not in self._blanks)
 
     def _refused(self) -> list[Refused]:
         """The rows that are not in the database, as they stand in the file."""

@@ -43,7 +43,8 @@ class RowFault:
 class Counts:
     """What became of the rows of a chunk or a file; counts of chunks add up to those of a file.
 
-    `unchanged` rows were in the database with the same values, `conflicts` with others.
+    `unchanged` rows were in the database with the same values, `conflicts` with others. `blank`
+    rows are none of those `read`: nobody sees anything in them.
     """
 
     read: int = 0
@@ -52,6 +53,7 @@ class Counts:
     unchanged: int = 0
     conflicts: int = 0
     rejected: int = 0
+    blank: int = 0
 
     @property
     def refused(self) -> int:
@@ -61,7 +63,7 @@ class Counts:
     def check(self) -> None:
         """Raises HPNortonError unless every row that was read is accounted for, once."""
         known = (self.inserted, self.updated, self.unchanged, self.conflicts, self.rejected)
-        if self.read != sum(known) or min(known) < 0:
+        if self.read != sum(known) or min(*known, self.blank) < 0:
             raise HPNortonError(f"the counts do not add up: {self}; please report this as a bug")
 
     def add(self, other: "Counts") -> None:
@@ -147,6 +149,7 @@ class FileReport:
             "unchanged": counts.unchanged,
             "conflicts": counts.conflicts,
             "rejected": counts.rejected,
+            "blank": counts.blank,
             "rejects_file": self.rejects_file,
             "rows_per_second": self.rows_per_second,
             "file": readable(self.file),

@@ -77,6 +77,7 @@ class Work:
         self._is_scattered = False
         self._done: Sequence[ChunkNote] = ()
         self._taken = Taken()
+        self._last_row = self._last_filled = 1  # the header
         self._copy: IO[bytes] | None = None
         self._not_copied: list[Chunk] = []  # where rows are missing in it
         self._stack = ExitStack()
@@ -100,6 +101,10 @@ class Work:
         yield from self._phases_of_rows()
         if self.job.indexes_late:
             yield iter([Task(build_indexes, (self.job,), _ignore, ())])
+        between = self.report.counts.blank - (self._last_row - self._last_filled)
+        if between:
+            rows = "1 blank row" if between == 1 else f"{between:,} blank rows"
+            self.report.warnings.append(f"{rows} between others left out")
 
     def _phases_of_rows(self) -> Iterator[Iterator[Task]]:
         counts = self.report.counts
@@ -215,6 +220,10 @@ class Work:
         self.report.counts.add(note.counts)
         self.report.rows += note.rows
         self.bytes_done += note.length
+        last = note.first_row + note.rows - 1
+        self._last_row = max(self._last_row, last)
+        if note.blank_end < note.rows:
+            self._last_filled = max(self._last_filled, last - note.blank_end)
         if not self.is_ordered:  # else nothing is put in order afterwards
             self._taken.add(note.first_row, note.taken, is_repeated=note.is_repeated)
         if note.refused:
