@@ -18,14 +18,20 @@ PACKAGES = ("loguru", "pymongo", "regex", "rich")
 def run() -> int:
     """Runs the command line with the dependencies that `make` has installed into .venv."""
     if sys.version_info < OLDEST_PYTHON or not all(map(find_spec, PACKAGES)):
-        message = run_in_venv()
-        if sys.stderr is not None:
-            print(f"Error: {message}", file=sys.stderr)
-        return 1
-    # The package is importable only now.
-    from hpnorton.cli import main  # pylint: disable=import-outside-toplevel
-
+        return fail(run_in_venv())
+    try:
+        # The package is importable only now.
+        from hpnorton.cli import main  # pylint: disable=import-outside-toplevel
+    except (ImportError, OSError) as error:
+        return fail(f"{HOME / 'src'} is not complete, or may not be read by you: {error}")
     return main(home=HOME)
+
+
+def fail(message: str) -> int:
+    """Writes an error to stderr, if that is open, and returns the exit status."""
+    if sys.stderr is not None:
+        print(f"Error: {message}", file=sys.stderr)
+    return 1
 
 
 def run_in_venv() -> str:

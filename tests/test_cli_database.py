@@ -229,6 +229,17 @@ def test_built_in_settings_are_told(folder: Path, call: Callable[[str], Outcome]
     assert (kept.status, kept.out) == (2, "")
 
 
+def test_a_folder_that_is_gone(folder: Path, call: Callable[[str], Outcome]) -> None:
+    """Where the current folder was removed, that is said."""
+    gone = folder / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    failed = call("--all-products")
+    assert failed.status == 2
+    assert "Error: the current folder cannot be used: No such file or directory" in failed.err
+
+
 def test_a_tilde_in_every_path(
     folder: Path, call: Callable[[str], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,24 @@ def test_packages_that_are_missing(home: Path, has_configuration: bool) -> None:
     assert f"{home}/.venv lacks the packages" in told and "run 'make'" in told
 
 
+def test_a_checkout_that_is_not_complete(home: Path) -> None:
+    """Where src was copied in part only, the message says so."""
+    (home / "src").unlink()
+    package = home / "src" / "hpnorton"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, home / "HPNorton.py", "--version"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    told = f"Error: {home}/src is not complete, or may not be read by you: No module named"
+    assert done.stderr.startswith(told)
+
+
 def test_a_python_that_is_too_old(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -130,6 +130,20 @@ def test_a_log_that_a_dead_process_has_left(path: Path, rights: str) -> None:
     assert len(names_in(path)) == 201
 
 
+def test_a_log_with_its_locks(path: Path) -> None:
+    """Where the dead process has left both files of WAL mode, as on a disk that is read-only now."""
+    make(path, "one")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO thing (id) VALUES ('two')")
+        other = path.with_name("copy.db")
+        for name in ("", "-wal", "-shm"):
+            shutil.copyfile(f"{path}{name}", f"{other}{name}")
+    with only_reading(other, "neither"):
+        before = sorted(os.listdir(path.parent))
+        assert names_in(other) == ["one", "two"]
+        assert sorted(os.listdir(path.parent)) == before
+
+
 @pytest.mark.parametrize("rights", ["neither", "folder only"])
 def test_a_journal_that_a_dead_process_has_left(path: Path, rights: str) -> None:
     """A transaction that did not come to its end is not read."""
@@ -190,4 +204,16 @@ def test_a_database_that_may_not_be_read(path: Path) -> None:
         path.chmod(0)
         os.seteuid(user)
         with pytest.raises(StoreAccessError, match="cannot be opened or written .*who may"):
+            open_store(f"sqlite:///{path}")
+
+
+def test_a_folder_that_may_not_be_entered(path: Path) -> None:
+    """A database in it may be there: the message does not say that there is none."""
+    make(path, "one")
+    with only_reading(path, "neither"):
+        user = os.geteuid()
+        os.seteuid(os.getuid())
+        path.parent.chmod(0)
+        os.seteuid(user)
+        with pytest.raises(StoreAccessError, match="cannot be opened or written .Permission"):
             open_store(f"sqlite:///{path}")

@@ -84,7 +84,7 @@ def read_settings(
         raise UsageError(f"there is no dataset {chosen!r}; {listed}: {', '.join(names)}{hint}")
     own_uris = {name: absolute_uri(_get(parser, path, name, "uri"), base) for name in names}
     other = environment.get("HPNORTON_URI") or None if uri is None else uri
-    used = own_uris[chosen] if other is None else absolute_uri(other, Path.cwd())
+    used = own_uris[chosen] if other is None else absolute_uri(other, current_folder())
     marks = {name: _is_disposable(parser, path, name) for name in names}
     same = [marks[name] for name in names if own_uris[name] == used]
     return Settings(
@@ -194,6 +194,16 @@ def absolute_uri(uri: str, base: Path) -> str:
         f"{redact(uri)!r} is no database URI; write {SQLITE_PREFIX}path/file.db "
         "or mongodb://host:27017/database"
     )
+
+
+def current_folder() -> Path:
+    """The folder that this process is in. Raises UsageError if it was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise UsageError(
+            f"the current folder cannot be used: {error.strerror}; change to another one"
+        ) from error
 
 
 def expand_home(path: str) -> str:

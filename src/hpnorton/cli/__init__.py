@@ -28,7 +28,7 @@ from hpnorton.cli.flags import Operation, Parser, add_settings
 from hpnorton.cli.help import show_help, wants_help
 from hpnorton.cli.show import tell
 from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError
-from hpnorton.settings import SQLITE_PREFIX, Settings, read_settings, redact
+from hpnorton.settings import SQLITE_PREFIX, Settings, current_folder, read_settings, redact
 from hpnorton.streams import discard_rest, until_closed, usable_streams
 from hpnorton.suggest import did_you_mean
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
     """
     with usable_streams():
         try:
-            return program(sys.argv[1:] if argv is None else argv, home or Path.cwd())
+            return program(sys.argv[1:] if argv is None else argv, home or current_folder())
         except HPNortonError as error:
             for line in str(error).splitlines():
                 tell(f"Error: {line}")

@@ -7,6 +7,7 @@ not by SQLite row by row.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from hpnorton.errors import StoreAccessError, StoreError
@@ -20,6 +21,7 @@ from hpnorton.stores.sqlite_files import JOURNAL, SHM, WAL
 from hpnorton.stores.sqlite_scan import SqliteScan
 from hpnorton.stores.sqlite_search import Search
 
+_SEARCH_SECONDS = 5.0  # to wait for a lock
 _HIDDEN = ("sqlite_", OWN_PREFIX)
 _LAST_NUMBERS = (
     f"SELECT (SELECT coalesce(max(number), 0) FROM {HISTORY.name} "
@@ -151,7 +153,7 @@ class SqliteStore(SqliteBatches):
             present = [name for name in fields if name in types]
             if not present:
                 return
-            search = Search(self._connect, collection, present, text)
+            search = Search(partial(self._connect, _SEARCH_SECONDS), collection, present, text)
             rowid = self._rowid_of(collection)
             if rowid is None:
                 condition, parameter = search.condition, search.pattern

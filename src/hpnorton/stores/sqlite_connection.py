@@ -1,6 +1,5 @@
 """A connection to an SQLite file: how it is opened, waits for its turn, and words its errors."""
 
-import os
 import random
 import sqlite3
 import time
@@ -199,11 +198,11 @@ class SqliteConnection:
             self._run("PRAGMA busy_timeout = 0")
         self._longest_wal = _LONGEST_WAL + (self._files.wal_bytes if is_busy else 0)
 
-    def _connect(self) -> sqlite3.Connection:
-        """A connection of its own to the same database."""
+    def _connect(self, seconds: float = 0) -> sqlite3.Connection:
+        """A connection of its own to the same database; SQLite itself waits so long for locks."""
         if self._read_only:
-            return self._read_only.connect()
-        return sqlite3.connect(self._path, timeout=0, isolation_level=None)
+            return self._read_only.connect(seconds)
+        return sqlite3.connect(self._path, timeout=seconds, isolation_level=None)
 
     def _open_to_read(self) -> ReadOnlyFile:
         try:
@@ -229,10 +228,15 @@ class SqliteConnection:
     def _check_present(self) -> None:
         """Raises StoreMissingError where nothing was ever written, or nothing is left of it."""
         again = "import the CSV files first, with --linear"
-        if not os.path.exists(self._path):
-            raise StoreMissingError(f"there is no database {self._path} yet; {again}")
+        try:
+            size = self._path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            raise StoreMissingError(f"there is no database {self._path} yet; {again}") from None
+        except OSError as error:
+            message = _NO_ACCESS.format(path=self._path, error=error.strerror)
+            raise StoreAccessError(message) from error
         beside = [Path(f"{self._path}{suffix}") for suffix in (WAL, JOURNAL)]
-        if not self._path.stat().st_size and not any(path.exists() for path in beside):
+        if not size and not any(path.exists() for path in beside):
             raise StoreMissingError(
                 f"the database {self._path} is an empty file; put it back from a backup, or {again}"
             )

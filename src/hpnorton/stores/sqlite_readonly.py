@@ -53,9 +53,9 @@ class ReadOnlyFile:
         elif not (os.path.exists(f"{path}{SHM}") and self._is_readable()):
             self._copy(WAL)
 
-    def connect(self) -> sqlite3.Connection:
-        """A connection of its own."""
-        return sqlite3.connect(self._uri, uri=True, timeout=0, isolation_level=None)
+    def connect(self, seconds: float = 0) -> sqlite3.Connection:
+        """A connection of its own, which waits so long for locks."""
+        return sqlite3.connect(self._uri, uri=True, timeout=seconds, isolation_level=None)
 
     def close(self) -> None:
         """Removes the copy. Raises StoreError if what was read may be of several moments."""
