@@ -64,6 +64,7 @@ def test_an_error_crosses_process_borders(kind: type[HPNortonError]) -> None:
         (errors.StoreBusyError, ExitStatus.FAILED),
         (errors.StoreLostError, ExitStatus.FAILED),
         (errors.ClusterError, ExitStatus.FAILED),
+        (errors.OpenFilesError, ExitStatus.FAILED),
     ],
 )
 def test_only_wrong_usage_has_a_status_of_its_own(

@@ -65,7 +65,7 @@ FLOORS = (
     ("ingest.secondlook",),
     ("ingest.work", "timing.scratch", "timing.shorten"),
     ("ingest.lanes", "timing.phases", "timing.trials"),
-    ("ingest.plan", "timing.comparison", "timing.styles"),
+    ("ingest.order", "ingest.plan", "timing.comparison", "timing.styles"),
     ("ingest.run", "timing.plots"),
     ("stream", "inventory", "catalog", "forms", "timing.page"),
     ("counter", "books"),

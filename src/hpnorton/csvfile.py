@@ -58,6 +58,11 @@ class CsvFile:
         """Closes the file; stdin stays open."""
         self._input.close()
 
+    def rest(self) -> None:
+        """Close the file until its chunks are asked for, if it can be opened again then."""
+        if self._input.rest(self.offset):
+            self._buffer, self._at_end = b"", False
+
     @property
     def size(self) -> int | None:
         """The number of bytes of a plain file, None where nobody knows it beforehand."""

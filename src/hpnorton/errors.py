@@ -5,6 +5,7 @@
     ├── SettingsError           1  settings.ini
     ├── SchemaError             1  a datapackage.json, or names that a database cannot take
     ├── FileError               1  a CSV file as a whole
+    │   └── OpenFilesError      1  this process may open no more files
     ├── UnknownIdError          1  an id that nobody has
     ├── RefusedError            1  the counter cannot do that now
     ├── UnknownCollectionError  1  a look at a collection that is not there, or not described
@@ -56,6 +57,10 @@ class SchemaError(HPNortonError):
 
 class FileError(HPNortonError):
     """A CSV file cannot be imported at all."""
+
+
+class OpenFilesError(FileError):
+    """The system lets this process open no more files."""
 
 
 class UnknownIdError(HPNortonError):

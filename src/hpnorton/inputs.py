@@ -1,5 +1,6 @@
 """Where the bytes of a CSV file come from: a plain, compressed or growing file, a URL, or stdin."""
 
+import errno
 import gzip
 import io
 import sys
@@ -8,7 +9,7 @@ import zlib
 from enum import Enum, auto
 from typing import IO, cast
 
-from hpnorton.errors import FileError
+from hpnorton.errors import FileError, OpenFilesError
 from hpnorton.files import check_growth, is_url, is_zipped, open_binary, read_part, shown, size_of
 from hpnorton.signatures import START_BYTES, not_csv
 
@@ -41,6 +42,8 @@ class Input:
         self.is_repeatable = False
         self._reading = reading
         self._file: IO[bytes] | None = None
+        self._whole: int | None = None
+        self._resumes_at: int | None = None
         if reading is Reading.FOLLOWED and (path == STDIN or is_zipped(path) or is_url(path)):
             raise self._unfollowed()
         self._stream = self._stdin() if path == STDIN else self._open()
@@ -51,6 +54,32 @@ class Input:
             self._stream.close()
             self._file.close()
 
+    def rest(self, offset: int) -> bool:
+        """Close the file, which goes on from an offset when it is read; False if it cannot.
+
+        A file that can be read but once, and is no URL, stays open.
+        """
+        if self._file is None or not (self.is_repeatable or is_url(self.place)):
+            return False
+        self.close()
+        self._resumes_at = offset
+        return True
+
+    def _wake(self, offset: int) -> None:
+        """Opens the file again. Raises FileError, also for one that has another size now."""
+        before, self._resumes_at = self._whole, None
+        self._stream = self._open()
+        if self._whole != before:
+            raise FileError(f"{self.path} has changed since its header was read; start again")
+        if self.is_repeatable:
+            self.seek(offset)
+        else:
+            self._position = 0
+            while self._position < offset and (
+                passed := self._stream.read(offset - self._position)
+            ):
+                self._position += len(passed)
+
     def read(self, size: int) -> bytes:
         """Some bytes, none at the end. Of a file that is followed some more come always.
 
@@ -58,6 +87,8 @@ class Input:
         ends before its size.
         """
         try:
+            if self._resumes_at is not None:
+                self._wake(self._resumes_at)
             block = self._read(size)
             while not block and self._reading is Reading.FOLLOWED and self._file is not None:
                 time.sleep(_GROWTH_SECONDS)
@@ -74,6 +105,8 @@ class Input:
         """Goes on from another offset. Raises FileError."""
         self._position = offset
         try:
+            if self._resumes_at is not None:
+                self._wake(offset)
             self._stream.seek(offset)
         except (OSError, EOFError, zlib.error) as error:
             raise self._unreadable(error) from error
@@ -110,9 +143,14 @@ class Input:
         except IsADirectoryError:
             raise FileError(f"{self.path} is a folder; name the CSV files in it") from None
         except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                raise OpenFilesError(
+                    "too many files are open; let this process open more of them, with "
+                    "'ulimit -n 1024' say, and start again"
+                ) from error
             reason = error.strerror or error
             raise FileError(f"{self.path} cannot be opened: {reason}") from error
-        size = size_of(self._file)
+        size = self._whole = size_of(self._file)
         self.is_repeatable = size is not None
         if size is None and self._reading is Reading.FOLLOWED:
             self._file.close()

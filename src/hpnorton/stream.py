@@ -23,7 +23,7 @@ from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.plan import Options
 from hpnorton.ingest.rejects import Refused, ended, unpack
 from hpnorton.ingest.reports import Ending, FileReport
-from hpnorton.ingest.run import planned_lanes
+from hpnorton.ingest.run import planned_files
 from hpnorton.ingest.sources import Source
 from hpnorton.ingest.work import Task
 from hpnorton.inputs import Reading
@@ -107,7 +107,10 @@ def stream_into_store(
     Ctrl+C ends it. Every row that is refused is told at once. Raises HPNortonError before anything
     is written if the file cannot be imported at all; what goes wrong later is told in the report.
     """
-    with planned_lanes(uri, [source], options, folders) as (lane,):
+    with planned_files(uri, [source], options, folders) as plans:
+        (planned,) = plans.files
+        planned.begin(plans.store)
+        lane = planned.lane
         report = lane.report
         started = time.perf_counter()
 

@@ -15,16 +15,21 @@ from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.work import Task, Work
 
 
+_MAX_NAMED = 10  # files in a message
+
+
 @dataclass
 class Desk:
     """An executor, opened when it is first needed, that takes `most` pieces of work at a time.
 
-    `is_ordered` says that it does them one after the other.
+    `is_ordered` says that it does them one after the other, `is_shared` that it is for several
+    files at a time.
     """
 
     open: Callable[[], Executor]
     most: int
     is_ordered: bool
+    is_shared: bool = False
     executor: Executor | None = None
     in_hand: int = 0
 
@@ -54,17 +59,11 @@ class Desk:
 
 
 class Lane:
-    """A file, from its first chunk to its report: its tasks go to the desk, a few at a time.
+    """A file, from its first chunk to its report: its tasks go to the desk, a few at a time."""
 
-    It begins when those that it `waits_for` are done, and not at all unless its `parents`, whose
-    records its own refer to, are there.
-    """
-
-    def __init__(self, work: Work, desk: Desk) -> None:
+    def __init__(self, work: Work) -> None:
         self.work = work
-        self.desk = desk
-        self.parents: Sequence[Lane] = ()
-        self.waits_for: Sequence[Lane] = ()
+        self.desk: Desk | None = None
         self.in_flight: dict[Future[Any], Task] = {}
         self._again: deque[Task] = deque()
         self._tasks: Iterator[Task] = iter(())
@@ -77,11 +76,6 @@ class Lane:
         return self.work.report
 
     @property
-    def has_begun(self) -> bool:
-        """Whether work has been submitted."""
-        return self._started > 0
-
-    @property
     def is_done(self) -> bool:
         """Whether nothing is left to submit or to wait for."""
         return self._phases is None and not self.in_flight
@@ -92,12 +86,20 @@ class Lane:
         self.report.ending = Ending.DONE
         self.report.counts = counts
 
+    def begin(self, desk: Desk, stuck: Sequence[FileReport]) -> None:
+        """Take a desk; fail at once if files of parents are `stuck`, as no row could be checked."""
+        self.desk = desk
+        self._started = time.perf_counter()
+        if stuck:
+            files = ", ".join(report.file for report in stuck[:_MAX_NAMED])
+            if len(stuck) > _MAX_NAMED:
+                files += f" and {len(stuck) - _MAX_NAMED:,} more"
+            reason = f"it was not imported, because {files} was not imported to its end"
+            self.stop(Ending.FAILED, reason, can_resume=all(r.can_resume for r in stuck))
+
     def feed(self) -> None:
         """Submits work as long as the executor takes some and there is any."""
-        if not self.has_begun:
-            if not self.desk.has_room:
-                return  # its time has not come, nor does it count
-            self._begin()
+        assert self.desk is not None
         while self._phases is not None and self.desk.has_room:
             try:
                 task = self._next_task()
@@ -112,8 +114,7 @@ class Lane:
 
         Raises StoreLostError where the database did not answer; the work is then done again.
         """
-        task = self.in_flight.pop(future)
-        self.desk.in_hand -= 1
+        task = self._off_the_desk(future)
         try:
             task.take(future.result())
         except StoreLostError:
@@ -134,18 +135,12 @@ class Lane:
 
     def drop(self, future: "Future[Any]") -> None:
         """Forgets work that was never begun."""
-        del self.in_flight[future]
-        self.desk.in_hand -= 1
+        self._off_the_desk(future)
 
-    def _begin(self) -> None:
-        self._started = time.perf_counter()
-        stuck = [lane.report for lane in self.parents if lane.report.ending is not Ending.DONE]
-        if stuck:
-            files = ", ".join(report.file for report in stuck)
-            reason = f"it was not imported, because {files} was not imported to its end"
-            self.stop(Ending.FAILED, reason, can_resume=all(r.can_resume for r in stuck))
-        else:
-            log.info("{} -> {}", self.report.file, self.report.collection)
+    def _off_the_desk(self, future: "Future[Any]") -> Task:
+        assert self.desk is not None
+        self.desk.in_hand -= 1
+        return self.in_flight.pop(future)
 
     def _next_task(self) -> Task | None:
         """The next piece of work; None if there is none now, or none at all."""

@@ -34,8 +34,8 @@ class Job:
     `is_alone` that no other process waits for its transactions. `wants_hashes` asks for the hashes
     of all keys (see hash_keys), `notes_begin` for a note of each chunk before anything is written,
     with the keys that are taken, which are not looked up if the collection `was_empty` when the
-    import began. `indexes_late` says that only the key has an index until all chunks are loaded (see
-    build_indexes). `is_begun` says that the database was made before: a worker makes no new one,
+    import began. `indexes_late` says that only the key has an index until all chunks are loaded:
+    see build_indexes. `is_begun` says that the database was made before: a worker makes no new one,
     `is_ordered` that a single process loads all chunks, in the order of the file. `lock_seconds` is
     how long to wait for another program that keeps the database locked.
     """
@@ -93,7 +93,7 @@ class Outcome:
 class Exchange:
     """A record to put in the place of what another row of the same file has stored there.
 
-    `instead_of` are the records that may be there then: another one is not of this import. `is_sure`
+    `instead_of` are the records that may be there: another one is not of this import. `is_sure`
     says that a row of the import has inserted it, which the counter may have sold from meanwhile.
     """
 

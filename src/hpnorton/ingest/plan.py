@@ -8,19 +8,21 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from hpnorton import log
 from hpnorton.checks import Layout
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError
 from hpnorton.files import Fingerprint, fingerprint, is_url
 from hpnorton.ingest import journal
 from hpnorton.ingest.journal import ImportNote
-from hpnorton.ingest.lanes import Desk, Lane
+from hpnorton.ingest.lanes import Lane
 from hpnorton.ingest.loading import LOCK_SECONDS, Job
 from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.rejects import write_rejects
 from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending
 from hpnorton.ingest.work import Cut, Work
 from hpnorton.inputs import Reading
+from hpnorton.schema import Collection
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores.protocol import Mode, Store
 from hpnorton.texts import readable
@@ -85,7 +87,10 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
 
 @dataclass
 class Planned:
-    """A file to import: its lane, the note of its import, and what was known of it before."""
+    """A file to import: its lane, the note of its import, and what was known of it before.
+
+    A file that never begins leaves no note, as there is nothing to resume.
+    """
 
     lane: Lane
     note: ImportNote
@@ -93,56 +98,68 @@ class Planned:
     elapsed_before: float = 0.0
     is_resumed: bool = False
     is_finished: bool = False
+    has_begun: bool = False
+    has_ended: bool = False
 
     def begin(self, store: Store) -> None:
-        """Makes what the import needs in the database, and notes that it begins."""
-        collection = self.lane.work.job.layout.collection
-        store.ensure(collection, with_indexes=not self.lane.work.job.indexes_late)
-        if not self.options.is_dry_run and not self.is_finished:
-            journal.note_collection(store, collection)
-            self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
-            self._note_begin(store)
-
-    def _note_begin(self, store: Store) -> None:
+        """Note that the import begins, if the file is not done already. Raises StoreError."""
+        report = self.lane.report
+        log.info("{} -> {}", report.file, report.collection)
+        self.has_begun = True
+        if not self.is_resumed:
+            now = datetime.now(UTC)
+            self.note.id, self.note.started = journal.new_run(now), now.isoformat()
+        report.started = self.note.started
+        if self.options.is_dry_run:
+            return
+        report.import_id = self.note.id
+        if self.is_finished:
+            return
+        self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
         if self.is_resumed:
             journal.note_import(store, self.note)
             return
         journal.begin_import(store, self.note)
         work = self.lane.work
         work.job = replace(work.job, run=self.note.id)
-        work.report.import_id = self.note.id
+        report.import_id = self.note.id
 
     def finish(self, store: Store) -> None:
-        """Writes the refused rows and the note, and counts what the collection holds now.
+        """Write the rejected rows and the note, unless that was done, and let go of the file.
 
         If the server is lost after all rows were done, it is waited for as before.
         """
-        report = self.lane.report
-        with self._failing():
+        if self.has_ended:
+            return
+        self.has_ended = True
+        with self.failing():
             if self.is_finished:
-                report.rejects_file = self.note.rejects_file
-            else:
+                self.lane.report.rejects_file = self.note.rejects_file
+            elif self.has_begun:
                 self._tell_refused()
                 if not self.options.is_dry_run:
-                    self._ask(lambda: self._note_end(store))
-        expected = report.counts.inserted if self.note.was_empty else None
-        with self._failing():
-            report.total_records = self._ask(lambda: store.count(report.collection, expected))
+                    self.ask(lambda: self._note_end(store))
+        self.lane.work.close()
 
-    def _ask(self, work: Callable[[], T]) -> T:
+    def ask(self, work: Callable[[], T]) -> T:
         """What some work with the store gives, which a file that has failed does not wait for."""
-        is_done = self.lane.report.ending is Ending.DONE
-        return until_answered(work, self.options.retry_seconds) if is_done else work()
+        if self.lane.report.failure:
+            return work()
+        return until_answered(work, self.options.retry_seconds)
 
     @contextmanager
-    def _failing(self) -> Iterator[None]:
+    def failing(self) -> Iterator[None]:
         """Tells in the report of what goes wrong."""
         try:
             yield
         except HPNortonError as error:
-            if isinstance(error, StoreGoneError):
-                self.lane.report.forget()
-            self.lane.stop(Ending.FAILED, str(error), can_resume=self.lane.work.file.is_repeatable)
+            self.fail(error)
+
+    def fail(self, error: HPNortonError) -> None:
+        """Tells in the report why the import has failed."""
+        if isinstance(error, StoreGoneError):
+            self.lane.report.forget()
+        self.lane.stop(Ending.FAILED, str(error), can_resume=self.lane.work.file.is_repeatable)
 
     def _tell_refused(self) -> None:
         report, rejects = self.lane.report, self.lane.work.rejects
@@ -175,12 +192,14 @@ def plan(
     store: Store,
     options: Options,
     scratch: str | None,
-    desks: Sequence[Desk],
+    *,
+    is_ordered: bool,
 ) -> list[Planned]:
     """The files as lanes, new or resumed; nothing is written yet.
 
-    Raises StoreError if the database cannot hold a file's records, and FileError for a file that
-    is to be resumed but has changed since.
+    `is_ordered` says that a single process does the chunks of a file. Raises StoreError if the
+    database cannot hold a file's records, and FileError for a file that is to be resumed but has
+    changed since.
     """
     is_sqlite = uri.startswith(SQLITE_PREFIX)
     cut = Cut(
@@ -189,15 +208,16 @@ def plan(
         with_data=not (options.is_parallel or options.scheduler),
     )
     planned: list[Planned] = []
-    seen: set[str] = set()
-    for (file, layout), desk in zip(opened, desks):
-        store.check_fit(layout.collection)
+    seen: dict[str, Collection] = {}
+    for file, layout in opened:
+        if seen.get(file.collection) != layout.collection:
+            store.check_fit(layout.collection)
         made = fingerprint(file.place) if file.is_repeatable and not options.is_feed else None
         before = _earlier(store, file, made, options)
-        note = before or _new_note(file, made, options, desk)
+        note = before or _new_note(file, made, options, is_ordered=is_ordered)
         if before is None:
             note.was_empty = file.collection not in seen and store.is_empty(file.collection)
-        seen.add(file.collection)
+        seen[file.collection] = layout.collection
         job = Job(
             uri,
             layout,
@@ -210,19 +230,17 @@ def plan(
             is_noted=not options.is_feed,
             is_begun=True,
             lock_seconds=options.lock_seconds,
-            is_ordered=desk.is_ordered,
+            is_ordered=is_ordered,
             # SQLite writes rows and note in one transaction.
-            notes_begin=not (is_sqlite or desk.is_ordered or options.mode is Mode.UPSERT)
+            notes_begin=not (is_sqlite or is_ordered or options.mode is Mode.UPSERT)
             and not options.is_dry_run,
             was_empty=note.was_empty,
             indexes_late=note.was_empty
             and bool(layout.collection.indexes)
             and not (options.is_dry_run or options.is_feed),
         )
-        work = Work(job, file, cut, is_ordered=desk.is_ordered)
-        work.report.started = note.started
-        work.report.import_id = None if options.is_dry_run else note.id
-        planned.append(Planned(Lane(work, desk), note, options))
+        work = Work(job, file, cut, is_ordered=is_ordered)
+        planned.append(Planned(Lane(work), note, options))
         if before is not None:
             _take_up(planned[-1], store)
     return planned
@@ -270,18 +288,19 @@ def _take_up(planned: Planned, store: Store) -> None:
         lane.finish(Counts(**kept))
 
 
-def _new_note(file: CsvFile, made: Fingerprint | None, options: Options, desk: Desk) -> ImportNote:
-    now = datetime.now(UTC)
+def _new_note(
+    file: CsvFile, made: Fingerprint | None, options: Options, *, is_ordered: bool
+) -> ImportNote:
     return ImportNote(
-        id=journal.new_run(now),
-        started=now.isoformat(),
+        id="",  # it has these when it begins
+        started="",
         collection=file.collection,
         file=_place(file),
         mode=options.mode,
         size=made.size if made else None,
         modified=made.modified if made else None,
         checksum=made.checksum if made else None,
-        is_ordered=desk.is_ordered,
+        is_ordered=is_ordered,
         was_empty=False,
     )
 

@@ -1,29 +1,38 @@
 """The import: files -> chunks -> counts that add up.
 
-Every file is a lane of chunks. Linear and parallel differ in two things only: which lanes a lane
-waits for, and which executor its chunks go to.
+Every file is a lane of chunks. Linear and parallel differ in two things only: how many lanes there
+are at a time, and which executor their chunks go to.
 """
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+from typing import Any
 
 from hpnorton import log
-from hpnorton.errors import SchemaError, StoreLostError, StoreMissingError
+from hpnorton.errors import HPNortonError, SchemaError, StoreLostError, StoreMissingError
 from hpnorton.files import temporary_files
 from hpnorton.ingest import journal
 from hpnorton.ingest.lanes import Desk, Lane
+from hpnorton.ingest.order import Order
 from hpnorton.ingest.outage import Outage
-from hpnorton.ingest.plan import Options, plan
-from hpnorton.ingest.reports import Ending, FileReport
+from hpnorton.ingest.plan import Options, Planned, plan
+from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.sources import Source, open_sources
+from hpnorton.schema import Collection
 from hpnorton.stores import close_process_stores, open_store, process_store
+from hpnorton.stores.protocol import Store
 from hpnorton.workers import cores, open_cluster, open_workers, stop_requests
 
-_PROCESSES_A_CORE = 4
+_LANES_A_CORE = 4
+_FILES_A_PROCESS, _OTHER_FILES = 12, 64
 _STEP = 0.1  # Ctrl+C is heard after it
 
 # A file's report, the bytes of it that are done, and all its bytes (None if nobody knows).
@@ -45,16 +54,26 @@ def run_import(
     Raises HPNortonError before anything is written if a file cannot be imported at all, or the
     database not be used; what goes wrong later is told in the reports.
     """
-    with planned_lanes(uri, sources, options, folders) as lanes:
-        _work(_in_order(lanes, options), options, on_progress)
-    return [lane.report for lane in lanes]
+    with planned_files(uri, sources, options, folders) as plans:
+        _Runner(plans, options, on_progress).work()
+    return [planned.lane.report for planned in plans.files]
+
+
+@dataclass(frozen=True)
+class Plans:
+    """Files that are ready to begin, in which order, and a desk for each that may go on at once."""
+
+    files: Sequence[Planned]
+    order: Order
+    desks: Sequence[Desk]
+    store: Store
 
 
 @contextmanager
-def planned_lanes(
+def planned_files(
     uri: str, sources: Sequence[Source], options: Options, folders: Sequence[Path]
-) -> Iterator[list[Lane]]:
-    """The lanes of files, ready to begin, which are finished and closed afterwards.
+) -> Iterator[Plans]:
+    """Files that are ready to begin, which are finished and closed afterwards.
 
     Raises HPNortonError before anything is written.
     """
@@ -72,19 +91,50 @@ def planned_lanes(
         desks = _desks(len(opened), options)
         for desk in desks:
             stack.callback(desk.close)
-        planned = plan(uri, opened, store, options, scratch, desks)
+        files = plan(uri, opened, store, options, scratch, is_ordered=desks[0].is_ordered)
         desks[0].warm_up()  # by now the process that workers are forked from is ready
-        for each in planned:
+        for each in files:
             stack.callback(each.lane.work.close)
-        lanes = [each.lane for each in planned]
-        _in_order(lanes, options)  # or there is none
-        if not options.is_dry_run:
-            journal.prepare(store)
-        for each in planned:
-            each.begin(store)
-        yield lanes
-        for each in planned:
+        order = Order([each.lane for each in files])
+        _prepare(files, store, options)
+        yield Plans(files, order, desks, store)
+        for each in files:
             each.finish(store)
+        _count_records(files, store)
+
+
+def _prepare(files: Sequence[Planned], store: Store, options: Options) -> None:
+    """Makes what the imports need in the database."""
+    if not options.is_dry_run:
+        journal.prepare(store)
+    made: dict[str, Collection] = {}
+    for each in files:
+        job = each.lane.work.job
+        collection = job.layout.collection
+        if made.get(collection.name) == collection:
+            continue
+        made[collection.name] = collection
+        store.ensure(collection, with_indexes=not job.indexes_late)
+        if not options.is_dry_run and not each.is_finished:
+            journal.note_collection(store, collection)
+
+
+def _count_records(files: Sequence[Planned], store: Store) -> None:
+    """Tells in the reports what each collection holds now."""
+    groups: dict[str, list[Planned]] = {}
+    for each in files:
+        groups.setdefault(each.lane.report.collection, []).append(each)
+    for name, group in groups.items():
+        inserted = sum(each.lane.report.counts.inserted for each in group)
+        expected = inserted if group[0].note.was_empty else None
+        try:
+            total = group[-1].ask(partial(store.count, name, expected))
+        except HPNortonError as error:
+            for each in group:
+                each.fail(error)
+        else:
+            for each in group:
+                each.lane.report.total_records = total
 
 
 def _origins(uri: str, sources: Sequence[Source]) -> dict[str, Path]:
@@ -111,128 +161,169 @@ def _check_twins(names: Sequence[str]) -> None:
 
 
 def _desks(files: int, options: Options) -> list[Desk]:
-    """The executor of each file; files may share one."""
+    """A desk for each file that is worked on at a time; they may share one."""
     level = options.log_level
+    if not (options.is_parallel or options.scheduler):
+        return [Desk(lambda: open_workers(0, level), 1, is_ordered=True)]
+    at_once = max(1, min(files, _LANES_A_CORE * cores()))
     if options.scheduler:
         cluster = open_cluster(options.scheduler)
-        return [Desk(lambda: cluster.executor, 2 * cluster.threads, is_ordered=False)] * files
-    if not options.is_parallel:
-        return [Desk(lambda: open_workers(0, level), 1, is_ordered=True)] * files
+        most = 2 * cluster.threads
+        return [Desk(lambda: cluster.executor, most, is_ordered=False, is_shared=True)] * at_once
     if options.workers is None:
-        return [Desk(lambda: open_workers(1, level), 2, is_ordered=True) for _ in range(files)]
+        at_once = min(at_once, _processes_for(_open_files()))
+        return [Desk(lambda: open_workers(1, level), 2, is_ordered=True) for _ in range(at_once)]
     count = options.workers or cores()
-    return [Desk(lambda: open_workers(count, level), 2 * count, is_ordered=count == 1)] * files
+    pool = Desk(lambda: open_workers(count, level), 2 * count, count == 1, is_shared=True)
+    return [pool] * at_once
 
 
-def _in_order(lanes: Sequence[Lane], options: Options) -> list[Lane]:
-    """The lanes in the order given, but none before those that it waits for.
-
-    It waits for its parents, and for files before it that go into the same collection: of two rows
-    with one key the first is to win. One after the other, it waits for all before it.
-    """
-    for at, lane in enumerate(lanes):
-        names = {foreign.parent for foreign in lane.work.job.layout.collection.foreign_keys}
-        lane.parents = [other for other in lanes if other.report.collection in names]
-        same = [other for other in lanes[:at] if other.report.collection == lane.report.collection]
-        lane.waits_for = [*lane.parents, *same]
-    ordered: list[Lane] = []
-    while len(ordered) < len(lanes):
-        left = [lane for lane in lanes if lane not in ordered]
-        free = [lane for lane in left if all(other in ordered for other in lane.waits_for)]
-        if not free:
-            stuck = ", ".join(lane.report.collection for lane in left)
-            raise SchemaError(
-                f"the foreign keys of {stuck} form a circle, so none can be imported first; "
-                "take one of them out of datapackage.json"
-            )
-        ordered.append(free[0])
-    if not options.is_parallel:
-        for at, lane in enumerate(ordered):
-            lane.waits_for = ordered[:at]
-    return ordered
+def _open_files() -> int:
+    """How many files this process may have open."""
+    soft, _ = getrlimit(RLIMIT_NOFILE)
+    return sys.maxsize if soft == RLIM_INFINITY else soft
 
 
-def _work(lanes: Sequence[Lane], options: Options, on_progress: OnProgress) -> None:
-    """Imports all lanes, until Ctrl+C or too many refused rows end it."""
-    outage = Outage(options.retry_seconds)
-    for lane in lanes:
-        on_progress(lane.report, lane.work.bytes_done, lane.work.file.size)
-    with stop_requests() as is_stopped:
-        while working := [lane for lane in lanes if not lane.is_done]:
-            if is_stopped():
-                _interrupt(working)
+def _processes_for(open_files: int) -> int:
+    """How many processes, of a file each, can be talked to with so many open files."""
+    return max(1, (open_files - _OTHER_FILES) // _FILES_A_PROCESS)
+
+
+class _Runner:
+    """Files on their way: those that have begun, and what is known of those that have ended."""
+
+    def __init__(self, plans: Plans, options: Options, on_progress: OnProgress) -> None:
+        self._files = plans.files
+        self._order = plans.order
+        self._store = plans.store
+        self._options = options
+        self._on_progress = on_progress
+        self._outage = Outage(options.retry_seconds)
+        self._begun: dict[int, Planned] = {}
+        self._free = list(plans.desks)
+        self._ended = Counts()
+
+    def work(self) -> None:
+        """Imports all files, until Ctrl+C or too many refused rows end it."""
+        with stop_requests() as is_stopped:
+            while self._begun or self._order.waiting:
+                if is_stopped():
+                    self._interrupt()
+                    return
+                if self._outage.left is None:
+                    self._begin_some()
+                    for planned in self._begun.values():
+                        planned.lane.feed()
+                self._take_some()
+                self._check_limit()
+                self._end_some()
+
+    def _begin_some(self) -> None:
+        while self._free and self._free[-1].has_room:
+            number = self._order.next()
+            if number is None:
                 return
-            if outage.left is None:
-                for lane in _startable(working):
-                    lane.feed()
-            futures = {future: lane for lane in working for future in lane.in_flight}
-            if not futures:
-                time.sleep(min(_STEP, outage.left or 0))
-            done = wait(futures, outage.left and _STEP, FIRST_COMPLETED).done
-            for future, lane in futures.items():  # in the order of the rows; `done` has none
-                if future in done:
-                    try:
-                        lane.take(future)
-                        outage.end()
-                    except StoreLostError as error:
-                        _wait_or_give_up(lanes, outage, error, options)
-                    on_progress(lane.report, lane.work.bytes_done, lane.work.file.size)
-            _check_limit(lanes, options)
-            for desk in {id(lane.desk): lane.desk for lane in lanes}.values():
-                if all(lane.is_done for lane in lanes if lane.desk is desk):
-                    desk.close()
+            planned = self._begun[number] = self._files[number]
+            lane = planned.lane
+            lane.begin(self._free.pop(), self._order.stuck(lane))
+            if not lane.report.failure:
+                with planned.failing():
+                    planned.ask(partial(planned.begin, self._store))
+            self._tell(planned)
 
+    def _take_some(self) -> None:
+        """Takes up what is done, or waits until something is."""
+        futures: dict[Future[Any], Planned] = {
+            future: planned for planned in self._begun.values() for future in planned.lane.in_flight
+        }
+        if not futures and (left := self._outage.left):
+            time.sleep(min(_STEP, left))
+        done = wait(futures, self._outage.left and _STEP, FIRST_COMPLETED).done
+        for future, planned in futures.items():  # in the order of the rows; `done` has none
+            if future in done:
+                try:
+                    planned.lane.take(future)
+                    self._outage.end()
+                except StoreLostError as error:
+                    self._wait_or_give_up(error)
+                self._tell(planned)
 
-def _startable(working: Sequence[Lane]) -> list[Lane]:
-    """The lanes that may go on now: with very many files, not all of them at once."""
-    begun = [lane for lane in working if lane.has_begun]
-    ready = [
-        lane
-        for lane in working
-        if not lane.has_begun and all(other.is_done for other in lane.waits_for)
-    ]
-    return begun + ready[: max(0, _PROCESSES_A_CORE * cores() - len(begun))]
-
-
-def _wait_or_give_up(
-    lanes: Sequence[Lane], outage: Outage, error: StoreLostError, options: Options
-) -> None:
-    if outage.begin():
-        log.warning("{}; trying again", error)
-        return
-    for lane in lanes:
-        if not lane.is_done:
-            reason = f"{error}; it was tried again for {options.retry_seconds:g} s"
-            lane.stop(Ending.FAILED, reason, can_resume=lane.work.file.is_repeatable)
-
-
-def _check_limit(lanes: Sequence[Lane], options: Options) -> None:
-    """Stops all lanes if more rows were refused than --max-errors allows."""
-    limit = options.max_errors
-    if limit is None:
-        return
-    counts = [lane.report.counts for lane in lanes]
-    refused, read = sum(c.refused for c in counts), sum(c.read for c in counts)
-    is_over = all(lane.is_done for lane in lanes)
-    if limit.is_exceeded(refused, read, is_over=is_over):
-        for lane in lanes:
-            if lane.report.ending is Ending.RUNNING or is_over:
-                reason = f"it was stopped, because more than {limit} rows were refused"
-                lane.stop(Ending.STOPPED, f"{reason} (--max-errors)", can_resume=False)
-
-
-def _interrupt(lanes: Sequence[Lane]) -> None:
-    """Lets the work that has begun come to its end, and drops the rest."""
-    for lane in lanes:
-        lane.stop(Ending.INTERRUPTED, "it was interrupted", can_resume=lane.work.file.is_repeatable)
-    for lane in lanes:
-        lane.desk.close(cancel=True)
-    for lane in lanes:
-        for future in list(lane.in_flight):
-            if future.cancelled():
-                lane.drop(future)
+    def _end_some(self) -> None:
+        """Finishes the files that are done, so that others can begin."""
+        for number, planned in list(self._begun.items()):
+            lane = planned.lane
+            if not lane.is_done:
                 continue
-            try:
-                lane.take(future)
-            except StoreLostError:
-                pass  # that chunk is not done, which is what will be told
+            del self._begun[number]
+            self._ended.add(lane.report.counts)
+            lane.work.file.close()
+            if self._ends_early:
+                planned.finish(self._store)
+            self._order.end(number)
+            self._leave(lane)
+
+    def _leave(self, lane: Lane) -> None:
+        """Makes a lane's desk free; its process ends if it may be broken, or has no more to do."""
+        assert lane.desk is not None
+        if lane.report.ending is not Ending.DONE and not lane.desk.is_shared:
+            lane.desk.close()
+        self._free.append(lane.desk)
+        for desk in self._free if not self._order.waiting else ():
+            if not desk.is_shared:
+                desk.close()
+
+    @property
+    def _ends_early(self) -> bool:
+        """Whether a file that is done stays done: a percentage is known at the end only."""
+        limit = self._options.max_errors
+        return limit is None or not limit.is_percent
+
+    def _tell(self, planned: Planned) -> None:
+        work = planned.lane.work
+        self._on_progress(work.report, work.bytes_done, work.file.size)
+
+    def _wait_or_give_up(self, error: StoreLostError) -> None:
+        if self._outage.begin():
+            log.warning("{}; trying again", error)
+            return
+        reason = f"{error}; it was tried again for {self._options.retry_seconds:g} s"
+        for planned in self._files:
+            if not (planned.has_ended or planned.lane.is_done):
+                is_repeatable = planned.lane.work.file.is_repeatable
+                planned.lane.stop(Ending.FAILED, reason, can_resume=is_repeatable)
+
+    def _check_limit(self) -> None:
+        """Stops all files that are not finished if more rows were refused than --max-errors."""
+        limit = self._options.max_errors
+        if limit is None:
+            return
+        counts = [self._ended, *(planned.lane.report.counts for planned in self._begun.values())]
+        refused, read = sum(c.refused for c in counts), sum(c.read for c in counts)
+        are_done = all(planned.lane.is_done for planned in self._begun.values())
+        is_over = are_done and not self._order.waiting
+        if limit.is_exceeded(refused, read, is_over=is_over):
+            reason = f"it was stopped, because more than {limit} rows were refused (--max-errors)"
+            for planned in self._files:
+                if not planned.has_ended:
+                    planned.lane.stop(Ending.STOPPED, reason, can_resume=False)
+
+    def _interrupt(self) -> None:
+        """Lets the work that has begun come to its end, and drops the rest."""
+        lanes = [planned.lane for planned in self._files if not planned.has_ended]
+        for lane in lanes:
+            if not lane.is_done:
+                is_repeatable = lane.work.file.is_repeatable
+                lane.stop(Ending.INTERRUPTED, "it was interrupted", can_resume=is_repeatable)
+        begun = [planned.lane for planned in self._begun.values()]
+        for lane in begun:
+            if lane.desk is not None:
+                lane.desk.close(cancel=True)
+        for lane in begun:
+            for future in list(lane.in_flight):
+                if future.cancelled():
+                    lane.drop(future)
+                    continue
+                try:
+                    lane.take(future)
+                except StoreLostError:
+                    pass  # that chunk is not done, which is what will be told

@@ -10,12 +10,13 @@ from pathlib import Path
 from hpnorton import log
 from hpnorton.checks import Layout, check_delimiter, check_width, clean_header, lay_out
 from hpnorton.csvfile import CsvFile
-from hpnorton.errors import FileError, HPNortonError, SchemaError, UsageError
+from hpnorton.errors import FileError, HPNortonError, OpenFilesError, SchemaError, UsageError
 from hpnorton.files import is_url, is_zipped, name_of
 from hpnorton.inputs import STDIN, Reading
 from hpnorton.schema import check_collection_name, describe, undescribed
 from hpnorton.settings import expand_home
 
+_MAX_OPEN = 16  # files that wait for their turn
 _REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{21})")
 
 
@@ -88,6 +89,10 @@ def open_sources(
             file = CsvFile(source.path, source.collection, reading)
             stack.callback(file.close)
             opened.append((file, _layout(file, [*_own_folders(source, origins), *folders])))
+            if len(opened) > _MAX_OPEN:
+                file.rest()
+        except OpenFilesError:
+            raise  # it is none of this file's
         except HPNortonError as error:
             faults.append(error)
     if faults:

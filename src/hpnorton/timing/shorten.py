@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from hpnorton.checks import Layout
@@ -45,16 +46,17 @@ def shorten(opened: Opened, rows: Sequence[int], folder: Path) -> list[Source]:
 
 def _children_first(opened: Opened) -> Iterator[tuple[int, tuple[CsvFile, Layout]]]:
     """The files with their places in the order given, none before one that refers to it."""
-    left = dict(enumerate(opened))
-    while left:
-        parents = {
-            foreign.parent
-            for _, layout in left.values()
-            for foreign in layout.collection.foreign_keys
-        }
-        free = [number for number in left if left[number][0].collection not in parents]
-        for number in free or [*left]:  # of files in a circle, which no import takes, any order
-            yield number, left.pop(number)
+    needs = {
+        layout.collection.name: {foreign.parent for foreign in layout.collection.foreign_keys}
+        for _, layout in opened
+    }
+    try:
+        order = [*TopologicalSorter(needs).static_order()]
+    except CycleError:  # which no import takes: any order
+        order = [*needs]
+    places = {name: at for at, name in enumerate(order)}
+    numbered = sorted(enumerate(opened), key=lambda each: -places[each[1][0].collection])
+    yield from numbered
 
 
 def _chosen(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterator[bytes]:
