@@ -1,6 +1,7 @@
 """Files that are small and become huge: memory is bounded, and what is too long is told by its row.
 
 An import passes over such a row; what has nobody to tell of it, or would wait for its end, ends.
+With few bytes for a row test_ingest_long_rows.py does the same in moments.
 
 `benchmarks/bombs.py` does the same with a gigabyte.
 """
@@ -44,6 +45,7 @@ def _check_rejected(done: Measured, size: int) -> None:
     assert done.peak < MOST, done.peak
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("action", ["--linear", "--parallel --workers 2", "--stream --every 0 0"])
 def test_a_gigabyte_without_a_line_end_in_a_megabyte(
     hpnorton: CommandLine, tmp_path: Path, action: str
@@ -59,6 +61,7 @@ def test_a_gigabyte_without_a_line_end_in_a_megabyte(
     _check_rejected(_measure(hpnorton, flag, path, *more, "--quiet"), GIB + 1)
 
 
+@pytest.mark.long
 def test_a_gigabyte_without_a_line_end_from_a_pipe(hpnorton: CommandLine) -> None:
     """It is rejected as well; in quotes, over many lines."""
     lines = repeat(b"0\n" * (MIB // 2), GIB // MIB)
@@ -114,6 +117,7 @@ def test_a_header_of_a_million_columns(hpnorton: CommandLine, name: str) -> None
     assert twice.status == 1 and len(twice.err) < 1000
 
 
+@pytest.mark.long
 def test_short_rows_in_a_bomb(hpnorton: CommandLine, tmp_path: Path) -> None:
     """Rows without number in a few kilobytes take time, not memory: 32 times as many take the same.
 
