@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.helpers.terminal import on_terminal
 from tests.helpers.commandline import ROOT, CommandLine
+from tests.helpers.terminal import on_terminal
 
 Write = Callable[..., Path]
 CUSTOMERS = ROOT / "data" / "test" / "customers.csv"

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hpnorton import chunks as chunks_module
 from hpnorton import csvfile
 from hpnorton.chunks import Chunk, Rows, Span, raw_records, read_blocks
-from hpnorton.csvfile import CsvFile
+from hpnorton.csvfile import CsvFile, Sizes
 from hpnorton.errors import FileError
 from hpnorton.records import Cut, cut_records, is_open
 
@@ -57,11 +57,14 @@ def rows_with_lines(data: bytes) -> list[tuple[list[str], int]]:
     return list(zip(rows, lines))
 
 
+SMALL = Sizes(block=10)
+
+
 def chunks_of(
-    path: str | Path, rows: int, done: Iterable[Span] = ()
+    path: str | Path, rows: int, done: Iterable[Span] = (), sizes: Sizes | None = None
 ) -> tuple[list[str], list[Chunk]]:
     """The header and the chunks of a file."""
-    with closing(CsvFile(str(path), "things")) as file:
+    with closing(CsvFile(str(path), "things", sizes=sizes)) as file:
         return file.header, list(file.chunks(rows, done))
 
 
@@ -98,7 +101,7 @@ class Sample:
         path = folder / ("things.csv.gz" if self.is_zipped else "things.csv")
         path.write_bytes(gzip.compress(self.data, 1) if self.is_zipped else self.data)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(csvfile, "_BLOCK_BYTES", self.block)
+            patch.setattr(csvfile, "SIZES", Sizes(block=self.block))
             patch.setattr(chunks_module, "_PARSED_BYTES", self.parsed)
             patch.setattr(chunks_module, "_PARSED_ROWS", self.parsed)
             yield path
@@ -176,14 +179,13 @@ def test_what_is_done_is_passed_over(
         assert chunk.offset + chunk.length == after.offset
 
 
-def test_what_is_done_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_not_read(folder: Path) -> None:
     """To pass over what is done its rows are not looked for: a file may have very many."""
     path = folder / "half.csv"
     path.write_bytes(b"id\n" + b"1\n" * 50 + b"2\n" * 50)
     _, (first, second) = chunks_of(path, 50)
     path.write_bytes(b"id\n" + b'"' * 100 + b"2\n" * 50)  # nothing ends there any more
-    monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 10)
-    _, rest = chunks_of(path, 100, [first])
+    _, rest = chunks_of(path, 100, [first], SMALL)
     assert rest == [second]
 
 
@@ -206,16 +208,15 @@ def test_small_chunks_are_not_looked_for_in_all_that_was_read(
     assert scanned < 4 * path.stat().st_size
 
 
-def test_what_is_done_is_not_there_any_more(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_done_is_not_there_any_more(folder: Path) -> None:
     """A compressed file that breaks off within what is done cannot be resumed, and says so."""
-    monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 10)
     path = folder / "half.csv.gz"
     data = gzip.compress(b"id\n" + b"".join(b"%d\n" % n for n in range(999)))
     path.write_bytes(data)
-    _, (first, *_) = chunks_of(path, 900)
+    _, (first, *_) = chunks_of(path, 900, sizes=SMALL)
     path.write_bytes(data[: len(data) // 2])
     with (
-        closing(CsvFile(str(path), "things")) as file,
+        closing(CsvFile(str(path), "things", sizes=SMALL)) as file,
         pytest.raises(FileError, match="half.csv.gz cannot be read: "),
     ):
         list(file.chunks(900, [first]))
@@ -349,12 +350,11 @@ def test_a_closed_file_is_let_go(tmp_path: Path, name: str) -> None:
     assert open_descriptors() == before
 
 
-def test_a_gzip_file_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gzip_file_that_breaks_off(tmp_path: Path) -> None:
     """A file that breaks off after its header gives its rows so far, then an error."""
-    monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 10)
     path = tmp_path / "short.csv.gz"
     path.write_bytes(gzip.compress(b"id\n" + b"1\n" * 99)[:-4])
-    with closing(CsvFile(str(path), "things")) as file:
+    with closing(CsvFile(str(path), "things", sizes=SMALL)) as file:
         chunks = file.chunks(10)
         assert rows_of(next(chunks)) == [["1"]] * 10
         with pytest.raises(FileError, match="cannot be read: "):
@@ -362,19 +362,15 @@ def test_a_gzip_file_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 class TestLongRecords:
-    """What may be in one record, with a limit of 40 bytes."""
+    """What may be in one record, with a limit of few bytes, and blocks of fewer."""
 
-    @pytest.fixture(autouse=True)
-    def set_limit(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A small limit, and smaller blocks."""
-        monkeypatch.setattr(csvfile, "MAX_RECORD_BYTES", 40)
-        monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 8)
+    SIZES = Sizes(max_record=40, block=8)
 
     def test_an_endless_record(self, folder: Path) -> None:
         """A record beyond the limit is an error that says where it begins."""
         path = folder / "long.csv"
         path.write_bytes(b'id,x\n1,"a\nb"\n2,"' + b"never closed\n" * 9)
-        with closing(CsvFile(str(path), "things")) as file:
+        with closing(CsvFile(str(path), "things", sizes=self.SIZES)) as file:
             chunks = file.chunks(1)
             assert next(chunks).rows == 1
             with pytest.raises(FileError, match=r"long.csv: row 3 \(line 4\) does not end within"):
@@ -384,10 +380,9 @@ class TestLongRecords:
     @given(sample=SAMPLES, rows=st.integers(1, 5))
     def test_long_records_are_passed_over(self, folder: Path, sample: Sample, rows: int) -> None:
         """The rows are those of one csv.reader but for the long ones, which are in their places."""
-        with sample.written(folder) as path, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(csvfile, "MAX_RECORD_BYTES", 16)
+        with sample.written(folder) as path:
             chunks: list[Chunk] = []
-            with closing(CsvFile(str(path), "things")) as file:
+            with closing(CsvFile(str(path), "things", sizes=Sizes(max_record=16, block=8))) as file:
                 try:
                     chunks += file.chunks(rows, passes_long_rows=True)
                 except FileError:
@@ -419,14 +414,14 @@ class TestLongRecords:
         path = folder / "header.csv"
         path.write_bytes(b'"id' + b"d" * 99)
         with pytest.raises(FileError, match=r"row 1 \(line 1\) does not end within"):
-            CsvFile(str(path), "things")
+            CsvFile(str(path), "things", sizes=self.SIZES)
 
     @pytest.mark.parametrize("rows", [1000, sys.maxsize])
     def test_long_rows_make_short_chunks(self, folder: Path, rows: int) -> None:
         """A chunk has no more bytes than one record may have, or a block; no row is lost."""
         path = folder / "wide.csv"
         path.write_bytes(b"id\n" + b"a long row of text\n" * 50)
-        _, chunks = chunks_of(path, rows)
+        _, chunks = chunks_of(path, rows, sizes=self.SIZES)
         assert max(chunk.length for chunk in chunks) <= 40 + 10
         assert [chunk.first_row for chunk in chunks[1:]] == [
             chunk.first_row + chunk.rows for chunk in chunks[:-1]

@@ -47,8 +47,7 @@ WAYS: tuple[dict[str, Any], ...] = (
 @pytest.fixture(autouse=True)
 def set_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Rows may have few bytes. Only this process cuts files, so others need not know."""
-    monkeypatch.setattr(csvfile, "MAX_RECORD_BYTES", LIMIT)
-    monkeypatch.setattr(csvfile, "_BLOCK_BYTES", 16)
+    monkeypatch.setattr(csvfile, "SIZES", csvfile.Sizes(max_record=LIMIT, block=16))
     yield
     close_process_stores()
 

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton import csvfile
 from hpnorton.chunks import read_blocks
-from hpnorton.csvfile import CsvFile
+from hpnorton.csvfile import CsvFile, Sizes
 from hpnorton.errors import FileError
 from hpnorton.inputs import Input, Reading
 
@@ -54,9 +53,9 @@ def rows_until_stopped(file: CsvFile) -> Iterator[list[str]]:
             yield from [row for rows in read_blocks(chunk) for row in rows.cells]
 
 
-def follow(path: Path) -> list[list[str]]:
+def follow(path: Path, sizes: Sizes | None = None) -> list[list[str]]:
     """The header and the rows of a file that grows."""
-    file = CsvFile(str(path), "x", Reading.FOLLOWED)
+    file = CsvFile(str(path), "x", Reading.FOLLOWED, sizes=sizes)
     return [file.header, *rows_until_stopped(file)]
 
 
@@ -103,9 +102,8 @@ def test_however_a_file_grows_its_rows_are_the_same(
     pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
     path.write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csvfile, "_LIVE_BYTES", 5)
         Waiting(patch, *[appending(path, piece) for piece in pieces])
-        assert follow(path) == [["id"], *[[cell] for cell in cells]]
+        assert follow(path, Sizes(live_block=5)) == [["id"], *[[cell] for cell in cells]]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ The rows of all chunks are those that one csv.reader over the whole file yields,
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from hpnorton.chunks import Chunk, Span
 from hpnorton.errors import FileError
@@ -14,11 +15,24 @@ from hpnorton.records import Cut, Passage, cut_records, is_open
 from hpnorton.rows import parse
 from hpnorton.signatures import START_BYTES, is_cp1252, not_csv
 
-MAX_RECORD_BYTES = 16 * 2**20  # more than any record can have: see checks.MOST_ROW_BYTES
-_BLOCK_BYTES = 2**20
-_LIVE_BYTES = 2**12  # a few rows: the buffer is searched for each chunk
 _BOM = b"\xef\xbb\xbf"
 _FIRST_LINE = re.compile(rb"\s*[^\s][^\r\n]*+[\r\n]")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers of bytes: of the longest record, of a block that is read, and of one of a live feed.
+
+    The longest record is longer than any that a database takes: see checks.MOST_ROW_BYTES. A block
+    of a live feed is a few rows, as the buffer is searched for each chunk.
+    """
+
+    max_record: int = 16 * 2**20
+    block: int = 2**20
+    live_block: int = 2**12
+
+
+SIZES = Sizes()
 
 
 class CsvFile:
@@ -34,7 +48,15 @@ class CsvFile:
     that cannot be read or has no header, and for one that does not only grow while it is followed.
     """
 
-    def __init__(self, path: str, collection: str, reading: Reading = Reading.BULK) -> None:
+    def __init__(
+        self,
+        path: str,
+        collection: str,
+        reading: Reading = Reading.BULK,
+        *,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self._sizes = sizes or SIZES
         self._input = Input(path, reading)
         self.path = self._input.path
         self.place = self._input.place
@@ -84,8 +106,8 @@ class CsvFile:
         """The rest of the file as chunks of `rows` rows, fewer where they are very long.
 
         They hold their bytes if these cannot be read again, or `with_data`: for this process.
-        What is `done` is passed over. A row of more than MAX_RECORD_BYTES raises FileError, or, if
-        it has an end, is passed over too: then it is a chunk by itself.
+        What is `done` is passed over. A row that is longer than `sizes` allow raises FileError, or,
+        if it has an end, is passed over too: then it is a chunk by itself.
         """
         spans = sorted(done, key=lambda span: span.first_row, reverse=True)
         while True:
@@ -128,8 +150,9 @@ class CsvFile:
         self.offset += ahead
 
     def _read_header(self) -> list[str]:
-        while not (self._at_end or _tells_its_kind(self._buffer)):  # a feed sends it in pieces
-            self._fill(_LIVE_BYTES if self._is_live else _BLOCK_BYTES)
+        enough = min(START_BYTES, self._sizes.max_record)
+        while not (self._at_end or _tells_its_kind(self._buffer, enough)):  # a feed sends pieces
+            self._fill(self._sizes.live_block if self._is_live else self._sizes.block)
         if what := not_csv(self._buffer.removeprefix(_BOM)):
             raise FileError(f"{self.path} is {what}")
         if self._buffer.startswith(_BOM):
@@ -165,13 +188,14 @@ class CsvFile:
         """
         while True:
             # Scan the buffer when it probably holds enough, and so but once.
-            likely = min(int(rows * self._bytes_a_row * 1.02), MAX_RECORD_BYTES)
+            likely = min(int(rows * self._bytes_a_row * 1.02), self._sizes.max_record)
             if not self._is_live and not self._at_end and len(self._buffer) < likely:
                 self._fill(likely - len(self._buffer))
             cut = self._cut(rows, likely * 3 // 2)
-            if cut.rows == rows or self._at_end or len(self._buffer) >= MAX_RECORD_BYTES:
+            if cut.rows == rows or self._at_end or len(self._buffer) >= self._sizes.max_record:
                 break
-            least = _LIVE_BYTES if self._is_live else min(_BLOCK_BYTES, likely * 8 or _BLOCK_BYTES)
+            block = self._sizes.block
+            least = self._sizes.live_block if self._is_live else min(block, likely * 8 or block)
             self._fill(max(least, len(self._buffer) // 4))
         self._buffer = self._buffer[cut.length :]
         self._bytes_a_row = cut.length / max(cut.rows, 1)
@@ -199,7 +223,7 @@ class CsvFile:
             self._buffer = self._buffer[passage.take(self._buffer) :]
             if passage.is_over or self._at_end:
                 break
-            self._fill(_BLOCK_BYTES)
+            self._fill(self._sizes.block)
         if passage.is_open:
             raise self._too_long()
         return Cut(b"", 1, passage.lines, is_row_a_line=False, passed=passage.length)
@@ -207,7 +231,7 @@ class CsvFile:
     def _too_long(self) -> FileError:
         return FileError(
             f"{self.path}: row {self._row} (line {self._line}) does not end within "
-            f"{MAX_RECORD_BYTES >> 20} MiB; is a closing quote missing?"
+            f"{self._sizes.max_record >> 20} MiB; is a closing quote missing?"
         )
 
     def _pass(self, cut: Cut) -> None:
@@ -217,11 +241,11 @@ class CsvFile:
 
     def _fill(self, size: int) -> None:
         # What is too long then never depends on what else was read.
-        block = self._input.read(min(size, MAX_RECORD_BYTES - len(self._buffer)))
+        block = self._input.read(min(size, self._sizes.max_record - len(self._buffer)))
         self._at_end = not block
         self._buffer += block
 
 
-def _tells_its_kind(start: bytes) -> bool:
+def _tells_its_kind(start: bytes, enough: int) -> bool:
     """Whether a file's first bytes tell what it is: a line that is not blank, or enough of it."""
-    return len(start) >= min(START_BYTES, MAX_RECORD_BYTES) or _FIRST_LINE.match(start) is not None
+    return len(start) >= enough or _FIRST_LINE.match(start) is not None
