@@ -81,7 +81,7 @@ def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
     done = hpnorton("--analyze", path, *flags)
     columns, years, counts, rows = done.out.split("\n\n")
     assert columns.splitlines()[0].split() == (
-        "number column type filled distinct min max longest".split()
+        "# column type filled distinct min max longest".split()
     )
     assert max(map(len, columns.splitlines())) < 100 and "long long long lon…" in columns
     assert [line.split() for line in years.splitlines()[2:]] == [
@@ -97,7 +97,7 @@ def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
 def test_a_terminal_gets_the_table(hpnorton: CommandLine, csv_file: Write) -> None:
     """Without --format a terminal gets what --format table gives."""
     text = on_terminal(hpnorton, "--analyze", csv_file("days.csv", *LINES), "--quiet")
-    assert text.startswith("number  column") and text.endswith("4 rows\n")
+    assert text.startswith("#  column") and text.endswith("4 rows\n")
 
 
 def test_estimates_are_said_to_be_estimates(hpnorton: CommandLine, tmp_path: Path) -> None:

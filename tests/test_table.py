@@ -1,5 +1,6 @@
 """Tables that fit a terminal: what is copied stays whole, texts give way, long ones stream."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_tables_are_cut_to_the_terminal(columns: int) -> None:
     full = 2 + 2 + 26 + 2 + 18
     lines = table(rows, columns)
     assert max(map(cell_len, lines)) <= min(columns, full)
-    is_table = columns >= 2 + 2 + 12 + 2 + 12
+    is_table = columns >= 2 + 2 + 10 + 2 + 10
     assert ("…" in "".join(lines)) is (is_table and columns < full)
     starts = ["id", "--", "P1", "P2"] if is_table else ["id", "te", "wi", "", "id", "te", "wi"]
     assert [line[:2] for line in lines if not line.startswith("   ")] == starts
@@ -92,15 +93,15 @@ def test_a_record_without_room_is_a_block() -> None:
         {"id": "P1", "text": LONG, "a_name_that_has_thirty_characters": 94001112025551234567}
     ] * 2
     block = [
-        "id:                 P1",
-        "text:               a long text that",
-        "                    may be cut",
-        "                    wherever there is",
-        "                    no room for all …",
-        "a_name_that_has_t…:",
+        "id:                P1",
+        "text:              a long text",
+        "                   that may be cut",
+        "                   wherever there",
+        "                   is no room for…",
+        "a_name_that_has_…:",
         "  94001112025551234567",
     ]
-    assert table(rows, 37) == [*block, "", *block]
+    assert table(rows, 34) == [*block, "", *block]
 
 
 @given(
@@ -178,3 +179,23 @@ def test_what_stands_behind_is_aligned(text: str) -> None:
     """Wide, combining and emoji characters take the columns that a terminal gives them."""
     rows = [{"a": text, "b": 1}, {"a": "abcdef", "b": 1}]
     assert {cell_len(line) for line in table(rows, 80)} == {9}
+
+
+@pytest.mark.parametrize("room", range(12, 50))
+def test_a_number_in_a_text_is_there_as_a_whole_or_not_at_all(room: int) -> None:
+    """A text is not cut in the middle of a number or a date."""
+    text = "due: 2026-12-11 -> 2027-01-08, 12.50 each, of 94001112025551234567"
+    lines = table([{"what": text}, {"what": "x"}], room)
+    numbers = re.findall(r"[-.\d]*\d", " ".join(line for line in lines if "x" not in line))
+    assert set(numbers) <= {"2026-12-11", "2027-01-08", "12.50", "94001112025551234567"}
+
+
+def test_a_wide_key_is_broken_at_its_blanks_only() -> None:
+    """In a block too narrow for it, without an ellipsis."""
+    rows = [{"key": "text 1,000, integer 52, decimal 3, boolean 22, null 1, object 2"}]
+    assert table(rows, 30, whole=["key"]) == [
+        "key:",
+        "  text 1,000, integer 52,",
+        "  decimal 3, boolean 22, null",
+        "  1, object 2",
+    ]

@@ -16,7 +16,7 @@ from hpnorton.texts import printable
 
 _GAP = "  "
 _SAMPLED_RECORDS = 1000
-_MIN_TEXT_WIDTH = 12
+_MIN_TEXT_WIDTH = 10
 _MAX_HEAD_WORD = 16
 _MAX_BLOCK_NAME = 24
 _MAX_BLOCK_LINES = 4
@@ -24,6 +24,8 @@ _UNLIMITED = 10_000
 # Numbers, dates, times, phone numbers: digits, and what stands around and between them.
 _DIGITS = re.compile(r"\W{0,3}\d(?:[-+\d ()./,:'eExT]*[\d)Z])?(?: ?\W)?")
 _MAX_DIGITS = 64
+_NUMBER_AT_END = re.compile(r"[-+\d.,:/]*\d[-+.,:/]*$")
+_NUMBER_GOES_ON = re.compile(r"[-+.,:/]?\d")
 _MAX_CODE = 64
 _MAX_WORD = 20  # languages without blanks: what is longer is a sentence
 
@@ -205,16 +207,23 @@ class _Layout:
         lines: list[str] = []
         for name, column, value, cell in zip(names, self.columns, values, cells):
             start = f"{name}:{' ' * (indent - _width(name) - 1)}"
+            room = max(self._room - indent, 1)
             if column.must_stay_whole(value, cell) or _is_code(cell):
-                own_line = _width(cell) > self._room - indent
-                lines += [start.rstrip(), _GAP + cell] if own_line else [start + cell]
+                lines += [start + cell] if _width(cell) <= room else self._own_lines(start, cell)
                 continue
-            first, *others = _wrapped(re.split(r"(?<=\s)", cell), max(self._room - indent, 1))
+            first, *others = _wrapped(re.split(r"(?<=\s)", cell), room)
             more = others[: _MAX_BLOCK_LINES - 1]
             if len(others) > len(more):
-                more[-1] = _cut(f"{more[-1]} …", max(self._room - indent, 1))
+                more[-1] = _cut(f"{more[-1]} …", room)
             lines += [start + first, *(" " * indent + line for line in more)]
         return [line.rstrip() for line in lines]
+
+    def _own_lines(self, start: str, cell: str) -> list[str]:
+        """A value that stays whole, below its name; broken at blanks if it is even wider."""
+        room = self._room - len(_GAP)
+        words = [cell] if _width(cell) <= room else re.split(r"(?<=\s)", cell)
+        widest = max(room, *map(_width, words))
+        return [start.rstrip(), *(_GAP + line for line in _wrapped(words, widest))]
 
 
 def _column(name: str, values: Sequence[object], is_key: bool) -> _Column:
@@ -299,11 +308,17 @@ def _width(text: str) -> int:
 
 
 def _cut(text: str, width: int) -> str:
-    """A text that takes no more than `width` columns; one that is cut ends with an ellipsis."""
+    """A text that takes no more than `width` columns; one that is cut ends with an ellipsis.
+
+    A number or a date in it is there as a whole, or not at all.
+    """
     if _width(text) <= width:
         return text
     # A letter and what is combined with it seldom are more than eight characters.
-    return f"{_pieces(text[: 8 * width], width - 1)[0]}…" if width > 1 else "…"
+    kept = _pieces(text[: 8 * width], width - 1)[0] if width > 1 else ""
+    if _NUMBER_GOES_ON.match(text, len(kept)) and (broken := _NUMBER_AT_END.search(kept)):
+        kept = kept[: broken.start()]
+    return f"{kept}…"
 
 
 def _pieces(text: str, width: int) -> list[str]:

@@ -146,7 +146,8 @@ def _short(column: "Document") -> "Document":
     """A column as a person has room for it: long texts are cut, but for numbers and codes."""
     from hpnorton.look.guess import DEFAULT
 
-    short = {name: value for name, value in column.items() if name not in ("estimated", "format")}
+    left_out = ("number", "estimated", "format")
+    short = {"#": column["number"], **{n: column[n] for n in column if n not in left_out}}
     if column.get("format", DEFAULT) != DEFAULT:
         short["type"] = f"{column['type']} {column['format']}"
     if column["estimated"]:

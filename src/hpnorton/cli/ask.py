@@ -13,7 +13,7 @@ from hpnorton.cli.flags import CSV, Act, Parser, utf8
 from hpnorton.cli.show import answer, minute, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings, redact
-from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS
+from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS, USER_ID, spellings
 
 if TYPE_CHECKING:
     from hpnorton.stores.protocol import Document, Store
@@ -158,9 +158,15 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
     with closing(open_store(settings.uri)) as store:
         store.finish(store.unfinished())
         events = books.history(store, arguments.values.strip())
+    # A person knows whose history it is, and needs the room for what has happened.
+    ids = [
+        name
+        for name in ("record", USER_ID)
+        if not {event.get(name) for event in events} <= {None, *spellings(arguments.values.strip())}
+    ]
     shown = (
         {"at": minute(event["at"]), "kind": event["kind"]}
-        | {"record": event.get("record"), "user_id": event.get("user_id")}
+        | {name: event.get(name) for name in ids}
         | {"delta": event.get("delta"), "stock": event.get("stock")}
         | {"what": books.describe_event(event)}
         for event in events
