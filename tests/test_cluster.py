@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,7 +16,6 @@ from hpnorton.errors import ClusterError
 from hpnorton.stores import open_store
 from hpnorton.workers import open_cluster
 from tests.helpers.commandline import CommandLine
-from tests.servers import free_port
 from tests.webserver import serving
 
 Write = Callable[..., Path]
@@ -115,9 +115,11 @@ def test_sqlite_is_refused(hpnorton: CommandLine, csv_file: Write) -> None:
 
 def test_a_scheduler_that_is_not_there() -> None:
     """The message names the address."""
-    address = f"tcp://127.0.0.1:{free_port()}"
-    with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
-        open_cluster(address)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # it does not listen, and nobody else can
+        address = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=f"no Dask scheduler answers at {address}"):
+            open_cluster(address)
 
 
 def test_a_cluster_without_workers(cluster: Any) -> None:

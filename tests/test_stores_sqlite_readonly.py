@@ -118,20 +118,26 @@ def test_a_database_that_nobody_has_open(path: Path, rights: str) -> None:
 
 
 @pytest.mark.parametrize("rights", ["neither", "folder only"])
-def test_a_log_that_a_dead_process_has_left(path: Path, rights: str) -> None:
+def test_a_log_that_a_dead_process_has_left(
+    path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    rights: str,
+) -> None:
     """What is only in the log is read too; the copy that this takes is gone afterwards."""
     leave_a_log(path, "-wal", "WAL")
     before = sorted(os.listdir(path.parent))
-    temporary = set(Path(tempfile.gettempdir()).glob("hpnorton-*"))
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with only_reading(path, rights):
         assert len(names_in(path)) == 201
         assert sorted(os.listdir(path.parent)) == before
-    assert set(Path(tempfile.gettempdir()).glob("hpnorton-*")) <= temporary
+    assert not any(temporary.iterdir())
     assert len(names_in(path)) == 201
 
 
 def test_a_log_with_its_locks(path: Path) -> None:
-    """Where the dead process has left both files of WAL mode, as on a disk that is read-only now."""
+    """Where a dead process has left both files of WAL mode, as on a disk that is read-only now."""
     make(path, "one")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("INSERT INTO thing (id) VALUES ('two')")

@@ -44,7 +44,7 @@ def test_an_analysis_shows_its_progress(hpnorton: CommandLine, csv_file: Write) 
 def test_a_resumed_import_shows_what_is_done(
     hpnorton: CommandLine, csv_file: Write, columns: int
 ) -> None:
-    """The bar of a file that was finished before ends at 100% with its rows; no line is too wide."""
+    """The bar of a file that was finished before ends at 100% with its rows; all lines fit."""
     done = csv_file(
         "a_collection_with_a_long_name.csv", "id,a", *[f"k{n},{n}" for n in range(3000)]
     )

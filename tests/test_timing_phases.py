@@ -33,7 +33,7 @@ def test_a_phase_inside_another_counts_once() -> None:
     elapsed = time.perf_counter() - start
     spent = clock.spent
     assert spent[DATABASE].wall >= 0.04 and spent[WAIT].wall >= 0.05
-    assert spent[DATABASE].wall + spent[WAIT].wall == pytest.approx(elapsed, abs=0.01)
+    assert spent[DATABASE].wall + spent[WAIT].wall <= elapsed
     assert spent[READ].wall == spent[CHECK].wall == 0
     assert 0 < spent[DATABASE].cpu <= spent[DATABASE].wall + 0.02
 
@@ -48,11 +48,13 @@ def test_what_stands_between_the_steps_of_an_iterator_is_not_its() -> None:
             yield number
 
     seen = []
+    start = time.perf_counter()
     for number in clock.timed_steps(READ, steps)():
         spin(0.05)
         seen.append(number)
+    elapsed = time.perf_counter() - start
     assert seen == [0, 1, 2]
-    assert 0.03 <= clock.spent[READ].wall < 0.15
+    assert 0.03 <= clock.spent[READ].wall <= elapsed - 3 * 0.05
 
 
 def test_a_phase_ends_with_an_error() -> None:

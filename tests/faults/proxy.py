@@ -17,8 +17,6 @@ from typing import Any
 
 import bson
 
-from tests.servers import free_port
-
 _HEADER = struct.Struct("<iiii")  # length, request, the request that it answers, kind
 _OP_MSG = 2013
 _BODY = 21  # where the command begins: after the flags and the kind of the first section
@@ -69,7 +67,7 @@ class Proxy:
 
     target: int
     rule: Rule
-    port: int = field(default_factory=free_port)
+    port: int = 0  # where it listens, from start() on
     stalled: list[Command] = field(default_factory=list)
     harmed: list[Command] = field(default_factory=list)
     _released: threading.Event = field(default_factory=threading.Event)
@@ -89,7 +87,8 @@ class Proxy:
 
     def start(self) -> None:
         """Listens."""
-        listener = socket.create_server(("127.0.0.1", self.port))
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
         self._sockets.append(listener)
         self._run(self._accept, listener)
 

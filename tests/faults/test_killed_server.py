@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from tests.faults.conftest import Start
 from tests.faults.processes import DEADLINE, end_of, wait_for
 from tests.faults.proxy import Proxy, after_chunks, at
 from tests.helpers.commandline import CommandLine
-from tests.servers import Server, free_port
+from tests.servers import Server
 from tests.shop import write_customers, write_products
 
 Write = Callable[..., Path]
@@ -108,7 +109,9 @@ def test_ctrl_c_is_heard_while_waiting_for_a_server(
 def test_a_server_that_is_not_there_is_told_at_once(hpnorton: CommandLine, path: Path) -> None:
     """Before the import has begun nothing is retried; pymongo's options are at their defaults."""
     start = time.monotonic()
-    done = hpnorton("--linear", path, uri=f"mongodb://127.0.0.1:{free_port()}/shop")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # it does not listen, and nobody else can
+        done = hpnorton("--linear", path, uri=f"mongodb://127.0.0.1:{nobody.getsockname()[1]}/shop")
     assert done.status == 1 and "no MongoDB answers" in done.err
     assert time.monotonic() - start < 20
 

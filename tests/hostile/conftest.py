@@ -12,6 +12,7 @@ from hpnorton.log import start_log
 from hpnorton.stores import open_store
 from tests.conftest import MONGO_SERVERS, NX
 from tests.helpers.commandline import ROOT, Outcome
+from tests.servers import NxServer, running
 from tests.shop import DATASET, import_files, open_till
 
 Ask = Callable[..., Outcome]
@@ -21,11 +22,17 @@ TAKE_REJECTS = ("--linear", "--parallel", "--stream")
 @pytest.fixture(scope="module", params=["sqlite", *MONGO_SERVERS])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URI of a database with the test dataset, of each kind, for tests that only ask."""
+    folder = tmp_path_factory.mktemp("shop")
     if request.param == "sqlite":
-        uri = f"sqlite:///{tmp_path_factory.mktemp('shop')}/shop.db"
+        yield from _filled(f"sqlite:///{folder}/shop.db")
+    elif request.param == NX:
+        with running(NxServer, folder / "nx") as server:  # which has one namespace for all tests
+            yield from _filled(f"{server.uri}/shop")
     else:
-        server = request.getfixturevalue("nx_server") if request.param == NX else request.param
-        uri = f"{server}/hpnorton_hostile_{uuid.uuid4().hex[:12]}"
+        yield from _filled(f"{request.param}/hpnorton_hostile_{uuid.uuid4().hex[:12]}")
+
+
+def _filled(uri: str) -> Iterator[str]:
     import_files(uri, *DATASET)
     with open_till(uri):  # adds to the database what the counter needs
         pass

@@ -14,7 +14,6 @@ from hpnorton.files import refused
 from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.work import Task, Work
 
-
 _MAX_NAMED = 10  # files in a message
 
 
