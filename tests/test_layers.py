@@ -73,6 +73,7 @@ FLOORS = (
     ("look.crawl",),
     ("look.quality",),
     ("progress",),
+    ("widths",),
     ("table",),
     ("output",),
     ("export",),

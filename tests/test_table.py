@@ -1,6 +1,7 @@
 """Tables that fit a terminal: what is copied stays whole, texts give way, long ones stream."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -199,3 +200,14 @@ def test_a_wide_key_is_broken_at_its_blanks_only() -> None:
         "  decimal 3, boolean 22, null",
         "  1, object 2",
     ]
+
+
+@pytest.mark.parametrize("text", ["👍🏽", "🇩🇪", "❤️", "한글", "1️⃣"])
+def test_no_row_wraps_on_a_terminal_that_takes_emoji_apart(text: str) -> None:
+    """It shows each part for itself; a row that fills the screen leaves room for that."""
+    text = unicodedata.normalize("NFD", text)
+    rows = [{"a": text * 4, "b": LONG, "n": 1}, {"a": "ab c", "b": LONG, "n": 1}]
+    for room in range(40, 60):
+        lines = table(rows, room)
+        assert max(sum(map(cell_len, line)) for line in lines) <= room
+        assert lines[-1].endswith("1") and text in lines[-2]

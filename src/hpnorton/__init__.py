@@ -14,9 +14,9 @@ MongoDB behind one protocol, and the history of changes), `parallel` (the same w
 database), `ingest` (the import), `stream` (a file as a live feed), `inventory` (the questions),
 `catalog` (what a database's collections are), `forms` (records typed in by hand), `counter` (rent,
 take back, edit), `books` (history and proof), `look` (what is in a file or a database that nobody
-has described, and how good it is), `timing` (linear against parallel), `progress`, `table` and
-`output` (what a person sees), `export` (the database as files), `cli` (flags). Each package has a
-map of its own.
+has described, and how good it is), `timing` (linear against parallel), `progress`, `widths`,
+`table` and `output` (what a person sees), `export` (the database as files), `cli` (flags). Each
+package has a map of its own.
 
 `parallel_map` is for programs of your own; the README has an example.
 """

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import Any
 
 from hpnorton.texts import printable
+from hpnorton.widths import cut, padded, width_of, wrapped
 
 _GAP = "  "
 _SAMPLED_RECORDS = 1000
@@ -24,8 +25,6 @@ _UNLIMITED = 10_000
 # Numbers, dates, times, phone numbers: digits, and what stands around and between them.
 _DIGITS = re.compile(r"\W{0,3}\d(?:[-+\d ()./,:'eExT]*[\d)Z])?(?: ?\W)?")
 _MAX_DIGITS = 64
-_NUMBER_AT_END = re.compile(r"[-+\d.,:/]*\d[-+.,:/]*$")
-_NUMBER_GOES_ON = re.compile(r"[-+.,:/]?\d")
 _MAX_CODE = 64
 _MAX_WORD = 20  # languages without blanks: what is longer is a sentence
 
@@ -149,7 +148,7 @@ class _Layout:
         if self.widths is None or not self.columns:
             return []
         heads = [
-            _wrapped(_head_words(column.head), width)
+            wrapped(_head_words(column.head), width)
             for column, width in zip(self.columns, self.widths)
         ]
         height = max(map(len, heads))
@@ -167,7 +166,11 @@ class _Layout:
         if len(line) == self._total and line.isascii():
             return [line.rstrip()]
         widths = self._widths_for(values, cells, self.widths)
-        return self._block(values, cells) if widths is None else [self._joined(cells, widths)]
+        if widths is None:
+            return self._block(values, cells)
+        line = self._joined(cells, widths)
+        is_safe = width_of(line) <= self._room
+        return [line if is_safe else self._joined(cells, widths, is_safe=True)]
 
     def _widths_for(
         self, values: Sequence[object], cells: Sequence[str], widths: Sequence[int]
@@ -175,7 +178,7 @@ class _Layout:
         """Widths for a record with wider cells than those that were measured; None: no room."""
         own = list(widths)
         spare = self._room - self._total
-        needs = [_width(cell) - width for cell, width in zip(cells, own)]
+        needs = [width_of(cell) - width for cell, width in zip(cells, own)]
         if max(needs) <= 0:
             return own
         solid = [
@@ -194,42 +197,42 @@ class _Layout:
                     return None
         return own
 
-    def _joined(self, cells: Sequence[str], widths: Sequence[int]) -> str:
-        numbers = [column.is_number for column in self.columns]
-        return _GAP.join(map(_padded, cells, widths, numbers)).rstrip()
+    def _joined(self, cells: Sequence[str], widths: Sequence[int], *, is_safe: bool = False) -> str:
+        return _GAP.join(
+            padded(cell, width, is_right=column.is_number, is_safe=is_safe)
+            for cell, width, column in zip(cells, widths, self.columns)
+        ).rstrip()
 
     def _block(self, values: Sequence[object], cells: Sequence[str]) -> list[str]:
         """A record as lines of field and value; a text goes on below, a long number stays whole."""
-        names = [
-            _cut(column.head, min(_MAX_BLOCK_NAME, self._room // 2)) for column in self.columns
-        ]
-        indent = max(map(_width, names)) + 2
+        names = [cut(column.head, min(_MAX_BLOCK_NAME, self._room // 2)) for column in self.columns]
+        indent = max(map(width_of, names)) + 2
         lines: list[str] = []
         for name, column, value, cell in zip(names, self.columns, values, cells):
-            start = f"{name}:{' ' * (indent - _width(name) - 1)}"
+            start = f"{name}:{' ' * (indent - width_of(name) - 1)}"
             room = max(self._room - indent, 1)
             if column.must_stay_whole(value, cell) or _is_code(cell):
-                lines += [start + cell] if _width(cell) <= room else self._own_lines(start, cell)
+                lines += [start + cell] if width_of(cell) <= room else self._own_lines(start, cell)
                 continue
-            first, *others = _wrapped(re.split(r"(?<=\s)", cell), room)
+            first, *others = wrapped(re.split(r"(?<=\s)", cell), room)
             more = others[: _MAX_BLOCK_LINES - 1]
             if len(others) > len(more):
-                more[-1] = _cut(f"{more[-1]} …", room)
+                more[-1] = cut(f"{more[-1]} …", room)
             lines += [start + first, *(" " * indent + line for line in more)]
         return [line.rstrip() for line in lines]
 
     def _own_lines(self, start: str, cell: str) -> list[str]:
         """A value that stays whole, below its name; broken at blanks if it is even wider."""
         room = self._room - len(_GAP)
-        words = [cell] if _width(cell) <= room else re.split(r"(?<=\s)", cell)
-        widest = max(room, *map(_width, words))
-        return [start.rstrip(), *(_GAP + line for line in _wrapped(words, widest))]
+        words = [cell] if width_of(cell) <= room else re.split(r"(?<=\s)", cell)
+        widest = max(room, *map(width_of, words))
+        return [start.rstrip(), *(_GAP + line for line in wrapped(words, widest))]
 
 
 def _column(name: str, values: Sequence[object], is_key: bool) -> _Column:
     pairs = [(value, _cell(value)) for value in values if value is not None]
-    width = max((_width(cell) for _, cell in pairs), default=0)
-    solid = [_width(cell) for value, cell in pairs if _is_solid(value, cell)]
+    width = max((width_of(cell) for _, cell in pairs), default=0)
+    solid = [width_of(cell) for value, cell in pairs if _is_solid(value, cell)]
     is_code = all(_is_code(cell) or _is_solid(value, cell) for value, cell in pairs)
     min_width = max(min(width, _MIN_TEXT_WIDTH), *solid, 0)
     return _Column(
@@ -248,10 +251,10 @@ def _fit(columns: Sequence[_Column], room: int) -> list[int] | None:
 
     None if there is no room for the rest.
     """
-    full = [max(column.width, _width(column.head)) for column in columns]
+    full = [max(column.width, width_of(column.head)) for column in columns]
     if sum(full) <= room:
         return full
-    heads = [min(max(map(_width, _head_words(c.head))), _MAX_HEAD_WORD) for c in columns]
+    heads = [min(max(map(width_of, _head_words(c.head))), _MAX_HEAD_WORD) for c in columns]
     least = [max(column.min_width, head) for column, head in zip(columns, heads)]
     spare = room - sum(least)
     if spare < 0:
@@ -297,59 +300,6 @@ def _cell(value: object) -> str:
     return "" if value is None else printable(str(value))
 
 
-def _width(text: str) -> int:
-    """How many columns of a terminal a text takes: two for each wide character."""
-    if text.isascii():
-        return len(text)
-    # pylint: disable-next=import-outside-toplevel # rich is slow to import, and seldom needed here
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
-def _cut(text: str, width: int) -> str:
-    """A text that takes no more than `width` columns; one that is cut ends with an ellipsis.
-
-    A number or a date in it is there as a whole, or not at all.
-    """
-    if _width(text) <= width:
-        return text
-    # A letter and what is combined with it seldom are more than eight characters.
-    kept = _pieces(text[: 8 * width], width - 1)[0] if width > 1 else ""
-    if _NUMBER_GOES_ON.match(text, len(kept)) and (broken := _NUMBER_AT_END.search(kept)):
-        kept = kept[: broken.start()]
-    return f"{kept}…"
-
-
-def _pieces(text: str, width: int) -> list[str]:
-    """A text in pieces of at most `width` columns (a wide character alone may take two)."""
-    if text.isascii():
-        return [text[at : at + width] for at in range(0, len(text), width)]
-    # pylint: disable-next=import-outside-toplevel # as above
-    from rich.cells import chop_cells
-
-    return [piece for piece in chop_cells(text, width) if piece] or [""]
-
-
-def _padded(text: str, width: int, is_right: bool) -> str:
-    text = _cut(text, width)
-    blanks = " " * (width - _width(text))
-    return blanks + text if is_right else text + blanks
-
-
 def _head_words(head: str) -> list[str]:
     """Where the name of a column may be continued on the next line: behind blanks and signs."""
     return re.split(r"(?<=[\s_.-])(?=[^\s_.-])", head)
-
-
-def _wrapped(words: Iterable[str], width: int) -> list[str]:
-    """Lines of at most `width` columns; a word that is wider goes on in the next line."""
-    lines = [""]
-    for word in words:
-        if _width(lines[-1]) + _width(word.rstrip()) <= width:
-            lines[-1] += word
-            continue
-        if lines == [""]:
-            lines = []
-        lines += _pieces(word, width) or [""]
-    return [line.rstrip() for line in lines]
