@@ -123,6 +123,8 @@ def test_a_program_without_streams(
     shop: CommandLine, monkeypatch: pytest.MonkeyPatch, gone: str | None
 ) -> None:
     """main() works in a program whose standard streams are None, or closed."""
+    other = f"sqlite:///{shop.folder}/other.db"
+    assert shop("--linear", PRODUCTS, uri=other).status == 0
     for name in ("stdin", "stdout", "stderr"):
         stream = None
         if gone:
@@ -132,6 +134,7 @@ def test_a_program_without_streams(
     settings = ["--settings", str(shop.folder / "settings.ini")]
     assert cli.main(["--all-products", *settings]) == 0
     assert cli.main(["--linear", "thing=-", *settings]) == 1
+    assert cli.main(["--drop-database", *settings, "--dataset", "production", "--uri", other]) == 2
     assert cli.main(["--no-such-flag"]) == 2
     streams.write_message("nobody reads this")
 

@@ -137,7 +137,7 @@ def test_a_log_that_a_dead_process_has_left(
 
 
 def test_a_log_with_its_locks(path: Path) -> None:
-    """Where a dead process has left both files of WAL mode, as on a disk that is read-only now."""
+    """Where a dead process has left both files of WAL mode, as on a disk mounted to be read."""
     make(path, "one")
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("INSERT INTO thing (id) VALUES ('two')")

@@ -10,18 +10,19 @@ from typing import Any, TextIO
 
 @contextmanager
 def usable_streams() -> Iterator[None]:
-    """Let print() and input work inside, whatever the caller has made of the standard streams.
+    """Let print() work inside, whatever the caller has made of the standard streams.
 
-    A closed stream is replaced by the null device, and an object with nothing but write() by a
-    stream that writes to it. Text goes out as UTF-8, except to a terminal, which shows what it
-    can. Afterwards the caller's objects are back, and nothing is left in a buffer.
+    What is closed is replaced by the null device (stdin: by None), and an object with nothing but
+    write() by a stream that writes to it. Text goes out as UTF-8, except to a terminal, which
+    shows what it can. Afterwards the caller's objects are back, and nothing is left in a buffer.
     """
     before = sys.stdin, sys.stdout, sys.stderr
     _open_descriptors()
     with ExitStack() as stack:
-        sys.stdin = _usable(sys.stdin, "r", stack)
-        sys.stdout = _usable(sys.stdout, "w", stack)
-        sys.stderr = _usable(sys.stderr, "w", stack)
+        if _is_gone(sys.stdin):
+            sys.stdin = None  # as Python itself has it
+        sys.stdout = _usable(sys.stdout, stack)
+        sys.stderr = _usable(sys.stderr, stack)
         _use_utf8()
         try:
             yield
@@ -101,10 +102,10 @@ def _is_gone(stream: Any) -> bool:
     return stream is None or getattr(stream, "closed", False)
 
 
-def _usable(stream: Any, mode: str, stack: ExitStack) -> Any:
+def _usable(stream: Any, stack: ExitStack) -> Any:
     if _is_gone(stream):
-        return stack.enter_context(open(os.devnull, mode, encoding="utf-8"))
-    return stream if isinstance(stream, io.IOBase) or mode == "r" else _Writer(stream)
+        return stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+    return stream if isinstance(stream, io.IOBase) else _Writer(stream)
 
 
 def _use_utf8() -> None:

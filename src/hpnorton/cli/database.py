@@ -104,7 +104,7 @@ def _confirm(arguments: argparse.Namespace, settings: Settings, what: str) -> No
     if arguments.yes or settings.is_disposable:
         return
     place = f"{what} {redact(settings.uri)}"
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             f"nothing was removed: settings.ini does not mark {redact(settings.uri)} as "
             f"disposable, and there is no terminal to ask on; give the flag --yes to remove {place}"
