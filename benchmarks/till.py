@@ -20,7 +20,7 @@ from shell import generate, hpnorton_import
 
 sys.path.insert(0, str(HOME / "src"))
 # pylint: disable=wrong-import-position # found only now
-from hpnorton import books
+from hpnorton.audit import Audit
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.log import start_log
@@ -126,7 +126,7 @@ def faults(store: CounterStore, before: State) -> Iterator[str]:
     What `--check` finds; lines whose change was not carried out; and what a replay of the history,
     from the first line to the last, does not bear out.
     """
-    yield from (f"--check: {fault}" for fault in books.check(store))
+    yield from (f"--check: {fault}" for fault in Audit(store).faults())
     yield from (f"the line {line} is not carried out" for line in store.unfinished())
     now, rentals = state(store), set(before.rentals)
     lines = lines_of_products(store)

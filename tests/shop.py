@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from hpnorton import books
+from hpnorton.audit import Audit
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.fields import Value
@@ -112,9 +112,16 @@ def open_till(uri: str, folder: Path = PACKAGE.parent) -> Iterator[Counter]:
         yield Counter(store, open_shop(Catalog(store, [folder])), DAYS)
 
 
-def stocks(store: CounterStore) -> dict[Value, int | None]:
+def first_and_now(
+    store: CounterStore, name: str = PRODUCTS, key: str = PRODUCT_ID
+) -> list[tuple[Value, Value, Value]]:
+    """The key, the first stock and the stock of each record."""
+    return [(key, first, now) for key, first, now, _ in store.stocks(name, key, QUANTITY)]
+
+
+def stocks(store: CounterStore) -> dict[Value, Value]:
     """What is in stock of each product."""
-    return {product_id: now for product_id, _, now in store.stocks(PRODUCTS, PRODUCT_ID, QUANTITY)}
+    return {product_id: now for product_id, _, now in first_and_now(store)}
 
 
 def rentals(store: CounterStore) -> set[tuple[Value, Value]]:
@@ -135,4 +142,6 @@ def everything(store: CounterStore, folder: Path = PACKAGE.parent) -> dict[str, 
 
 def faults(store: CounterStore) -> list[str]:
     """What --check finds, without its messages."""
-    return [f"{f['fault']} {f[PRODUCT_ID]} {f[USER_ID] or ''}".strip() for f in books.check(store)]
+    return [
+        f"{f['fault']} {f[PRODUCT_ID]} {f[USER_ID] or ''}".strip() for f in Audit(store).faults()
+    ]

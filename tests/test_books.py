@@ -10,6 +10,7 @@ import pymongo
 import pytest
 
 from hpnorton import books
+from hpnorton.audit import Audit
 from hpnorton.counter import Counter
 from hpnorton.errors import UnknownIdError
 from hpnorton.fields import Value
@@ -216,7 +217,7 @@ def test_a_stock_changed_by_hand_is_found(till: Counter, hand: Hand) -> None:
     till.adjust_stock("P1", 3, "bought")
     till.give_back("ANN", "P1")
     hand.set("product", {"product_id": "P1"}, quantity_available=10)
-    assert list(books.check(till.store)) == [
+    assert list(Audit(till.store).faults()) == [
         {
             "fault": "stock",
             "product_id": "P1",
@@ -249,7 +250,7 @@ def test_a_rental_without_customer_or_product_is_found(till: Counter, hand: Hand
     hand.remove("product", product_id="P1")
     assert faults(till.store) == ["orphan P1 ANN", "orphan P2 BEN"]
     hand.remove("customers", user_id="ANN")
-    assert [f["message"] for f in books.check(till.store) if f["user_id"] == "ANN"] == [
+    assert [f["message"] for f in Audit(till.store).faults() if f["user_id"] == "ANN"] == [
         "the rental's customer is not there",
         "the rental's product is not there",
     ]
@@ -261,7 +262,7 @@ def test_a_rental_removed_by_hand_is_found(till: Counter, hand: Hand) -> None:
     till.rent("ANN", "P2")
     till.give_back("ANN", "P2")
     hand.remove("rental", user_id="ANN", product_id="P1")
-    assert list(books.check(till.store)) == [
+    assert list(Audit(till.store).faults()) == [
         {
             "fault": "rental",
             "product_id": "P1",
@@ -297,7 +298,7 @@ def test_a_rental_whose_file_is_imported_again_is_found(
     """It was taken back, and is there again; to take it back again mends that."""
     till.give_back("BEN", "P2")
     import_files(uri, tmp_path / "rental.csv")
-    assert list(books.check(till.store)) == [
+    assert list(Audit(till.store).faults()) == [
         {
             "fault": "rental",
             "product_id": "P2",
@@ -309,22 +310,23 @@ def test_a_rental_whose_file_is_imported_again_is_found(
     assert faults(till.store) == []
 
 
-def test_stocks_that_are_no_numbers_are_not_checked(uri: str, tmp_path: Path) -> None:
-    """As when no data package describes them; rentals are checked all the same."""
+def test_stocks_that_are_no_numbers_cannot_be_checked(uri: str, tmp_path: Path) -> None:
+    """As when no data package describes them: that is told, and rentals are checked."""
     path = tmp_path / "product.csv"
     path.write_text("product_id,quantity_available\nP1,2\nP2,\n", encoding="utf-8")
     import_files(uri, path)
     with closing(open_store(uri)) as store:
-        assert faults(store) == []
+        assert faults(store) == ["unchecked None"]
     import_files(uri, write_customers(tmp_path, ["ANN"]), write_rentals(tmp_path, ("ANN", "P1")))
     with closing(open_store(uri)) as store:
-        assert faults(store) == []
+        store.drop_collection("customers")
+        assert faults(store) == ["unchecked None", "orphan P1 ANN"]
 
 
 def test_what_others_have_noted_is_told_by_its_name(till: Counter) -> None:
     """As a line of a history that a newer version has written."""
     put_line(till, "P1", kind="gift", delta=5)
-    (found,) = books.check(till.store)
+    (found,) = Audit(till.store).faults()
     assert found["message"] == "5 in stock, but 10 should be: 5 at its import, +5 gift since"
 
 

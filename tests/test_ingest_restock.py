@@ -14,6 +14,7 @@ from hpnorton.stores.protocol import Mode
 from tests.helpers.any_order import in_any_order
 from tests.shop import (
     faults,
+    first_and_now,
     import_files,
     import_shop,
     lines,
@@ -89,7 +90,7 @@ def test_the_first_row_of_a_new_product_counts(till: Counter, uri: str, tmp_path
     path = products(tmp_path / "newer", ("P9", 2), ("P9", 9), ("P8", 1))
     counts = import_last_row_first(till, uri, path)
     assert counts == Counts(3, inserted=2, conflicts=1)
-    assert list(till.store.stocks("product", "product_id", "quantity_available"))[1:] == [
+    assert first_and_now(till.store)[1:] == [
         ("P8", 1, 1),
         ("P9", 2, 2),
     ]
@@ -104,9 +105,7 @@ def test_what_was_rented_meanwhile_is_missing_from_the_first_row(
     path = products(tmp_path / "newer", ("P9", 2), ("P9", 9))
     counts = import_last_row_first(till, uri, path, rents=["P9"])
     assert counts == Counts(2, inserted=1, conflicts=1)
-    assert list(till.store.stocks("product", "product_id", "quantity_available"))[1:] == [
-        ("P9", 2, 1)
-    ]
+    assert first_and_now(till.store)[1:] == [("P9", 2, 1)]
     assert rentals(till.store) == {("ANN", "P9")}
     assert [line["kind"] for line in lines(till.store)] == ["rent"]
     assert faults(till.store) == []
@@ -125,7 +124,7 @@ def test_the_first_row_counts_where_one_has_no_stock(
     with in_any_order(lambda size: size - 1):
         run(uri, path, rows=1, is_parallel=True, workers=4)
     with closing(open_store(uri)) as store:
-        stored = list(store.stocks("product", "product_id", "quantity_available"))
+        stored = first_and_now(store)
         assert stored == [("P9", first, first)]
 
 

@@ -35,7 +35,7 @@ from tests.helpers.changes import (
 )
 from tests.helpers.older_databases import forget_first_stocks
 from tests.helpers.properties import costly
-from tests.shop import lines, rentals, stocks
+from tests.shop import first_and_now, lines, rentals, stocks
 
 
 @pytest.fixture(name="store")
@@ -156,7 +156,7 @@ def test_the_first_stock_is_noted_once(store: CounterStore) -> None:
     store.post([adjust(1, -1)])
     store.write(batch_of(PRODUCTS, [product("P2", 50), product("P4", 6)]), Mode.UPSERT)
     store.write(batch_of(PRODUCTS, [product("P1", 70)]), Mode.INSERT)
-    assert list(store.stocks("product", "product_id", "quantity_available")) == [
+    assert first_and_now(store) == [
         ("P1", 2, 1),
         ("P2", 5, 50),
         ("P3", 4, 7),
@@ -166,8 +166,8 @@ def test_the_first_stock_is_noted_once(store: CounterStore) -> None:
 
 def test_stocks_of_what_is_not_there_are_none(store: CounterStore) -> None:
     """An unknown collection has none; one without such a field has none, or only unknown ones."""
-    assert not list(store.stocks("nothing", "product_id", "quantity_available"))
-    known = store.stocks("customers", "user_id", "quantity_available")
+    assert not first_and_now(store, "nothing")
+    known = first_and_now(store, "customers", "user_id")
     assert [(first, now) for _, first, now in known if (first, now) != (None, None)] == []
 
 
@@ -210,8 +210,8 @@ def test_products_of_an_older_version_are_counted_as_well(store: CounterStore, u
     """Their first stock is unknown, and stays so; those that come later have one."""
     forget_first_stocks(uri)
 
-    def found() -> list[tuple[Value, int | None, int | None]]:
-        return list(store.stocks("product", "product_id", "quantity_available"))
+    def found() -> list[tuple[Value, Value, Value]]:
+        return first_and_now(store)
 
     assert found() == [("P1", None, 2), ("P2", None, 5)]
     store.ensure(PRODUCTS)

@@ -36,7 +36,7 @@ from tests.helpers.changes import (
 )
 from tests.helpers.commandline import ROOT
 from tests.helpers.dead_clerks import die_over
-from tests.shop import lines, rentals, stocks
+from tests.shop import first_and_now, lines, rentals, stocks
 
 LAMP = Place(PRODUCTS, ("P3",))
 # What a clerk has done before, the change over which he dies, and what is in stock afterwards.
@@ -106,7 +106,7 @@ def test_a_new_record_of_a_dead_clerk_comes(store: MongoStore) -> None:
     assert record_of(store, LAMP) is None
     assert store.last_numbers([LAMP]) == [1]
     assert record_of(store, LAMP) == product("P3", 4, "Lamp")
-    assert ("P3", 4, 4) in store.stocks("product", "product_id", "quantity_available")
+    assert ("P3", 4, 4) in first_and_now(store)
 
 
 def test_an_unfinished_line_shows_no_notes(store: MongoStore) -> None:

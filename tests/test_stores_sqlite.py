@@ -188,7 +188,7 @@ def test_a_table_that_needs_more_than_the_file_has_is_refused(store: Store) -> N
     first, *others = CUSTOMERS.fields
     required = Field("name", required=True)
     store.ensure(Collection("customers", (first, required), ("user_id",)))
-    with pytest.raises(StoreError, match="cannot do without name"):
+    with pytest.raises(StoreError, match="needs a value for name"):
         store.ensure(Collection("customers", (first, others[1]), ("user_id",)))
 
 

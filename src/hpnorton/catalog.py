@@ -1,6 +1,6 @@
 """What the collections of a database are: as they were imported, or as a data package says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,12 @@ from hpnorton.shop import (
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import CounterStore, Store
 from hpnorton.suggest import did_you_mean
+
+_KINDS: Mapping[type, str] = {str: "text", float: "number with a point", bool: "boolean"}
+MEND_STOCK = (
+    "import the product with --mode upsert and its stock, or let the program that wrote this "
+    "write a whole number"
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,58 @@ def forget(store: CounterStore, name: str) -> None:
 
 
 @dataclass(frozen=True)
+class Parties:
+    """How rentals say who rents what: the fields that refer to the keys of the other two.
+
+    Rentals may call a customer user_id whom the customers call id.
+    """
+
+    customer: str
+    product: str
+    customer_key: str
+    product_key: str
+
+
+def parties_of(store: Store) -> Parties:
+    """The names of these fields, as the collections were imported; the usual ones otherwise.
+
+    Raises UsageError if customers or products have a key of several fields.
+    """
+    rentals = journal.noted_collection(store, RENTALS)
+    return Parties(
+        _reference(rentals, CUSTOMERS, USER_ID),
+        _reference(rentals, PRODUCTS, PRODUCT_ID),
+        _single_key(journal.noted_collection(store, CUSTOMERS), USER_ID),
+        _single_key(journal.noted_collection(store, PRODUCTS), PRODUCT_ID),
+    )
+
+
+def _reference(rentals: Collection | None, parent: str, usual: str) -> str:
+    foreign_keys = rentals.foreign_keys if rentals else ()
+    fields = [foreign.fields[0] for foreign in foreign_keys if foreign.parent == parent]
+    return usual if usual in fields or not fields else fields[0]
+
+
+def _single_key(collection: Collection | None, usual: str) -> str:
+    if collection is None:
+        return usual
+    if len(collection.key) > 1:
+        raise UsageError(
+            f"the key of {collection.name} is {', '.join(collection.key)}, but the counter and its "
+            f"questions need a key of one field, such as {usual}: describe {collection.name} with "
+            "such a key in datapackage.json, and import it into another database"
+        )
+    return collection.key[0]
+
+
+def described(value: object) -> str:
+    """A value that is not of its field's type, for a message."""
+    if value is None:
+        return "empty"
+    return f"{str(value)!r}, a {_KINDS.get(type(value), type(value).__name__)}"
+
+
+@dataclass(frozen=True)
 class Shop:
     """The collections that the counter works with, and the catalog of all."""
 
@@ -93,11 +151,13 @@ def open_shop(catalog: Catalog) -> Shop:
     if set(rentals.key) != {USER_ID, PRODUCT_ID}:
         raise UsageError(
             f"the counter needs a collection {RENTALS} with the key {USER_ID}, {PRODUCT_ID}; "
-            f"this one's is {', '.join(rentals.key)}"
+            f"this one's is {', '.join(rentals.key)}; describe that key in datapackage.json, and "
+            "import the rentals into another database"
         )
-    rentals = _with_days(rentals)
+    shop = Shop(catalog, catalog.get(CUSTOMERS), catalog.get(PRODUCTS), _with_days(rentals))
+    _single_key(shop.customers, USER_ID)
+    _single_key(shop.products, PRODUCT_ID)
     journal.prepare(catalog.store)
-    shop = Shop(catalog, catalog.get(CUSTOMERS), catalog.get(PRODUCTS), rentals)
     for collection in (shop.customers, shop.products, shop.rentals):
         catalog.store.ensure(collection)
         journal.note_collection(catalog.store, collection)

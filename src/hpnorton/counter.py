@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
-from hpnorton.catalog import Shop
+from hpnorton.catalog import MEND_STOCK, Shop, described
 from hpnorton.errors import RefusedError, StoreLostError, UnknownIdError, UsageError
-from hpnorton.fields import CellError, Value
+from hpnorton.fields import CellError
 from hpnorton.schema import Collection
 from hpnorton.shop import (
     ACTIVE,
@@ -29,6 +29,7 @@ from hpnorton.shop import (
     USER_ID,
     spellings,
 )
+from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import Change, Kind, Place
 from hpnorton.stores.protocol import Condition, CounterStore, Document
 
@@ -70,7 +71,7 @@ class Counter:
                 number=number,
                 target=place,
                 before=None,
-                after=self._form(renter, product, due),
+                after=self._form(renter, customer, product, due),
                 user_id=customer.text,
                 delta=-1,
                 stock=stock - 1,
@@ -242,11 +243,17 @@ class Counter:
         return customer
 
     def _stock(self, product: Place) -> int:
-        stock = self._get(product).get(QUANTITY)
-        if not isinstance(stock, int):
+        found = self._get(product).get(QUANTITY)
+        if product.collection.stock is None:
             raise RefusedError(
                 f"{PRODUCTS} {product.text} has no number as its {QUANTITY}, so nothing can be "
                 "rented; describe the field as integer in datapackage.json, and import the products"
+            )
+        stock = whole_number(found)
+        if stock is None:
+            raise RefusedError(
+                f"the {QUANTITY} of {PRODUCTS} {product.text} is {described(found)}, not a whole "
+                f"number; {MEND_STOCK}"
             )
         return stock
 
@@ -271,15 +278,15 @@ class Counter:
             f"{len(due)} rented, {f'the next is due {days[0]}' if days else 'none with a due day'}"
         )
 
-    def _form(self, customer: Document, product: Place, due: date) -> Document:
+    def _form(self, renter: Document, customer: Place, product: Place, due: date) -> Document:
         """A new rental, with the customer's data as they are now."""
-        names = (customer.get("Name"), customer.get("Last_name"))
+        names = (renter.get("Name"), renter.get("Last_name"))
         known: Document = {
-            USER_ID: customer[USER_ID],
+            USER_ID: customer.key[0],
             "name": " ".join(str(name) for name in names if name) or None,
-            "address": customer.get("Home_address"),
-            "phone_number": customer.get("Phone_number"),
-            "email": customer.get("Email_address"),
+            "address": renter.get("Home_address"),
+            "phone_number": renter.get("Phone_number"),
+            "email": renter.get("Email_address"),
             PRODUCT_ID: product.key[0],
             RENTED_AT: _second(datetime.now(UTC)),
             DUE: due.isoformat(),

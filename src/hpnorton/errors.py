@@ -13,6 +13,7 @@
     ├── ComparisonError         1  timing runs that fail, or that do not lead to the same
     └── StoreError              1  the database
         ├── StoreMissingError   1  there is no database yet
+        ├── MisfitError         1  its records are not as they are described
         ├── StoreGoneError      1  it was taken away while it was in use
         ├── StoreAccessError    1  it is there, but does not let us in
         │   └── StoreLostError  1  it does not answer, or no longer
@@ -89,6 +90,10 @@ class StoreError(HPNortonError):
 
 class StoreMissingError(StoreError):
     """There is no database at that place yet."""
+
+
+class MisfitError(StoreError):
+    """A collection's records are not as a description says: another key, other types."""
 
 
 class StoreGoneError(StoreError):

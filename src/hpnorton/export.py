@@ -11,11 +11,12 @@ from typing import IO, Any, TextIO
 from hpnorton.catalog import Catalog
 from hpnorton.descriptors import descriptor_of, written_field
 from hpnorton.errors import FileError
-from hpnorton.fields import Field, Value, whole_number
+from hpnorton.fields import Field
 from hpnorton.files import replacing
 from hpnorton.lexical import written_year
 from hpnorton.output import UnixLines
 from hpnorton.schema import PACKAGE_NAME, Collection
+from hpnorton.stored import Value, whole_number
 from hpnorton.stores.protocol import CounterStore, Document
 
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection

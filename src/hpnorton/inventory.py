@@ -1,8 +1,9 @@
 """Products, customers, rentals: the questions a store asks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
+from hpnorton.catalog import parties_of
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.fields import Value
 from hpnorton.ingest import journal
@@ -19,15 +20,17 @@ from hpnorton.shop import (
 )
 from hpnorton.stores.protocol import Condition, CounterStore, Document, Store
 
-# Where a text is looked for: a collection, its key, and its fields.
-_SEARCHED = (
-    (PRODUCTS, PRODUCT_ID, (PRODUCT_ID, "description")),
-    (
-        CUSTOMERS,
-        USER_ID,
-        (USER_ID, "Name", "Last_name", "Email_address", "Phone_number"),
-    ),
-)
+# Where a text is looked for beside the key.
+_SEARCHED: Mapping[str, Sequence[str]] = {
+    PRODUCTS: ("description",),
+    CUSTOMERS: ("Name", "Last_name", "Email_address", "Phone_number"),
+}
+_USUAL_KEYS: Mapping[str, tuple[str, ...]] = {
+    PRODUCTS: (PRODUCT_ID,),
+    CUSTOMERS: (USER_ID,),
+    RENTALS: (USER_ID, PRODUCT_ID),
+}
+_WHOLE = ("integer", "year")
 
 _PAIR = (USER_ID, PRODUCT_ID)  # the key of rentals
 _MOST_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
@@ -35,24 +38,26 @@ _MOST_DIGITS = len(str(INT64.stop))
 
 
 def all_products(store: Store) -> Iterator[Document]:
-    """Every product, by product_id."""
-    return store.find(PRODUCTS, (PRODUCT_ID,))
+    """Every product, by its key."""
+    return _find(store, PRODUCTS)
 
 
 def available_products(store: Store) -> Iterator[Document]:
-    """The products of which at least one is in stock, by product_id."""
-    return store.find(PRODUCTS, (PRODUCT_ID,), ((QUANTITY, ">", 0),))
+    """The products of which at least one is in stock, by their key."""
+    found = _find(store, PRODUCTS, ((QUANTITY, ">", 0),))
+    # To SQLite every text is greater than every number.
+    return (product for product in found if not isinstance(product[QUANTITY], str | bytes))
 
 
 def all_customers(store: Store) -> Iterator[Document]:
-    """Every customer, by user_id."""
-    return store.find(CUSTOMERS, (USER_ID,))
+    """Every customer, by their key."""
+    return _find(store, CUSTOMERS)
 
 
 def all_rentals(store: Store) -> Iterator[Document]:
-    """Every rental, by user_id and product_id."""
+    """Every rental, by its key."""
     known = journal.noted_collection(store, RENTALS)
-    rentals = store.find(RENTALS, _PAIR)
+    rentals = _find(store, RENTALS)
     if known is None:
         return rentals
     # Those that were imported lack what the counter notes, where a store has no columns.
@@ -60,15 +65,21 @@ def all_rentals(store: Store) -> Iterator[Document]:
 
 
 def rentals_for_customer(store: Store, user_id: str) -> Iterator[Document]:
-    """The products that a customer rents, by product_id. Raises UnknownIdError."""
-    known = _known(store, CUSTOMERS, USER_ID, user_id, "--all-customers")
-    return store.find_joined(RENTALS, (USER_ID, "=", known), PRODUCTS, PRODUCT_ID)
+    """The products that a customer rents, by their key. Raises UnknownIdError, UsageError."""
+    parties = parties_of(store)
+    known = _known(store, CUSTOMERS, parties.customer_key, user_id, "--all-customers")
+    where: Condition = (parties.customer, "=", known)
+    found = store.find_joined(RENTALS, where, PRODUCTS, parties.product_key, parties.product)
+    return _as_described(store, PRODUCTS, found)
 
 
 def customers_renting_product(store: Store, product_id: str) -> Iterator[Document]:
-    """The customers who rent a product, by user_id. Raises UnknownIdError."""
-    known = _known(store, PRODUCTS, PRODUCT_ID, product_id, "--all-products")
-    return store.find_joined(RENTALS, (PRODUCT_ID, "=", known), CUSTOMERS, USER_ID)
+    """The customers who rent a product, by their key. Raises UnknownIdError, UsageError."""
+    parties = parties_of(store)
+    known = _known(store, PRODUCTS, parties.product_key, product_id, "--all-products")
+    where: Condition = (parties.product, "=", known)
+    found = store.find_joined(RENTALS, where, CUSTOMERS, parties.customer_key, parties.customer)
+    return _as_described(store, CUSTOMERS, found)
 
 
 def overdue(store: Store) -> Iterator[Document]:
@@ -98,25 +109,69 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
         raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
     if len(text) > _MOST_CHARACTERS:
         raise UsageError(f"say what to find in at most {_MOST_CHARACTERS:,} characters")
-    for name, key, _ in _SEARCHED:
-        for identity in spellings(text):
-            if record := store.get(name, (key,), (identity,)):
-                yield {"collection": name, **record}
-                return
+    for name in _SEARCHED:
+        if record := _record(store, name, key_of(store, name), spellings(text)):
+            yield {"collection": name, **record}
+            return
     words = text.casefold().split()
-    for name, key, fields in _SEARCHED:
-        for record in store.search(name, (key,), fields, max(text.split(), key=len)):
+    for name, more in _SEARCHED.items():
+        key = key_of(store, name)
+        fields = (*key, *more)
+        found = store.search(name, key, fields, max(text.split(), key=len))
+        for record in _as_described(store, name, found):
             held = " ".join(str(record.get(field) or "") for field in fields).casefold()
             if all(word in held for word in words):
                 yield {"collection": name, **record}
 
 
+def key_of(store: Store, collection: str) -> tuple[str, ...]:
+    """The key of one of the shop's collections: as it was imported, else the usual one."""
+    noted = journal.noted_collection(store, collection)
+    return noted.key if noted else _USUAL_KEYS[collection]
+
+
+def _find(store: Store, name: str, where: Sequence[Condition] = ()) -> Iterator[Document]:
+    """The records of one of the shop's collections that meet all conditions, by its key."""
+    if journal.noted_collection(store, name) is None:  # whatever its key is
+        return store.find(name, (), where, sort=_USUAL_KEYS[name])
+    return _as_described(store, name, store.find(name, key_of(store, name), where))
+
+
+def _as_described(store: Store, name: str, records: Iterator[Document]) -> Iterator[Document]:
+    """Records with whole numbers where another program has written doubles in their place."""
+    noted = journal.noted_collection(store, name)
+    whole = [field.name for field in noted.fields if field.type in _WHOLE] if noted else []
+    for record in records:
+        for field in whole:
+            if isinstance(value := record.get(field), float) and value.is_integer():
+                record[field] = int(value)
+        yield record
+
+
+def _record(store: Store, name: str, key: Sequence[str], texts: Sequence[str]) -> Document | None:
+    """The record whose key is one of some texts, or the number that one is."""
+    if len(key) > 1:
+        return None
+    candidates: list[Value] = [*texts]
+    for text in texts:
+        if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
+            candidates += [int(text)] if int(text) in INT64 else []
+    found = (store.get(name, key, (candidate,)) for candidate in candidates)
+    return next((record for record in found if record), None)
+
+
+def is_known(store: Store, text: str) -> bool:
+    """Whether a product or a customer has this very id."""
+    return any(_record(store, name, key_of(store, name), [text]) for name in _SEARCHED)
+
+
 def _known(store: Store, collection: str, field: str, text: str, flag: str) -> Value:
-    """The id that somebody has typed, as it is stored: in capitals, or a number. UnknownIdError."""
-    candidates: list[Value] = [*spellings(text)]
-    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and int(text) in INT64:
-        candidates.append(int(text))
-    for candidate in candidates:
-        if record := store.get(collection, (field,), (candidate,)):
-            return record[field]
+    """The id that somebody has typed, as it is stored. Raises UnknownIdError."""
+    if record := _record(store, collection, (field,), spellings(text)):
+        return record[field]
+    if journal.noted_collection(store, collection) is None and not store.is_empty(collection):
+        raise UnknownIdError(
+            f"HPNorton has not imported {collection}, so nobody is found there by an id; save it "
+            "as a CSV file, and import that into another database (--uri)"
+        )
     raise UnknownIdError(f"{collection} has no {field} {text!r}; {flag} lists them")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 COLLECTION = "collection"
 
-# Flag, function of inventory.py, the field that keys the JSON object (None: a list), help.
+# Flag, function of inventory.py, the collection whose key keys the JSON object (None: a list), help.
 _QUESTIONS = (
-    ("--all-products", "all_products", "product_id", "all products"),
-    ("--available-products", "available_products", "product_id", "the products in stock"),
-    ("--all-customers", "all_customers", "user_id", "all customers"),
+    ("--all-products", "all_products", PRODUCTS, "all products"),
+    ("--available-products", "available_products", PRODUCTS, "the products in stock"),
+    ("--all-customers", "all_customers", CUSTOMERS, "all customers"),
     ("--all-rentals", "all_rentals", None, "all rentals"),
 )
 _QUESTIONS_ABOUT_ONE = (
@@ -55,11 +55,11 @@ _HISTORY_COLUMNS = ("collection", "status", "read", "inserted", "updated", "reje
 def add_flags(parser: Parser) -> None:
     """Adds the flags of this group."""
     group = parser.add_argument_group("ask")
-    for flag, question, key, about in _QUESTIONS:
-        operation = partial(_ask, question=question, key=key)
+    for flag, question, keyed, about in _QUESTIONS:
+        operation = partial(_ask, question=question, keyed=keyed)
         group.add_argument(flag, nargs=0, action=Act, operation=operation, help=about)
     for flag, question, name, about in _QUESTIONS_ABOUT_ONE:
-        operation = partial(_ask, question=question, key=None)
+        operation = partial(_ask, question=question)
         group.add_argument(
             flag, metavar=name, type=utf8, action=Act, operation=operation, help=about
         )
@@ -68,14 +68,14 @@ def add_flags(parser: Parser) -> None:
         metavar="TEXT",
         type=utf8,
         action=Act,
-        operation=partial(_ask, question="find", key=None),
+        operation=partial(_ask, question="find"),
         help="the products and customers with these words in id, name, description, e-mail, phone",
     )
     group.add_argument(
         "--overdue",
         nargs=0,
         action=Act,
-        operation=partial(_ask, question="overdue", key=None, columns=_OVERDUE_COLUMNS),
+        operation=partial(_ask, question="overdue", columns=_OVERDUE_COLUMNS),
         help="the rentals that should be back, the longest overdue first",
     )
     group.add_argument(
@@ -95,7 +95,7 @@ def _ask(
     settings: Settings,
     *,
     question: str,
-    key: str | None,
+    keyed: str | None = None,
     columns: Sequence[str] = (),
 ) -> ExitStatus:
     from hpnorton import inventory
@@ -109,12 +109,13 @@ def _ask(
             what = f"Nothing matches {about[0]!r}" if question == "find" else "There are none"
             tell(f"{what} in {redact(settings.uri)}.")
         found = chain([] if first is None else [first], records)
+        keys = inventory.key_of(store, keyed) if keyed else ()
         short = ({name: record.get(name) for name in columns} for record in found)
         answer(
             _alike(found) if arguments.format == CSV else found,
             arguments,
             noun="record",
-            key=key,
+            key=keys[0] if len(keys) == 1 and keys[0] in (first or ()) else None,
             columns=_columns(store, settings, question) if first is None else (),
             by=COLLECTION if question == "find" else None,
             as_table=short if columns else None,

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser, file_path
 from hpnorton.cli.show import answer, show, tell
-from hpnorton.errors import ExitStatus
+from hpnorton.errors import ExitStatus, UnknownCollectionError
 from hpnorton.settings import Settings
-from hpnorton.shop import PRODUCTS, RENTALS
+from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS
 
 if TYPE_CHECKING:
     from hpnorton.export import Exported
@@ -38,23 +38,42 @@ def add_flags(parser: Parser) -> None:
 
 
 def _check(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton import books
+    from hpnorton.audit import Audit
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
+        present = store.collections()
+        if not {PRODUCTS, RENTALS, CUSTOMERS} & set(present):
+            raise UnknownCollectionError(
+                f"there is nothing to check: the database has no {PRODUCTS}, {RENTALS} or "
+                f"{CUSTOMERS}; it has: {', '.join(present) or 'no collections'}"
+            )
         store.finish(store.unfinished())
+        audit = Audit(store)
         with store.snapshot():
-            faults = list(books.check(store))
-            counted = f"{store.count(PRODUCTS):,} products and {store.count(RENTALS):,} rentals"
+            faults = list(audit.faults())
+            counted = (
+                f"{_counted(store.count(PRODUCTS), PRODUCTS)} and "
+                f"{_counted(store.count(RENTALS), RENTALS)}"
+            )
     answer(faults, arguments)
     if not faults and not arguments.quiet:
         tell(f"The books balance: {counted} were checked.")
     if faults:
         tell(
-            f"Error: the books do not balance: {len(faults):,} faults in {counted}; --history ID "
-            "tells what happened to a product"
+            f"Error: the books do not balance: {_counted(len(faults), 'fault')} in {counted}; "
+            "--history ID tells what happened to a product"
+        )
+    elif audit.unproven:
+        tell(
+            f"Of {_counted(audit.unproven, PRODUCTS)} nothing proves the stock: HPNorton has not "
+            "imported the first one"
         )
     return ExitStatus.FAILED if faults else ExitStatus.OK
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:

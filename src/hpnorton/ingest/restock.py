@@ -5,14 +5,14 @@ written as they write it, so that the books balance; everything else as in any o
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from typing import cast
 
-from hpnorton.fields import Value
+from hpnorton.checks import Record
 from hpnorton.schema import Collection
+from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import HISTORY, Change, Kind, Place
 from hpnorton.stores.compare import compare
-from hpnorton.stores.protocol import Batch, CounterStore, Key, Mode, Written
+from hpnorton.stores.protocol import Batch, Condition, CounterStore, Key, Mode, Written
 
 
 def is_restock(batch: Batch, mode: Mode) -> bool:
@@ -24,7 +24,9 @@ def write(store: CounterStore, batch: Batch, run: str) -> Written:
     """Upserts products, as store.write does; `run` is the import that does it."""
     everything = range(len(batch))
     with store.transaction():
-        made = compare(batch, everything, store.stored(batch, everything), Mode.UPSERT)
+        stored = store.stored(batch, everything)
+        made = compare(batch, everything, stored, Mode.UPSERT)
+        _mend(store, batch, stored)
         late = store.write(batch.only(made.new), Mode.INSERT).conflicts if made.new else ()
         if made.changed:
             _replace(store, batch.only(list(made.changed.values())), run)
@@ -48,17 +50,41 @@ def correct(store: CounterStore, batch: Batch) -> None:
     store.write(batch, Mode.UPSERT)
 
 
+def _mend(store: CounterStore, batch: Batch, stored: Mapping[Key, Record]) -> None:
+    """Makes whole numbers of stocks that another program has stored as doubles: 6.0 is 6."""
+    at = batch.columns.index(str(batch.collection.stock))
+    for key, record in stored.items():
+        if isinstance(record[at], float) and (number := whole_number(record[at])) is not None:
+            store.set_stock(Place(batch.collection, key), record[at], number)
+
+
+def _moved(store: CounterStore, place: Place) -> int:
+    """How much the lines of a product's history have added to its stock."""
+    where: list[Condition] = [
+        ("record", "=", place.text),
+        ("collection", "=", place.collection.name),
+    ]
+    lines = store.find(HISTORY.name, HISTORY.key, where)
+    return sum(whole_number(line["delta"]) or 0 for line in lines)
+
+
 def _replace(store: CounterStore, batch: Batch, run: str) -> None:
-    """Replaces products by key; a stock that is a number before and after is counted over."""
+    """Replaces products by key; a stock that is a number before and after is counted over.
+
+    Of any other nobody knows what has happened to it, so it counts as the first one.
+    """
     stock = str(batch.collection.stock)
     wanted = dict(zip(batch.keys, batch.values[batch.columns.index(stock)]))
     stored = _stocks(store, batch.collection, list(wanted))
-    counted = [None not in (stored[key], wanted[key]) for key in batch.keys]
-    _restock(store, batch.collection, dict(compress(wanted.items(), counted)), run)
-    store.write(batch.only(list(compress(range(len(batch)), counted))).without(stock), Mode.UPSERT)
-    others = [at for at, is_counted in enumerate(counted) if not is_counted]
-    if others:
-        store.write(batch.only(others), Mode.UPSERT)
+    counted: dict[Key, Value] = {}
+    for key, number in wanted.items():
+        if None not in (number, whole_number(stored[key])):
+            counted[key] = number
+        elif stored[key] is not number:
+            place = Place(batch.collection, key)
+            store.set_stock(place, stored[key], number, _moved(store, place))
+    _restock(store, batch.collection, counted, run)
+    store.write(batch.without(stock), Mode.UPSERT)
 
 
 def _restock(
@@ -68,7 +94,7 @@ def _restock(
     left = dict(wanted)
     store.ensure(HISTORY)
     while left:
-        stored = _stocks(store, collection, list(left))
+        stored = {k: whole_number(v) for k, v in _stocks(store, collection, list(left)).items()}
         keys = [key for key in left if stored[key] != left[key]]
         places = [Place(collection, key) for key in keys]
         changes = [

@@ -14,12 +14,13 @@ from typing import Any
 from pymongo import errors
 from pymongo.cursor import Cursor
 
-from hpnorton.errors import StoreError
-from hpnorton.fields import Field, Value
+from hpnorton.errors import MisfitError
+from hpnorton.fields import NOUNS, Field
 from hpnorton.schema import OWN_PREFIX, Collection
+from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import HISTORY, key_texts
 from hpnorton.stores.mongo_connection import RawDocument
-from hpnorton.stores.mongo_counter import OWN_FIELDS, PENDING, MongoCounter
+from hpnorton.stores.mongo_counter import LAST, OWN_FIELDS, PENDING, MongoCounter
 from hpnorton.stores.mongo_documents import FIRST_STOCK
 from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
@@ -28,6 +29,8 @@ from hpnorton.texts import alike_parts
 _NAMESPACE_EXISTS = 48
 _SAME_INDEX = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
+_TELLING_DOCUMENTS = 20
+_ADVICE = "describe it in datapackage.json as it was, or import into another database (--uri)"
 _OPERATORS = {"=": "$eq", ">": "$gt", "<": "$lt"}
 _HIDDEN = ("system.", OWN_PREFIX)
 _NOT_OWN = dict.fromkeys(OWN_FIELDS, 0)
@@ -154,13 +157,18 @@ class MongoStore(MongoCounter):
         yield from map(_without_own, found)
 
     def stocks(
-        self, collection: str, key: str, stock: str
-    ) -> Iterator[tuple[Value, int | None, int | None]]:
-        """For each record its key, and the value of the field `stock`: the first one, and now."""
+        self, collection: str, key: str, stock: str, only: Value = None
+    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
+        """For each record its key, the value of the field `stock`, first and now, and a number.
+
+        It is that of the last line that has changed the record, 0 if none has.
+        """
         with self._errors():
-            cursor = self._of(collection).find({}, [key, FIRST_STOCK, stock])
+            which = {} if only is None else {"_id": only}
+            cursor = self._of(collection).find(which, [key, FIRST_STOCK, stock, LAST])
             for found in _sorted(cursor, _indexed((key,))):
-                yield found.get(key), found.get(FIRST_STOCK), found.get(stock)
+                last = found.get(LAST) or 0
+                yield found.get(key), found.get(FIRST_STOCK), found.get(stock), last
 
     def count(self, collection: str, expected: int | None = None) -> int:
         """How many records the collection has; 0 if there is none of that name.
@@ -210,29 +218,41 @@ class MongoStore(MongoCounter):
         self.close()
 
     def check_fit(self, collection: Collection) -> None:
-        """Raises StoreError if the documents there have another key or other types.
+        """Raises MisfitError if the documents there have another key or other types.
 
-        One document tells for all: every one came through here.
+        Some documents tell for all. If any of them is as described, so are the others: what is not
+        was written by another program, and is told where it is in the way.
         """
         with self._errors():
-            stored = self._of(collection.name).find_one()
-        if stored is None:
+            stored = list(self._of(collection.name).find().limit(_TELLING_DOCUMENTS))
+        if not stored:
             return
-        advice = "import into another database, or drop this one with --drop-database"
         place = f"the collection {collection.name} at {self._shown}"
-        key = [[stored.get(name)] for name in collection.key]
-        if stored["_id"] != key_texts(key)[0]:
-            raise StoreError(
-                f"{place} has another key than the file, whose is {', '.join(collection.key)}; "
-                f"{advice}"
+        if not any(document["_id"] == _key_of(document, collection) for document in stored):
+            self._check_origin(place, collection, stored[0])
+            raise MisfitError(
+                f"{place} has another key than {', '.join(collection.key)}, as it is described now;"
+                f" {_ADVICE}"
             )
         for field in collection.fields:
-            value = stored.get(field.name)
-            if value is not None and not _has_type(value, field):
-                raise StoreError(
-                    f"{place} has a field {field.name} with values such as {value!r}, the file's "
-                    f"is {field.type}; {advice}"
+            values = [v for each in stored if (v := each.get(field.name)) is not None]
+            if values and not any(_has_type(value, field) for value in values):
+                identity = next(d["_id"] for d in stored if d.get(field.name) is not None)
+                raise MisfitError(
+                    f"{place} has {values[0]!r} as the {field.name} of {identity}, which is not "
+                    f"{NOUNS[field.type]}, as it is described now; {_ADVICE}, or correct the "
+                    "values with the program that wrote them"
                 )
+
+    def _check_origin(self, place: str, collection: Collection, document: RawDocument) -> None:
+        """Raises MisfitError if no import can have written a document."""
+        if not isinstance(document["_id"], str | int | float):
+            raise MisfitError(
+                f"HPNorton has not made {place}: its documents have an _id of the type "
+                f"{type(document['_id']).__name__} in place of {', '.join(collection.key)}; save "
+                "them as a CSV file, for example with mongoexport, and import that into another "
+                "database (--uri)"
+            )
 
     def _joined_in_two(
         self, collection: str, where: Condition, target: str, reference: str
@@ -243,10 +263,14 @@ class MongoStore(MongoCounter):
         return sorted(found, key=lambda document: document["_id"])
 
 
+def _key_of(document: RawDocument, collection: Collection) -> Value:
+    return key_texts([[document.get(name)] for name in collection.key])[0]
+
+
 def _has_type(value: Any, field: Field) -> bool:
     """Whether a stored value may be one of the field's; nx-27017 makes true and 1.0 a 1."""
     if field.type in ("integer", "year"):
-        return isinstance(value, int) and not isinstance(value, bool)
+        return whole_number(value) is not None
     if field.type == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
     return isinstance(value, int if field.type == "boolean" else str)

@@ -12,8 +12,8 @@ from bson.raw_bson import RawBSONDocument
 
 from hpnorton.checks import Record
 from hpnorton.errors import StoreError
-from hpnorton.fields import Value
 from hpnorton.schema import Collection
+from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import key_texts
 from hpnorton.stores.compare import compare
 from hpnorton.stores.mongo_connection import MongoConnection, RawDocument
@@ -82,6 +82,8 @@ class MongoBatches(MongoConnection):
                 stored = self._kept(batch, taken)
                 made = compare(batch, taken, stored, mode)
             self._update(batch, made.changed, stored)
+            if mode is Mode.UPSERT:
+                self._mend(batch, stored)
         written = made.written(taken, len(batch) - len(taken))
         self._mostly_taken[name] = written.is_mostly_taken
         return written
@@ -165,6 +167,23 @@ class MongoBatches(MongoConnection):
             updates = updates_of(some, stored)
             for _, reply in self._command(some.collection, "update", "updates", updates, most):
                 self._left_out(reply, but=None)
+
+    def _mend(self, batch: Batch, stored: Mapping[Key, Record]) -> None:
+        """Makes whole numbers of doubles, where another program has stored some as these.
+
+        To MongoDB they are the same number, so nobody's change is undone.
+        """
+        whole = [f.name for f in batch.collection.fields if f.type in ("integer", "year")]
+        for name in whole:
+            if name not in batch.columns:
+                continue
+            at = batch.columns.index(name)
+            for key in [key for key, record in stored.items() if isinstance(record[at], float)]:
+                number = whole_number(stored[key][at])
+                if number is not None:
+                    identity = key_texts([[part] for part in key])[0]
+                    which = {"_id": identity, name: stored[key][at]}
+                    self._of(batch.collection.name).update_one(which, {"$set": {name: number}})
 
     def _command(
         self,

@@ -15,6 +15,7 @@ from pymongo import DeleteOne, InsertOne, UpdateOne, errors
 from pymongo.client_session import ClientSession
 
 from hpnorton.errors import StoreError
+from hpnorton.fields import Value
 from hpnorton.schema import OWN_PREFIX
 from hpnorton.stores.changes import HISTORY, Change, Place, key_texts
 from hpnorton.stores.mongo_batches import DUPLICATE_KEY, MongoBatches
@@ -24,9 +25,9 @@ from hpnorton.stores.protocol import Batch
 
 PENDING = OWN_PREFIX + "pending"
 _STEPS = OWN_PREFIX + "steps"
-_LAST = OWN_PREFIX + "last"  # the number of the last line that changed the record
+LAST = OWN_PREFIX + "last"  # the number of the last line that changed the record
 # What stands in documents beside the fields of the record.
-OWN_FIELDS = ("_id", FIRST_STOCK, PENDING, _STEPS, _LAST)
+OWN_FIELDS = ("_id", FIRST_STOCK, PENDING, _STEPS, LAST)
 
 _PATIENCE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.01
@@ -68,6 +69,16 @@ class MongoCounter(MongoBatches):
             ]
             if operations:
                 self._of(name).bulk_write(operations, ordered=False)
+
+    def set_stock(self, place: Place, seen: Value, stock: Value, moved: int | None = None) -> None:
+        """Puts a stock in the place of one that is still as it was `seen`."""
+        name, identity = _home(place)
+        field = str(place.collection.stock)
+        values: RawDocument = {field: stock}
+        if moved is not None:
+            values[FIRST_STOCK] = stock - moved if isinstance(stock, int) else None
+        with self._errors():
+            self._of(name).update_one({"_id": identity, field: seen}, {"$set": values})
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Writes lines of the history, each with its change; the positions of those not written."""
@@ -114,9 +125,9 @@ class MongoCounter(MongoBatches):
         for place in places:
             ids.setdefault(place.collection.name, []).append(_home(place)[1])
         return {
-            (name, found["_id"]): found.get(_LAST)
+            (name, found["_id"]): found.get(LAST)
             for name, some in ids.items()
-            for found in self._by_ids(name, some, ("_id", _LAST))
+            for found in self._by_ids(name, some, ("_id", LAST))
         }
 
     def _lines(self, changes: Sequence[Change]) -> list[RawDocument]:
@@ -173,8 +184,8 @@ class MongoCounter(MongoBatches):
             if line["_id"] not in carried_out:
                 continue
             subject = line[_STEPS][-1]
-            for found in self._by_ids(subject["in"], [subject["_id"]], ("_id", _LAST)):
-                if (found.get(_LAST) or line["number"]) < line["number"]:
+            for found in self._by_ids(subject["in"], [subject["_id"]], ("_id", LAST)):
+                if (found.get(LAST) or line["number"]) < line["number"]:
                     raise StoreError(
                         f"MongoDB at {self._shown} has lost a change: {subject['in']} "
                         f"{line['record']} does not know of number {line['number']} of its "
@@ -223,7 +234,7 @@ class MongoCounter(MongoBatches):
         )
         if later is not None and later["after"] is None:
             step = line[_STEPS][0]
-            self._of(step["in"]).delete_one({"_id": step["_id"], _LAST: line["number"]})
+            self._of(step["in"]).delete_one({"_id": step["_id"], LAST: line["number"]})
 
 
 def _correction(found: RawDocument, stock: str, wanted: Any) -> UpdateOne:
@@ -264,11 +275,11 @@ def _steps(change: Change, last: Mapping[tuple[str, Any], int | None]) -> list[R
 def _operation(number: int, step: RawDocument) -> _Operation:
     """A step as an operation that does nothing if it has been done before."""
     if "insert" in step:
-        return InsertOne({"_id": step["_id"], **step["insert"], _LAST: number})
-    unchanged = {"_id": step["_id"], _LAST: step["last"]}
+        return InsertOne({"_id": step["_id"], **step["insert"], LAST: number})
+    unchanged = {"_id": step["_id"], LAST: step["last"]}
     if "remove" in step:
         return DeleteOne(unchanged)
-    update: RawDocument = {"$set": {**step["set"], _LAST: number}}
+    update: RawDocument = {"$set": {**step["set"], LAST: number}}
     if "inc" in step:
         update["$inc"] = step["inc"]
     return UpdateOne(unchanged, update)

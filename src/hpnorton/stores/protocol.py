@@ -255,12 +255,22 @@ class CounterStore(Store, Protocol):
         """Removes the records that meet a condition; none if there is no such collection."""
 
     def stocks(
-        self, collection: str, key: str, stock: str
-    ) -> Iterator[tuple[Value, int | None, int | None]]:
-        """For each record its key, and the value of the field `stock`: the first one, and now."""
+        self, collection: str, key: str, stock: str, only: Value = None
+    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
+        """For each record its key, the value of the field `stock`, first and now, and a number.
+
+        It is that of the last line of the history that is in the stock: 0 if the record has none,
+        None where a snapshot holds both. `only` is the key of a single record to read.
+        """
 
     def correct_stock(self, batch: Batch) -> None:
         """Takes the batch's stock for what was there at first; it is so much more or less now."""
+
+    def set_stock(self, place: Place, seen: Value, stock: Value, moved: int | None = None) -> None:
+        """Puts a stock in the place of one that is still as it was `seen`.
+
+        With `moved`, what the history has added to it, the first stock becomes what goes with it.
+        """
 
     def snapshot(self) -> AbstractContextManager[None]:
         """What is read inside belongs together: in SQLite it is the database of one moment."""

@@ -156,11 +156,28 @@ def select_where(table: str, columns: Sequence[str], condition: str, sort: Seque
     return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {order}"
 
 
-def select_stocks(table: str, key: str, first: str | None, stock: str) -> str:
-    """The key, the first stock (None: nobody has noted it) and the stock of every row."""
+def select_stocks(table: str, key: str, first: str | None, stock: str, is_one: bool) -> str:
+    """The key, the first stock (None: nobody has noted it) and the stock of every row, or of one.
+
+    The parameter is then its key.
+    """
+    where = f"WHERE {quote(key)} = ? " if is_one else ""
     return (
         f"SELECT {quote(key)}, {quote(first) if first else 'NULL'}, {quote(stock)} "
-        f"FROM {quote(table)} ORDER BY {quote(key)}"
+        f"FROM {quote(table)} {where}ORDER BY {quote(key)}"
+    )
+
+
+def replace_stock(table: str, column: str, key: Sequence[str]) -> str:
+    """Replaces the stock where the key matches and the stock is as given: key, seen, new, moved.
+
+    The first stock becomes so much less than the new one, unless `moved` is null.
+    """
+    seen, new, moved = (f"?{len(key) + at}" for at in (1, 2, 3))
+    first = f"CASE WHEN {moved} IS NULL THEN {FIRST_STOCK} ELSE {new} - {moved} END"
+    return (
+        f"UPDATE {quote(table)} SET {quote(column)} = {new}, {FIRST_STOCK} = {first} "
+        f"WHERE {_equal(key, first=1)} AND {quote(column)} IS {seen}"
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from hpnorton.errors import StoreAccessError, StoreError
+from hpnorton.errors import MisfitError, StoreAccessError
 from hpnorton.fields import Value
 from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores import sql
@@ -23,6 +23,7 @@ from hpnorton.stores.sqlite_search import Search
 
 _SEARCH_SECONDS = 5.0  # to wait for a lock
 _HIDDEN = ("sqlite_", OWN_PREFIX)
+_ADVICE = "describe it in datapackage.json as it was, or import into another database (--uri)"
 _LAST_NUMBERS = (
     f"SELECT (SELECT coalesce(max(number), 0) FROM {HISTORY.name} "
     "WHERE record = json_extract(wanted.value, '$[0]') "
@@ -63,7 +64,7 @@ class SqliteStore(SqliteBatches):
         self._run(f"ALTER TABLE {sql.quote(table)} ADD COLUMN {definition}")
 
     def check_fit(self, collection: Collection) -> None:
-        """Raises StoreError if there is a table of that name that cannot hold the records."""
+        """Raises MisfitError if there is a table of that name that cannot hold the records."""
         with self._errors():
             columns = self._column_types(collection.name)
             if columns:
@@ -71,38 +72,42 @@ class SqliteStore(SqliteBatches):
 
     def _check_columns(self, collection: Collection, columns: dict[str, str]) -> None:
         place = f"the table {collection.name} in {self._path}"
-        advice = "import into another database, or drop this one with --drop-database"
         rows = self._run(
             "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (collection.name,)
         )
         key = tuple(column for (column,) in rows)
+        if not key:
+            raise MisfitError(
+                f"HPNorton has not made {place}: it has no primary key; save it as a CSV file, and "
+                "import that into another database (--uri)"
+            )
         if key != collection.key:
-            raise StoreError(
-                f"{place} has the key {', '.join(key) or '(none)'}, the file's is "
-                f"{', '.join(collection.key)}; {advice}"
+            raise MisfitError(
+                f"{place} has the key {', '.join(key)}, not {', '.join(collection.key)}, as it is "
+                f"described now; {_ADVICE}"
             )
         needed = self._run(
             'SELECT name FROM pragma_table_info(?) WHERE "notnull" AND dflt_value IS NULL',
             (collection.name,),
         )
         if lost := [column for (column,) in needed if column not in collection.columns]:
-            raise StoreError(
-                f"{place} cannot do without {', '.join(lost)}, which the file's description lacks; "
-                f"{advice}"
+            raise MisfitError(
+                f"{place} needs a value for {', '.join(lost)}, which its description lacks now; "
+                f"{_ADVICE}"
             )
         twins = {name.casefold(): name for name in columns}
         for field in collection.fields:
             twin = twins.get(field.name.casefold(), field.name)
             if twin != field.name:
-                raise StoreError(
-                    f"the column {twin} of {place} differs from the file's {field.name} only in "
-                    f"capitals, which SQLite does not tell apart; {advice}"
+                raise MisfitError(
+                    f"the column {twin} of {place} differs from {field.name}, as it is described "
+                    f"now, only in capitals, which SQLite does not tell apart; {_ADVICE}"
                 )
             wanted = sql.column_type(field)
             if columns.get(field.name, wanted).upper() != wanted:
-                raise StoreError(
-                    f"the column {field.name} of {place} has the type {columns[field.name]}, the "
-                    f"file's is {wanted}; {advice}"
+                raise MisfitError(
+                    f"the column {field.name} of {place} has the type {columns[field.name]}, not "
+                    f"{wanted}, as it is described now; {_ADVICE}"
                 )
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
@@ -216,14 +221,26 @@ class SqliteStore(SqliteBatches):
             raise StoreAccessError(f"{self._path} cannot be removed: {error.strerror}") from error
 
     def stocks(
-        self, collection: str, key: str, stock: str
-    ) -> Iterator[tuple[Value, int | None, int | None]]:
-        """For each record its key, and the value of the field `stock`: the first one, and now."""
+        self, collection: str, key: str, stock: str, only: Value = None
+    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
+        """For each record its key, the value of the field `stock`, first and now, and a number.
+
+        All lines are in the stock: it is read in a snapshot.
+        """
         with self._errors():
             types = self._column_types(collection)
             if key in types and stock in types:
                 first = sql.FIRST_STOCK if sql.FIRST_STOCK in types else None
-                yield from self._run(sql.select_stocks(collection, key, first, stock))
+                statement = sql.select_stocks(collection, key, first, stock, only is not None)
+                for found in self._run(statement, [] if only is None else [only]):
+                    yield *found, None
+
+    def set_stock(self, place: Place, seen: Value, stock: Value, moved: int | None = None) -> None:
+        """Puts a stock in the place of one that is still as it was `seen`."""
+        collection, key = place
+        statement = sql.replace_stock(collection.name, str(collection.stock), collection.key)
+        with self.transaction():
+            self._run(statement, (*key, seen, stock, moved))
 
     def correct_stock(self, batch: Batch) -> None:
         """Takes the batch's stock for what was there at first; it is so much more or less now."""
