@@ -20,8 +20,8 @@ from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY, Place
 from hpnorton.stores.mongo import MongoStore
 from hpnorton.stores.protocol import Condition, Document
+from tests.helpers.hand import Hand
 from tests.shop import DAYS, PACKAGE, import_files, import_shop, open_till
-from tests.test_books import Hand
 
 
 class Disturbed(MongoStore):

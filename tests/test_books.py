@@ -1,12 +1,10 @@
 """The books: what happened to a record, and what --check finds."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pymongo
 import pytest
 
 from hpnorton import books
@@ -18,6 +16,7 @@ from hpnorton.ingest import journal
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY, Place
 from hpnorton.stores.protocol import Document, Mode, batch_of
+from tests.helpers.hand import Hand
 from tests.shop import (
     faults,
     import_files,
@@ -39,59 +38,6 @@ def open_the_shop(uri: str, tmp_path: Path) -> Iterator[Counter]:
     import_shop(uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3}, ("BEN", "P2"))
     with open_till(uri) as till:
         yield till
-
-
-KEYS = {"product": ("product_id",), "rental": ("user_id", "product_id")}
-
-
-class Hand:
-    """Somebody who changes a database without HPNorton."""
-
-    def __init__(self, uri: str) -> None:
-        self._uri = uri
-
-    def set(self, table: str, key: dict[str, Value], **values: Value) -> None:
-        """Overwrites fields of a record."""
-        if self._is_sqlite:
-            changed = ", ".join(f"{name} = ?" for name in values)
-            self._run(
-                f"UPDATE {table} SET {changed} WHERE {_all(key)}", *values.values(), *key.values()
-            )
-        else:
-            with pymongo.MongoClient[Document](self._uri) as client:
-                done = client.get_default_database()[table].update_one(key, {"$set": values})
-                assert done.matched_count == 1
-
-    def remove(self, table: str, **key: Value) -> None:
-        """Removes a record."""
-        if self._is_sqlite:
-            self._run(f"DELETE FROM {table} WHERE {_all(key)}", *key.values())
-        else:
-            with pymongo.MongoClient[Document](self._uri) as client:
-                assert client.get_default_database()[table].delete_one(key).deleted_count == 1
-
-    def put(self, table: str, record: Document) -> None:
-        """Puts a record in."""
-        if self._is_sqlite:
-            names, signs = ", ".join(record), ", ".join("?" * len(record))
-            self._run(f"INSERT INTO {table} ({names}) VALUES ({signs})", *record.values())
-        else:
-            identity = "|".join(str(record[name]) for name in KEYS[table])
-            with pymongo.MongoClient[Document](self._uri) as client:
-                client.get_default_database()[table].insert_one({"_id": identity, **record})
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self._uri.startswith("sqlite")
-
-    def _run(self, statement: str, *values: Value) -> None:
-        with closing(sqlite3.connect(self._uri.removeprefix("sqlite:///"))) as connection:
-            assert connection.execute(statement, values).rowcount == 1
-            connection.commit()
-
-
-def _all(key: dict[str, Value]) -> str:
-    return " AND ".join(f"{name} = ?" for name in key)
 
 
 @pytest.fixture(name="hand")

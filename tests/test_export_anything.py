@@ -16,6 +16,7 @@ from hpnorton.catalog import Catalog
 from hpnorton.export import export
 from hpnorton.fields import Field, Value
 from hpnorton.ingest import journal
+from hpnorton.keys import clean
 from hpnorton.schema import PACKAGE_NAME, Collection, ForeignKey, undescribed
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Batch, CounterStore, Document, Mode
@@ -30,11 +31,14 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "integer": st.integers(-(2**63), 2**63 - 1) | st.sampled_from([0, 1]),
     "number": st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0),
     "boolean": st.booleans(),
-    "year": st.integers(0, 9999),
+    "year": st.integers(-10_001, 10_001).filter(bool),
     "date": st.dates().map(date.isoformat),
-    "time": st.times().map(lambda time: time.isoformat()),
+    "time": st.times().map(lambda time: time.isoformat("seconds")),
     "datetime": st.datetimes().map(lambda moment: moment.isoformat()),
 }
+# What an import makes of keys: nothing that nobody sees is at their ends or in them.
+KEY_TEXT = st.text(st.sampled_from("a0\"',; =+-@|\\é字\U0001f600"), max_size=5).map(clean)
+KEY_TEXT |= st.sampled_from(SIGNS)
 NAMES = st.text(st.sampled_from("aBc_|-\"' ,;=é字\n"), min_size=1, max_size=6).filter(
     lambda name: name.strip() == name
 )
@@ -103,9 +107,9 @@ def collections(draw: st.DrawFn, name: str, some: st.SearchStrategy[str]) -> Col
 def records_of(draw: st.DrawFn, collection: Collection) -> list[Record]:
     """Records of a collection, each with a key of its own."""
     values = [
-        VALUES[field.type]
-        if field.required or field.name in collection.key
-        else st.none() | VALUES[field.type]
+        (KEY_TEXT if field.is_text else VALUES[field.type])
+        if field.name in collection.key
+        else (VALUES[field.type] if field.required else st.none() | VALUES[field.type])
         for field in collection.fields
     ]
     at = [collection.columns.index(name) for name in collection.key]
