@@ -110,12 +110,13 @@ def _ask(
             tell(f"{what} in {redact(settings.uri)}.")
         found = chain([] if first is None else [first], records)
         keys = inventory.key_of(store, keyed) if keyed else ()
+        is_keyed = len(keys) == 1 and (first is None or keys[0] in first)
         short = ({name: record.get(name) for name in columns} for record in found)
         answer(
             _alike(found) if arguments.format == CSV else found,
             arguments,
             noun="record",
-            key=keys[0] if len(keys) == 1 and keys[0] in (first or ()) else None,
+            key=keys[0] if is_keyed else None,
             columns=_columns(store, settings, question) if first is None else (),
             by=COLLECTION if question == "find" else None,
             as_table=short if columns else None,
