@@ -23,7 +23,7 @@ export PYTHONDONTWRITEBYTECODE :=
 install: $(VENV)/installed
 
 run: install
-	./HPNorton.py --dataset test --parallel
+	./HPNorton.py --dataset test --parallel --resume  # what was imported before is left alone
 	./HPNorton.py --dataset test --available-products
 
 test: $(VENV)/installed-dev

@@ -289,7 +289,7 @@ def test_only_the_first_ten_faults_are_printed(hpnorton: CommandLine, csv_file: 
     done = hpnorton("--linear", path, "--quiet")
     assert done.status == 3
     assert len(done.err.splitlines()) == 12
-    assert "35 rows were refused; see rejects/customers-" in done.err
+    assert "35 rows rejected. Fix them in rejects/customers-" in done.err
     assert "and 25 more; in all: 30 missing-cell, 5 extra-cell" in done.err
 
 

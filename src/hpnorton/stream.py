@@ -132,7 +132,7 @@ def _run(lane: Lane, every: Every, put: Callable[[Task, Hold], None]) -> None:
         lane.stop(Ending.FAILED, str(error), can_resume=False)
         return
     if ending is Ending.DONE:
-        lane.finish(lane.report.counts)
+        lane.finish()
     else:
         lane.stop(ending, "it was interrupted", can_resume=False)
 

@@ -3,6 +3,9 @@
 
 import argparse
 import json
+import os
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -50,6 +53,8 @@ _ANSWERS: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
 # What a person has room for, of all that a rental or a note holds.
 _OVERDUE_COLUMNS = ("user_id", "name", "phone_number", "product_id", "due", "days_overdue")
 _HISTORY_COLUMNS = ("collection", "status", "read", "inserted", "updated", "rejected")
+# And from which width of a terminal on there is room for more of a note.
+_MORE_OF_HISTORY = ((90, "conflicts"), (120, "file"), (160, "id"), (230, "rejects_file"))
 
 
 def add_flags(parser: Parser) -> None:
@@ -192,8 +197,12 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
         imports = [asdict(note) for note in journal.imports(store)]
     if not imports and not arguments.quiet:
         tell(f"Nothing was imported into {redact(settings.uri)}.")
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    more = [name for room, name in _MORE_OF_HISTORY if width >= room]
     shown = (
-        {"started": minute(note["started"])} | {column: note[column] for column in _HISTORY_COLUMNS}
+        {"started": minute(note["started"])}
+        | {column: note[column] for column in (*_HISTORY_COLUMNS, *more)}
+        | ({"file": os.path.basename(note["file"])} if "file" in more else {})
         for note in imports
     )
     columns = [field.name for field in fields(journal.ImportNote)]

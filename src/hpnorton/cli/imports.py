@@ -139,7 +139,7 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
     show_reports(reports, arguments.format)
     for report in reports:
         _tell_faults(report)
-        tell_end(report)
+        tell_end(report, arguments.mode)
     if any(report.can_resume for report in reports):
         _tell_how_to_resume(arguments)
     return exit_status(reports)
@@ -201,28 +201,54 @@ def _tell_faults(report: "FileReport") -> None:
         tell(f"{report.file}: and {more:,} more; in all: {by_code}")
 
 
-def tell_end(report: "FileReport") -> None:
-    """Where the refused rows of a file are, and what stopped it if something did."""
+def tell_end(report: "FileReport", mode: str | None) -> None:
+    """Tell where the rejected rows of a file are, and what stopped it if something did.
+
+    `mode` is that of the import, as the command line has it.
+    """
     counts = report.counts
     for warning in report.warnings:
         tell(f"{report.file}: {warning}")
-    if report.rejects_file:
-        rows = "1 row was" if counts.refused == 1 else f"{counts.refused:,} rows were"
-        tell(
-            f"{report.file}: {rows} refused; see {report.rejects_file}, and the reasons beside it: "
-            "mend the rows there and import that file"
-        )
-    if not counts.read and not report.failure:
+    if report.rejects_file and not report.was_done:
+        tell(f"{report.file}: {_what_to_fix(report, mode)}")
+    if not counts.read and not report.failure and not report.was_done:
         tell(f"{report.file}: there are no rows below the header")
     if report.failure:
         place = "" if report.failure.startswith(report.file) else f"{report.file}: "
         tell(f"Error: {place}{report.failure}; {_what_is_done(report)}")
 
 
+def _what_to_fix(report: "FileReport", mode: str | None) -> str:
+    """What to do about rejected rows, which have faults, and about conflicts, which have none."""
+    counts, rejects = report.counts, str(report.rejects_file)
+    told: list[str] = []
+    if counts.rejected:
+        which = "it" if counts.rejected == 1 else "them"
+        way = f" with --mode {mode}" if mode else ""
+        told.append(f"{_rows(counts.rejected)} rejected.")
+        told.append(f"Fix {which} in {rejects} and import that file{way}.")
+    if counts.conflicts:
+        see = "" if counts.rejected else f" (see {rejects})"
+        told.append(f"{_rows(counts.conflicts)} in conflict{see}: the records that were there are")
+        told.append("kept; --mode upsert replaces them.")
+    return f"{' '.join(told)} Reasons: {Path(rejects).with_suffix('.reasons.jsonl')}"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
 def _what_is_done(report: "FileReport") -> str:
+    from hpnorton.ingest.reports import Ending
+
     done = f"{report.counts.read:,} of its rows are done"
     if report.can_resume:
         return done
+    if report.ending is Ending.STOPPED:
+        return (
+            f"{done}. Fix the rows that have reasons above in the file, or allow more with "
+            "--max-errors, and import it again: rows that are in the database are left as they are"
+        )
     return (
         f"{done}. Import it again: rows that are in the database are left as they are and reported "
         "as unchanged"

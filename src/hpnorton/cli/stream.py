@@ -112,5 +112,5 @@ def _into_store(
         on_refused=tell_refused,
     )
     show_reports([report], arguments.format)
-    tell_end(report)
+    tell_end(report, arguments.mode)
     return report.status

@@ -11,7 +11,7 @@ from hpnorton import log
 from hpnorton.chunks import Chunk
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
 from hpnorton.files import refused
-from hpnorton.ingest.reports import Counts, Ending, FileReport
+from hpnorton.ingest.reports import Ending, FileReport
 from hpnorton.ingest.work import Task, Work
 
 _MAX_NAMED = 10  # files in a message
@@ -79,11 +79,10 @@ class Lane:
         """Whether nothing is left to submit or to wait for."""
         return self._phases is None and not self.in_flight
 
-    def finish(self, counts: Counts) -> None:
-        """Leaves it at what an earlier run has counted: everything is done."""
+    def finish(self) -> None:
+        """Leave it at what has been counted: everything is done."""
         self._phases = None
         self.report.ending = Ending.DONE
-        self.report.counts = counts
 
     def begin(self, desk: Desk, stuck: Sequence[FileReport]) -> None:
         """Take a desk; fail at once if files of parents are `stuck`, as no row could be checked."""

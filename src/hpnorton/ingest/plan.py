@@ -19,7 +19,7 @@ from hpnorton.ingest.lanes import Lane
 from hpnorton.ingest.loading import LOCK_SECONDS, Job
 from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.rejects import write_rejects
-from hpnorton.ingest.reports import SHOWN_FAULTS, Counts, Ending
+from hpnorton.ingest.reports import SHOWN_FAULTS, Ending
 from hpnorton.ingest.work import Cut, Work
 from hpnorton.inputs import Reading
 from hpnorton.schema import Collection
@@ -104,8 +104,16 @@ class Planned:
     def begin(self, store: Store) -> None:
         """Note that the import begins, if the file is not done already. Raises StoreError."""
         report = self.lane.report
-        log.info("{} -> {}", report.file, report.collection)
         self.has_begun = True
+        if self.is_finished:
+            log.info(
+                "{}: already imported on {}, import {}; nothing to do",
+                report.file,
+                f"{self.note.started[:16].replace('T', ' ')} UTC",
+                self.note.id,
+            )
+        else:
+            log.info("{} -> {}", report.file, report.collection)
         if not self.is_resumed:
             now = datetime.now(UTC)
             self.note.id, self.note.started = journal.new_run(now), now.isoformat()
@@ -262,7 +270,9 @@ def _earlier(
         return None
     is_same = (note.size, note.checksum) == (made.size, made.checksum)
     if note.status == Ending.DONE:
-        return note if is_same and note.mode == options.mode else None
+        is_enough = note.mode in (options.mode, Mode.UPSERT)  # which has inserted as well
+        is_there = not note.read or not store.is_empty(file.collection)  # or was it dropped?
+        return note if is_same and is_enough and is_there else None
     if not is_same:
         raise FileError(
             f"{file.path} has changed since its import began ({note.started}): it had "
@@ -281,11 +291,12 @@ def _take_up(planned: Planned, store: Store) -> None:
     lane, note = planned.lane, planned.note
     planned.elapsed_before = note.elapsed
     planned.is_resumed = True
-    planned.is_finished = note.status == Ending.DONE
-    lane.work.restore(journal.chunks(store, note.id), is_ordered=note.is_ordered)
-    if planned.is_finished:  # after a second look, which the notes of the chunks know nothing of
-        kept = {name: getattr(note, name) for name in vars(Counts())}
-        lane.finish(Counts(**kept))
+    planned.is_finished = lane.report.was_done = note.status == Ending.DONE
+    if planned.is_finished:
+        lane.work.bytes_done = note.size or lane.work.bytes_done
+        lane.finish()
+    else:
+        lane.work.restore(journal.chunks(store, note.id), is_ordered=note.is_ordered)
 
 
 def _new_note(

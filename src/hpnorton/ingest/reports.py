@@ -9,6 +9,7 @@ from hpnorton.errors import ExitStatus, HPNortonError
 from hpnorton.texts import quoted, readable
 
 SHOWN_FAULTS = 10
+_DONE_BEFORE = "done before"
 _WORST_FIRST = (
     ExitStatus.INTERRUPTED,
     ExitStatus.FAILED,
@@ -99,7 +100,8 @@ class FileReport:
     the file could not be imported to its end, `total_records` are the collection's afterwards.
     `warnings` are sentences about what was imported, but deserves a look. `import_id` is that of
     the import in the journal (None for a dry run, which is not noted there), and `started` when it
-    began, ISO 8601 in UTC.
+    began, ISO 8601 in UTC. `was_done` says that an earlier import had done all of the file, so that
+    nothing of it was read now.
     """
 
     file: str
@@ -113,6 +115,7 @@ class FileReport:
     started: str | None = None
     failure: str | None = None
     can_resume: bool = False
+    was_done: bool = False
     rejects_file: str | None = None
     elapsed: float = 0.0
     rows: int = 0
@@ -155,7 +158,7 @@ class FileReport:
             "file": readable(self.file),
             "import_id": self.import_id,
             "started": self.started,
-            "status": str(self.ending),
+            "status": _DONE_BEFORE if self.was_done else str(self.ending),
             "warnings": list(self.warnings),
         }
 
