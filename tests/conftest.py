@@ -168,6 +168,7 @@ def csv_file(tmp_path: Path) -> Callable[..., Path]:
     def write(name: str, *lines: str | bytes) -> Path:
         path = tmp_path / name
         whole = [line.encode() if isinstance(line, str) else line for line in lines]
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(line + b"\n" for line in whole))
         return path
 

@@ -15,6 +15,7 @@ from itertools import compress
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value
 from hpnorton.keys import trimmed
+from hpnorton.remarks import Oddity, Remark, odd_cells
 from hpnorton.rows import NONE_MISQUOTED, Misquoted, Row
 from hpnorton.schema import MAX_COLUMNS, Collection
 from hpnorton.signatures import is_cp1252
@@ -68,7 +69,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Checked:
-    """The values of a chunk's good rows, and the faults of the others.
+    """The values of a chunk's good rows, remarks on them, and the faults of the others.
 
     `values` hold a column for each field of the layout, `positions` where each good row stood in
     the chunk, `blanks` where those stood that are left out because all their cells are empty.
@@ -78,6 +79,7 @@ class Checked:
     positions: Sequence[int]
     faults: Sequence[Fault]
     blanks: Sequence[int] = ()
+    remarks: Sequence[Remark] = ()
 
     def without(self, faults: Sequence[Fault], blanks: Sequence[int] = ()) -> "Checked":
         """The same with more faults and blank rows, and without the rows that these are."""
@@ -90,6 +92,7 @@ class Checked:
             list(compress(self.positions, kept)),
             sorted([*self.faults, *faults], key=lambda fault: fault.at),
             [*self.blanks, *blanks],
+            [remark for remark in self.remarks if remark.at not in bad],
         )
 
 
@@ -184,11 +187,14 @@ def check_rows(
     *,
     is_suspicious: bool,
     misquoted: Mapping[int, Misquoted] = NONE_MISQUOTED,
+    has_marks: bool = True,
+    recomposed: Sequence[tuple[int, int]] = (),
 ) -> Checked:
     """Checks rows of a chunk, which stand in it at `positions`, or from its beginning on.
 
     `is_suspicious` says that cells may hold what no text should, or be very long, `misquoted` which
-    rows have wrong quotes (see chunks.Rows).
+    rows have wrong quotes, `has_marks` that cells may begin with a mark, `recomposed` which cells
+    were not in NFC (see chunks.Rows).
     """
     faults = [_quote_fault(layout, at, cell) for at, cell in misquoted.items()]
     if set(map(len, rows)) - {layout.width}:
@@ -203,10 +209,13 @@ def check_rows(
     kept = _without(faults, range(len(rows)))
     columns = list(zip(*(rows[at] for at in kept))) if faults else list(zip(*rows))
     values: list[Sequence[Value]] = []
+    remarks = _recomposed(layout, rows, recomposed)
     for field, position in zip(layout.fields, layout.positions):
         cells = columns[position] if columns else ()
         column, errors = field.parse_column(cells)
         values.append(column)
+        odd = odd_cells(field, cells, column, has_marks=has_marks)
+        remarks += [Remark(kept[at], code, field.name, cells[at]) for at, code in odd]
         faults += [
             Fault(kept[at], error.code, error.message, field.name, cells[at])
             for at, error in errors.items()
@@ -223,16 +232,26 @@ def check_rows(
     blanks = [at for at in suspects if is_blank(rows[at])]
     suspects.difference_update(blanks)
     named = _name_whole_rows(layout, faults, suspects, rows)
-    checked = Checked(values, kept, []).without(named, blanks)
+    checked = Checked(values, kept, [], remarks=remarks).without(named, blanks)
     return checked if positions is None else _placed(checked, positions)
+
+
+def _recomposed(
+    layout: Layout, rows: Sequence[Row], places: Sequence[tuple[int, int]]
+) -> list[Remark]:
+    """The remarks on cells that were brought into NFC, whichever fields they are in."""
+    held = [place for place in places if place[1] in layout.positions]
+    return [Remark(at, Oddity.COMPOSED, "", rows[at][column]) for at, column in held]
 
 
 def _placed(checked: Checked, positions: Sequence[int]) -> Checked:
     """The same for rows that stand elsewhere: the first at the first of `positions`, and so on."""
     are_all = len(checked.positions) == len(positions)
     faults = [replace(fault, at=positions[fault.at]) for fault in checked.faults]
+    remarks = [replace(remark, at=positions[remark.at]) for remark in checked.remarks]
     kept = positions if are_all else [positions[at] for at in checked.positions]
-    return Checked(checked.values, kept, faults, [positions[at] for at in checked.blanks])
+    blanks = [positions[at] for at in checked.blanks]
+    return Checked(checked.values, kept, faults, blanks, remarks)
 
 
 def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]:

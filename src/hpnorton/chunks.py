@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from hpnorton import keys
 from hpnorton.checks import MOST_ROW_BYTES
 from hpnorton.errors import FileError
 from hpnorton.files import read_part, shown
+from hpnorton.marks import may_start_cells
 from hpnorton.records import count_line_ends, split_records
 from hpnorton.rows import (
     NONE_MISQUOTED,
@@ -58,14 +60,18 @@ class Chunk(Span):
 class Rows(NamedTuple):
     """Some rows of a chunk, and at which `positions` they stand in it, from 0.
 
-    `is_suspicious` says that a cell may hold what no text should, or too much. `misquoted` are
-    those of the rows, counted from 0, whose quotes are at fault.
+    `is_suspicious` says that a cell may hold what no text should, or too much; `has_marks`, that
+    one may begin with a spreadsheet's mark (see marks.py). `misquoted` are those of the rows,
+    counted from 0, whose quotes are at fault. Cells are in NFC: `recomposed` are the places, as row
+    and column from 0, of those that were not.
     """
 
     cells: list[Row]
     positions: Sequence[int]
     is_suspicious: bool
     misquoted: Mapping[int, Misquoted] = NONE_MISQUOTED
+    has_marks: bool = False
+    recomposed: Sequence[tuple[int, int]] = ()
 
 
 def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[Rows]:
@@ -82,7 +88,7 @@ def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[Rows]:
     data = _bytes_of(chunk)
     lines = _lines_in_no_order(data) if may_sort and chunk.is_row_a_line else None
     count = 0
-    for rows in _in_file_order(data, chunk.is_row_a_line) if lines is None else _sorted(lines):
+    for rows in _in_file_order(data, chunk.is_row_a_line) if lines is None else _sorted(*lines):
         if len(rows.cells) != len(rows.positions):
             break
         count += len(rows.cells)
@@ -139,15 +145,33 @@ def _in_file_order(data: bytes, is_row_a_line: bool) -> Iterator[Rows]:
         except UnicodeDecodeError:
             text = block.decode(errors="surrogateescape")
             is_suspicious = True
+        has_marks, is_composed = may_start_cells(text), keys.is_composed(text)
         for cells, misquoted in parse(text, is_row_a_line, _PARSED_ROWS):
-            yield Rows(cells, range(first, first + len(cells)), is_suspicious, misquoted)
+            changed = () if is_composed else _recompose(cells)
+            positions = range(first, first + len(cells))
+            yield Rows(cells, positions, is_suspicious, misquoted, has_marks, changed)
             first += len(cells)
 
 
-def _lines_in_no_order(data: bytes) -> list[str] | None:
-    """The lines of rows whose first cells come in no order.
+def _recompose(rows: list[Row]) -> list[tuple[int, int]]:
+    """Brings cells into NFC; where that has changed any.
 
-    None if they do, or if a first cell may not be what stands before the first comma.
+    Cell by cell: a mark that combines must not be joined to what stands before its cell.
+    """
+    changed = []
+    for at, row in enumerate(rows):
+        for column, cell in enumerate(row):
+            if not keys.is_composed(cell):
+                row[column] = keys.composed(cell)
+                changed.append((at, column))
+    return changed
+
+
+def _lines_in_no_order(data: bytes) -> tuple[list[str], list[str], bool] | None:
+    """The lines of rows whose first cells come in no order, these cells, and Rows.has_marks.
+
+    None if they do, if a first cell may not be what stands before the first comma, or if it may
+    not be a key as it stands: of two rows with one key the first has to stay the first.
     """
     if not _is_scattered(data) or b"\0" in data or len(data) > _SUSPICIOUS_BYTES:
         return None
@@ -157,7 +181,9 @@ def _lines_in_no_order(data: bytes) -> list[str] | None:
         return None
     if text.startswith('"') or '\n"' in text or has_inner_bom(text):
         return None
-    return split_lines(text)
+    lines = split_lines(text) if keys.is_composed(text) else None
+    firsts = [line[: line.find(",")] for line in lines or ()]
+    return (lines, firsts, may_start_cells(text)) if lines and keys.are_clean(firsts) else None
 
 
 def _is_scattered(data: bytes) -> bool:
@@ -171,10 +197,9 @@ def _is_scattered(data: bytes) -> bool:
     return found != sorted(found)
 
 
-def _sorted(lines: Sequence[str]) -> Iterator[Rows]:
-    firsts = [line[: line.find(",")] for line in lines]
+def _sorted(lines: Sequence[str], firsts: Sequence[str], has_marks: bool) -> Iterator[Rows]:
     order = sorted(range(len(lines)), key=firsts.__getitem__)
     for start in range(0, len(order), _PARSED_ROWS):
         some = order[start : start + _PARSED_ROWS]
         cells, misquoted = parse_lines([lines[at] for at in some])
-        yield Rows(cells, some, False, misquoted)
+        yield Rows(cells, some, False, misquoted, has_marks)

@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
@@ -65,7 +66,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     decimal_char: str = "."
     group_char: str = ""
     bare_number: bool = True
-    is_key: bool = False
+    is_key: bool = dataclass_field(default=False, compare=False)
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> "Field":
@@ -116,6 +117,20 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
             raise CellError("constraint-error", fault)
         return value
 
+    def parse_typed(self, text: str) -> Value:
+        """The key that somebody has typed, of any type and whatever the constraints.
+
+        Raises CellError.
+        """
+        text = self._clean(text)
+        if text in self.missing_values:
+            self._check_missing(text)
+            return None
+        try:
+            return self.convert(text)
+        except ValueError as error:
+            raise CellError("type-error", self._reason(text, error)) from None
+
     def _check_missing(self, cell: str) -> None:
         if self.required:
             means = "means empty here (missingValues)" if cell else "is empty"
@@ -126,9 +141,9 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         try:
             text = keys.clean(cell)
         except keys.KeyTextError as error:
-            raise CellError("key-error", str(error)) from None
+            raise CellError("type-error", str(error)) from None
         if mark := marks.mark_of(text):
-            raise CellError("key-error", f"is {mark}")
+            raise CellError("type-error", f"is {mark}")
         return text
 
     def _reason(self, cell: str, error: ValueError) -> str:

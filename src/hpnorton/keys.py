@@ -74,9 +74,12 @@ def clean(text: str) -> str:
 
 
 def are_clean(texts: Sequence[str]) -> bool:
-    """Whether all of some texts in NFC are keys as they stand: one look is enough for most."""
+    """Whether all of some texts in NFC are surely keys as they stand: one look is enough for most.
+
+    Those that may begin with a spreadsheet's mark are not (see marks.py).
+    """
     joined = "".join(texts)
-    if has_invisible(joined):
+    if has_invisible(joined) or "=" in joined or "'" in joined:
         return False
     return " " not in joined or all(text == text.strip(" ") for text in texts)
 

@@ -12,6 +12,8 @@ from functools import cache
 
 INT64 = range(-(2**63), 2**63)
 _INT64_DIGITS = len(str(INT64.stop))
+MAX_EXACT = 2**53  # up to which a number of 64 bits holds every whole number
+SURELY_EXACT = 15  # digits
 _NOT_FINITE = ("nan", "inf", "-inf", "+inf")
 _SIGN_OR_DIGIT = re.compile("[-+0-9]")
 _DIGITS = "0123456789"
@@ -76,6 +78,12 @@ def number(
     if not math.isfinite(value):
         raise FormError("is a number beyond 1.8e308, which databases do not hold")
     return value + 0.0  # -0.0 and 0.0 are the same key in one database, and two in another
+
+
+def is_rounded(text: str) -> bool:
+    """Whether a number's text has a whole number of so many digits that a database rounds it."""
+    digits = re.sub("[^0-9].*", "", text.lstrip("+-0"))
+    return len(digits) > SURELY_EXACT and int(float(digits)) != int(digits)
 
 
 def bare(text: str, decimal_char: str) -> str:

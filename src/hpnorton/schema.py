@@ -9,7 +9,7 @@ import json
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from hpnorton.descriptors import field_from_descriptor
 from hpnorton.errors import SchemaError
 from hpnorton.fields import Field
+from hpnorton.keys import composed
 from hpnorton.shop import PRODUCTS, QUANTITY
 from hpnorton.texts import quoted
 
@@ -49,6 +50,12 @@ class Collection:
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     lookups: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Mark the fields that tell records apart or refer to others: see keys.py."""
+        names = {*self.key, *(name for foreign in self.foreign_keys for name in foreign.fields)}
+        fields = tuple(replace(each, is_key=each.name in names) for each in self.fields)
+        object.__setattr__(self, "fields", fields)
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> "Collection":
@@ -177,7 +184,7 @@ def _read_json(path: Path) -> Any:
             raise SchemaError(
                 f"{path} is larger than the {_MOST_BYTES >> 20} MiB that a description may have"
             )
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(composed(data.decode("utf-8-sig")))
     except OSError as error:
         raise SchemaError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -101,7 +101,7 @@ def test_a_formula_is_exported_as_it_is_and_told(
     ask: Ask, csv_file: Write, sqlite_uri: str, tmp_path: Path
 ) -> None:
     """What comes back is what went in: the file is for programs, the warning for spreadsheets."""
-    rows = ["=cmd|' /C calc'!A0,+1", "@SUM(1+1),-1", '"\tx",x']
+    rows = ["=cmd|' /C calc'!A0,+1", "@SUM(1+1),-1", 'x,"\tx"']
     assert ask("--linear", csv_file("thing.csv", "id,a", *rows), uri=sqlite_uri).status == 0
     done = ask("--export", tmp_path / "out", uri=sqlite_uri)
     assert done.status == 0

@@ -59,6 +59,8 @@ def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Checked
             rows.positions,
             is_suspicious=rows.is_suspicious,
             misquoted=rows.misquoted,
+            has_marks=rows.has_marks,
+            recomposed=rows.recomposed,
         )
 
 
@@ -163,10 +165,11 @@ def _by_key(layout: Layout, parts: Sequence[Checked]) -> Checked:
     values = [list(chain.from_iterable(column)) for column in zip(*(part.values for part in parts))]
     positions = list(chain.from_iterable(part.positions for part in parts))
     faults = list(chain.from_iterable(part.faults for part in parts))
+    remarks = list(chain.from_iterable(part.remarks for part in parts))
     columns = [values[layout.columns.index(name)] for name in layout.collection.key]
     keys = columns[0] if len(columns) == 1 else list(zip(*columns))
     if len(keys) > 1:
         pick = itemgetter(*sorted(range(len(keys)), key=keys.__getitem__))
         values, positions = [pick(column) for column in values], pick(positions)
     blanks = list(chain.from_iterable(part.blanks for part in parts))
-    return Checked(values, positions, faults, blanks)
+    return Checked(values, positions, faults, blanks, remarks)

@@ -57,8 +57,8 @@ class ChunkNote(Span):
     `blank` rows were left out, `blank_end` of them at its end. `taken` says which of its rows were
     not inserted because their keys were taken (see pack_bits), `refused` holds its refused rows
     (see rejects.pack), `touched` the keys of the customers or products that it inserted or replaced
-    (see pack_keys). `is_repeated` says that it had begun before: rows that were inserted then seem
-    to be taken now.
+    (see pack_keys), `remarks` what deserves a look in its good rows (see remarks.py). `is_repeated`
+    says that it had begun before: rows that were inserted then seem to be taken now.
     """
 
     run: str
@@ -72,6 +72,7 @@ class ChunkNote(Span):
     taken: str | None = None
     refused: str | None = None
     touched: str | None = None
+    remarks: str | None = None
     is_repeated: bool = False
 
     @property

@@ -4,6 +4,7 @@ import zlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from typing import cast
 
 from hpnorton.checks import Layout, Record
 from hpnorton.chunks import Chunk, Span, raw_records
@@ -13,11 +14,13 @@ from hpnorton.ingest import journal, restock
 from hpnorton.ingest.blocks import Block, batch_of, read_checked, read_to_write
 from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.rejects import Flaw, Refused, pack
+from hpnorton.remarks import Case, Remarked, Remarks, own_text_key
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 from hpnorton.texts import quoted
 from hpnorton.workers import no_garbage_collection
 
+_SHOWN_CHARACTERS = 100  # of a cell in a remark
 _MOST_CHARACTERS = 10_000  # of a cell that is told about; the row itself is kept whole
 
 # The workers of one import wait for each other too: making an index of many rows takes minutes.
@@ -281,6 +284,8 @@ class _Tally:
         self._keys: dict[int, Key] = {}
         self._hashes: list[int] = []
         self._is_scattered = False
+        self._remarks = Remarks()
+        self._named = [f.name for f in own_text_key(job.layout.collection)]
         self._all_keys: str | None = None
 
     def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
@@ -314,6 +319,12 @@ class _Tally:
             at, record = checked.positions[conflict.at], batch.record(conflict.at)
             flaw = conflict_flaw(self._job.layout, record, conflict.field, conflict.kept)
             self._flaws[at], self._keys[at] = [flaw], batch.keys[conflict.at]
+        for remark in checked.remarks:
+            row, cell = self._chunk.first_row + remark.at, remark.cell[:_SHOWN_CHARACTERS]
+            self._remarks.add(remark.code, remark.field, Remarked(1, row, cell))
+        if written.inserted:
+            for column in batch.columns_of(self._named):
+                self._remarks.cases |= Case.of(cast(Sequence[str], column))
         if self._job.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
 
@@ -343,6 +354,7 @@ class _Tally:
             taken=journal.pack_bits(self._taken, chunk.rows),
             refused=pack(refused) if refused else None,
             touched=self._all_keys or journal.pack_keys(self._touched),
+            remarks=self._remarks.pack(),
             is_repeated=is_repeated,
         )
         note.counts.check()

@@ -145,6 +145,7 @@ class Planned:
                 self.lane.report.rejects_file = self.note.rejects_file
             elif self.has_begun:
                 self._tell_refused()
+                self.lane.report.warnings += self.lane.work.remarks.sentences()
                 if not self.options.is_dry_run:
                     self.ask(lambda: self._note_end(store))
         self.lane.work.close()

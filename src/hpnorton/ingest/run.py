@@ -26,9 +26,11 @@ from hpnorton.ingest.outage import Outage
 from hpnorton.ingest.plan import Options, Planned, plan
 from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.sources import Source, open_sources
+from hpnorton.remarks import Case, own_text_key
 from hpnorton.schema import Collection
 from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.stores.protocol import Store
+from hpnorton.stores.twins import find_twins
 from hpnorton.workers import cores, open_cluster, open_workers, stop_requests
 
 _LANES_A_CORE = 4
@@ -100,7 +102,7 @@ def planned_files(
         yield Plans(files, order, desks, store)
         for each in files:
             each.finish(store)
-        _count_records(files, store)
+        _look_at_collections(files, store)
 
 
 def _prepare(files: Sequence[Planned], store: Store, options: Options) -> None:
@@ -119,8 +121,8 @@ def _prepare(files: Sequence[Planned], store: Store, options: Options) -> None:
             journal.note_collection(store, collection)
 
 
-def _count_records(files: Sequence[Planned], store: Store) -> None:
-    """Tells in the reports what each collection holds now."""
+def _look_at_collections(files: Sequence[Planned], store: Store) -> None:
+    """Tells in the reports how many records each collection holds now, and which keys are twins."""
     groups: dict[str, list[Planned]] = {}
     for each in files:
         groups.setdefault(each.lane.report.collection, []).append(each)
@@ -129,12 +131,31 @@ def _count_records(files: Sequence[Planned], store: Store) -> None:
         expected = inserted if group[0].note.was_empty else None
         try:
             total = group[-1].ask(partial(store.count, name, expected))
+            _warn_of_twins(group, store)
         except HPNortonError as error:
             for each in group:
                 each.fail(error)
         else:
             for each in group:
                 each.lane.report.total_records = total
+
+
+def _warn_of_twins(group: Sequence[Planned], store: Store) -> None:
+    """Warns of keys of a collection that differ in case alone, if rows were inserted.
+
+    In a collection that was empty the keys of these rows are all there are.
+    """
+    works = [each.lane.work for each in group if each.lane.report.counts.inserted]
+    if not works or not own_text_key(works[0].job.layout.collection):
+        return
+    cases = Case.NONE
+    for work in works:
+        cases |= work.remarks.cases
+    if group[0].note.was_empty and not cases.may_be_twins:
+        return
+    twins = group[-1].ask(partial(find_twins, store, works[0].job.layout.collection))
+    if sentence := twins.sentence():
+        works[-1].report.warnings.append(sentence)
 
 
 def _origins(uri: str, sources: Sequence[Source]) -> dict[str, Path]:

@@ -13,11 +13,12 @@ from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, OpenFilesError, SchemaError, UsageError
 from hpnorton.files import is_url, is_zipped, name_of
 from hpnorton.inputs import STDIN, Reading
+from hpnorton.keys import composed
 from hpnorton.schema import check_collection_name, describe, undescribed
 from hpnorton.settings import expand_home
 
 _MAX_OPEN = 16  # files that wait for their turn
-_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>\d{8}-\d{6}-[0-9a-f]{21})")
+_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>[0-9]{8}-[0-9]{6}-[0-9a-f]{21})")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def parse_source(text: str) -> Source:
     stem = Path(plain[: -len(".gz")] if is_zipped(path) else plain).stem
     rejected = _REJECTED.fullmatch(stem)
     if rejected is None:
-        return Source(path, name or stem)
-    return Source(path, name or rejected["collection"], rejected["run"])
+        return Source(path, composed(name or stem))
+    return Source(path, composed(name or rejected["collection"]), rejected["run"])
 
 
 def dataset_sources(folder: Path) -> list[Source]:

@@ -29,6 +29,7 @@ from hpnorton.ingest.loading import (
 from hpnorton.ingest.rejects import Rejects
 from hpnorton.ingest.reports import FileReport
 from hpnorton.ingest.secondlook import KeyHashes, SecondLook, Taken, rounds, suspects
+from hpnorton.remarks import Remarks
 from hpnorton.stores.protocol import Mode
 
 # Rows in a transaction: of keys in ascending order, and of others.
@@ -61,7 +62,7 @@ class Cut:
 
 
 class Work:
-    """The tasks of a file, and what came of those that are done, in `report` and `rejects`.
+    """The tasks of a file, and what came of those done: `report`, `rejects` and `remarks`.
 
     `is_ordered` says that chunks are done one after the other.
     """
@@ -71,6 +72,7 @@ class Work:
         self.file = file
         self.report = FileReport(file.path, file.collection, warnings=file.warnings)
         self.rejects = Rejects()
+        self.remarks = Remarks()
         self.bytes_done = file.offset  # the header's
         self.is_ordered = is_ordered
         self._cut = cut
@@ -220,6 +222,7 @@ class Work:
         self.report.counts.add(note.counts)
         self.report.rows += note.rows
         self.bytes_done += note.length
+        self.remarks.add_packed(note.remarks)
         last = note.first_row + note.rows - 1
         self._last_row = max(self._last_row, last)
         if note.blank_end < note.rows:

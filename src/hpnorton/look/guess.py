@@ -33,8 +33,6 @@ _WORDS = {
     if not word.isdecimal()
 }
 _MOST_DIGITS = 19  # of an integer that 64 bits hold
-_MAX_EXACT = 2**53  # up to which a number of 64 bits holds every whole number
-_SURELY_EXACT = 15  # digits
 _REMEMBERED = 2**16  # days: those of 179 years
 
 
@@ -70,7 +68,7 @@ class Guess:
         kinds = {self.kind, other.kind}
         if kinds == {Kind.INTEGER, Kind.NUMBER}:
             whole = self if self.kind is Kind.INTEGER else other
-            if max(-whole.low, whole.high) <= _MAX_EXACT:
+            if max(-whole.low, whole.high) <= lexical.MAX_EXACT:
                 kinds = {Kind.NUMBER}
         if len(kinds) > 1 or Kind.STRING in kinds or self.format != other.format:
             return _STRING
@@ -180,7 +178,7 @@ def _numbers(texts: Collection[str], extent: Extent) -> Guess | None:
         return found if found.low in INT64 and found.high in INT64 else _STRING
     if not _EVERY[Kind.NUMBER].fullmatch(joined):
         return None
-    if max(extent.lengths) > _SURELY_EXACT and any(map(_is_rounded, texts)):
+    if max(extent.lengths) > lexical.SURELY_EXACT and any(map(_is_rounded, texts)):
         return _STRING
     found = _bounds(Kind.NUMBER, list(map(float, texts)))
     return found if math.isfinite(found.low) and math.isfinite(found.high) else _STRING
@@ -189,7 +187,7 @@ def _numbers(texts: Collection[str], extent: Extent) -> Guess | None:
 def _is_rounded(text: str) -> bool:
     """Whether a text is a whole number that a number of 64 bits may not hold."""
     digits = text.removeprefix("-")
-    return digits.isdecimal() and (len(digits) > _MOST_DIGITS or int(digits) > _MAX_EXACT)
+    return digits.isdecimal() and (len(digits) > _MOST_DIGITS or int(digits) > lexical.MAX_EXACT)
 
 
 def _digits(joined: str, extent: Extent) -> Guess | None:

@@ -107,6 +107,14 @@ class DryRunStore:
             return iter(())
         return self._present.find_joined(collection, where, target, key, reference)
 
+    def key_columns(
+        self, collection: str, key: Sequence[str]
+    ) -> Iterator[Sequence[Sequence[Value]]]:
+        """The keys of the records in either database, some of them twice."""
+        yield from self._scratch.key_columns(collection, key)
+        if self._present and not self._present.is_empty(collection):
+            yield from self._present.key_columns(collection, key)
+
     def count(self, collection: str, expected: int | None = None) -> int:
         """How many records the collection has in the database, as it is."""
         del expected  # of a run that writes

@@ -24,6 +24,7 @@ from hpnorton.stores.mongo_counter import LAST, OWN_FIELDS, PENDING, MongoCounte
 from hpnorton.stores.mongo_documents import FIRST_STOCK
 from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
+from hpnorton.stores.ranges import Range
 from hpnorton.texts import alike_parts
 
 _NAMESPACE_EXISTS = 48
@@ -199,6 +200,12 @@ class MongoStore(MongoCounter):
     def scan(self, collection: str) -> MongoScan:
         """A look at all documents of a collection."""
         return MongoScan(self._of(collection), self._errors, self.absent)
+
+    def key_columns(
+        self, collection: str, key: Sequence[str]
+    ) -> Iterator[Sequence[Sequence[Value]]]:
+        """The keys of all records, in blocks: a column for each of the fields `key`."""
+        return self.scan(collection).columns(Range(collection), key)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a collection and its documents."""

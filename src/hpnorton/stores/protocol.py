@@ -224,6 +224,11 @@ class Store(Protocol):
         it: the one of the same name if it is not given.
         """
 
+    def key_columns(
+        self, collection: str, key: Sequence[str]
+    ) -> Iterator[Sequence[Sequence[Value]]]:
+        """The keys of all records, in blocks: a column for each of the fields `key`."""
+
     def count(self, collection: str, expected: int | None = None) -> int:
         """How many records the collection has; 0 if there is none of that name.
 

@@ -16,6 +16,7 @@ from hpnorton.schema import OWN_PREFIX, Collection
 from hpnorton.stores import sql
 from hpnorton.stores.changes import HISTORY, Change, Place
 from hpnorton.stores.protocol import Batch, Condition, Document, Key, Mode, batch_of
+from hpnorton.stores.ranges import Range
 from hpnorton.stores.sqlite_batches import SqliteBatches
 from hpnorton.stores.sqlite_files import JOURNAL, SHM, WAL
 from hpnorton.stores.sqlite_scan import SqliteScan
@@ -194,6 +195,12 @@ class SqliteStore(SqliteBatches):
     def scan(self, collection: str) -> SqliteScan:
         """A look at all rows of a table that is there."""
         return SqliteScan(collection, self._run, self._errors, self.absent)
+
+    def key_columns(
+        self, collection: str, key: Sequence[str]
+    ) -> Iterator[Sequence[Sequence[Value]]]:
+        """The keys of all records, in blocks: a column for each of the fields `key`."""
+        return self.scan(collection).columns(Range(collection), key)
 
     def drop_collection(self, collection: str) -> None:
         """Removes a table and its rows."""
