@@ -118,6 +118,15 @@ def test_streams_of_the_calling_program(
     assert status == 0 and "product.csv: 10 rows" in err
 
 
+def test_a_text_in_place_of_stdin(shop: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program may give main() a StringIO to read."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("id,name\n1,Zoë\n"))
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    uri = f"sqlite:///{shop.folder}/text.db"
+    assert cli.main(["--linear", "thing=-", "--quiet", "--uri", uri]) == 0
+    assert shop("--fields", "thing", uri=uri).data[0]["fields"][1]["example"] == "Zoë"
+
+
 @pytest.mark.parametrize("gone", [None, "closed"])
 def test_a_program_without_streams(
     shop: CommandLine, monkeypatch: pytest.MonkeyPatch, gone: str | None

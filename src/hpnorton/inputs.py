@@ -133,6 +133,8 @@ class Input:
     def _stdin(self) -> IO[bytes]:
         if sys.stdin is None:
             raise FileError("stdin is closed; pipe a CSV file into it")
+        if not hasattr(sys.stdin, "buffer"):  # a program has put a StringIO in its place
+            return io.BytesIO(sys.stdin.read().encode())
         return sys.stdin.buffer
 
     def _open(self) -> IO[bytes]:

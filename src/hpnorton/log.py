@@ -22,6 +22,7 @@ _wanted: list[str] = []  # the levels to log
 
 def start_log(level: str | None) -> None:
     """Sends log messages of `level` and above to stderr; None sends none at all."""
+    _logger.cache_clear()  # stderr may be another one since
     _wanted[:] = () if level is None else LOG_LEVELS[LOG_LEVELS.index(level) :]
 
 

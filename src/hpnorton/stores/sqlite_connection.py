@@ -96,6 +96,7 @@ class SqliteConnection:
         self._patience = patience
         self._read_only: ReadOnlyFile | None = None
         self._others_until = 0.0  # time.monotonic() from when on it may be our turn again
+        self._told_until = 0.0  # time.monotonic() until when whoever waits knows why
         self._longest_wal = _LONGEST_WAL
         if create:
             self._make_folder()
@@ -280,7 +281,7 @@ class SqliteConnection:
         SQLite's own time-out would not do: it sleeps ever longer while the lock is free, hears no
         Ctrl+C, and does not count for a change of the journal mode, which is refused at once.
         """
-        start, is_told = time.monotonic(), False
+        start = time.monotonic()
         while True:
             try:
                 return self._connection.execute(statement, parameters)
@@ -289,9 +290,9 @@ class SqliteConnection:
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
                 if not is_busy or waited > self._patience:
                     raise
-            if waited > WAIT_TOLD_SECONDS and not is_told:
+            if waited > WAIT_TOLD_SECONDS and start > self._told_until:
                 log.say(_WAITING, self._path, self._patience)
-                is_told = True
+                self._told_until = start + self._patience
             time.sleep(random.uniform(*_BUSY_PAUSES))
 
     def _column_types(self, table: str) -> dict[str, str]:
