@@ -55,8 +55,6 @@ def test_what_is_copied_is_whole_on_every_screen(
     kinds = [ID, PHONE, DATE, E_MAIL]
     if "--analyze" in command:  # the addresses are examples among texts
         kinds.remove(E_MAIL)
-    elif "--history C" in command:  # a sentence may end before the dates in it, but not in them
-        kinds.remove(DATE)
     monkeypatch.setenv("COLUMNS", "1000")
     run(f"{command} --format table", shop)  # what it writes is there from now on
     wide = run(f"{command} --format table", shop).out

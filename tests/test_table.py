@@ -211,3 +211,18 @@ def test_no_row_wraps_on_a_terminal_that_takes_emoji_apart(text: str) -> None:
         lines = table(rows, room)
         assert max(sum(map(cell_len, line)) for line in lines) <= room
         assert lines[-1].endswith("1") and text in lines[-2]
+
+
+def test_prose_goes_on_in_the_next_line() -> None:
+    """All of it is there: in a table beside the other cells, and in a block."""
+    rows = [{"id": "P1", "what": LONG, "n": 5}, {"id": "P2", "what": "done", "n": 6}]
+    assert table(rows, 40, prose=["what"]) == [
+        "id  what                               n",
+        "--  ---------------------------------  -",
+        "P1  a long text that may be cut        5",
+        "    wherever there is no room for all",
+        "    of it, and goes on and on",
+        "P2  done                               6",
+    ]
+    block = "".join(table(rows[:1], 12, prose=["what"]))
+    assert LONG.replace(" ", "") in block.replace(" ", "")

@@ -8,8 +8,8 @@ lines.
 import re
 import shutil
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
+from dataclasses import dataclass, replace
+from itertools import chain, islice, zip_longest
 from typing import Any
 
 from hpnorton.texts import printable
@@ -18,6 +18,7 @@ from hpnorton.widths import cut, padded, width_of, wrapped
 _GAP = "  "
 _SAMPLED_RECORDS = 1000
 _MIN_TEXT_WIDTH = 10
+_MIN_PROSE_WIDTH = 20
 _MAX_HEAD_WORD = 16
 _MAX_BLOCK_NAME = 24
 _MAX_BLOCK_LINES = 4
@@ -35,7 +36,7 @@ class Table:
     """Records under a header, or in blocks, no wider than the terminal.
 
     Numbers, dates, times, phone numbers, ids and e-mail addresses are never cut; nor is anything in
-    the columns `whole`. With `by`, a table begins for each value of that field, which is its title.
+    the columns `whole`; `prose` goes on in the next line. With `by`, a table begins for each value of that field, which is its title.
     `header` holds the lines above the first record; there are none above blocks, and none without
     records. `count` is how many records lines() has written so far.
     """
@@ -45,11 +46,13 @@ class Table:
         records: Iterable[Record],
         *,
         whole: Collection[str] = (),
+        prose: Collection[str] = (),
         by: str | None = None,
         room: int | None = None,
     ) -> None:
         self._records = iter(records)
         self._whole = frozenset(whole)
+        self._prose = frozenset(prose)
         self._by = by
         self._room = _terminal_width() if room is None else room
         self.count = 0
@@ -80,8 +83,13 @@ class Table:
         self._records = chain(read, self._records)
         names = dict.fromkeys(name for record in sample for name in record if name != self._by)
         columns = [
-            _column(name, [record.get(name) for record in sample], name in self._whole)
-            for name in names
+            replace(column, is_prose=True, min_width=min(column.width, _MIN_PROSE_WIDTH))
+            if column.name in self._prose
+            else column
+            for column in (
+                _column(name, [record.get(name) for record in sample], name in self._whole)
+                for name in names
+            )
         ]
         layout = _Layout(columns, self._room)
         title = self._title(read[0]) if read else None
@@ -101,8 +109,7 @@ class Table:
             if not known.issuperset(record) or self._title(record) != title:
                 return record
             self.count += 1
-            lines = layout.lines(record)
-            is_block = layout.widths is None or len(lines) > 1
+            is_block, lines = layout.lines(record)
             if at and (is_block or was_block):
                 yield ""
             was_block = is_block
@@ -121,6 +128,7 @@ class _Column:
     is_key: bool
     is_code: bool
     is_number: bool
+    is_prose: bool = False
 
     def must_stay_whole(self, value: object, cell: str) -> bool:
         """Whether a cell of this column is written as it is, however wide it is."""
@@ -156,21 +164,23 @@ class _Layout:
         rule = ["-" * width for width in self.widths]
         return [self._joined(line, self.widths) for line in (*lines, rule)]
 
-    def lines(self, record: Record) -> list[str]:
-        """A record on one line, or as a block if it does not fit there."""
+    def lines(self, record: Record) -> tuple[bool, list[str]]:
+        """Whether a record is a block, for which there is no room on a line, and its lines."""
         values = [record.get(column.name) for column in self.columns]
         cells = [_cell(value) for value in values]
         if self.widths is None:
-            return self._block(values, cells)
+            return True, self._block(values, cells)
         line = self._template % tuple(cells)
         if len(line) == self._total and line.isascii():
-            return [line.rstrip()]
+            return False, [line.rstrip()]
         widths = self._widths_for(values, cells, self.widths)
         if widths is None:
-            return self._block(values, cells)
-        line = self._joined(cells, widths)
-        is_safe = width_of(line) <= self._room
-        return [line if is_safe else self._joined(cells, widths, is_safe=True)]
+            return True, self._block(values, cells)
+        parts = [
+            wrapped(_words(cell), width) if column.is_prose else [cell]
+            for cell, width, column in zip(cells, widths, self.columns)
+        ]
+        return False, [self._joined(row, widths) for row in zip_longest(*parts, fillvalue="")]
 
     def _widths_for(
         self, values: Sequence[object], cells: Sequence[str], widths: Sequence[int]
@@ -197,11 +207,16 @@ class _Layout:
                     return None
         return own
 
-    def _joined(self, cells: Sequence[str], widths: Sequence[int], *, is_safe: bool = False) -> str:
-        return _GAP.join(
-            padded(cell, width, is_right=column.is_number, is_safe=is_safe)
-            for cell, width, column in zip(cells, widths, self.columns)
-        ).rstrip()
+    def _joined(self, cells: Sequence[str], widths: Sequence[int]) -> str:
+        line = ""
+        for is_safe in (False, True):
+            line = _GAP.join(
+                padded(cell, width, is_right=column.is_number, is_safe=is_safe)
+                for cell, width, column in zip(cells, widths, self.columns)
+            ).rstrip()
+            if width_of(line) <= self._room:
+                break
+        return line
 
     def _block(self, values: Sequence[object], cells: Sequence[str]) -> list[str]:
         """A record as lines of field and value; a text goes on below, a long number stays whole."""
@@ -214,8 +229,8 @@ class _Layout:
             if column.must_stay_whole(value, cell) or _is_code(cell):
                 lines += [start + cell] if width_of(cell) <= room else self._own_lines(start, cell)
                 continue
-            first, *others = wrapped(re.split(r"(?<=\s)", cell), room)
-            more = others[: _MAX_BLOCK_LINES - 1]
+            first, *others = wrapped(_words(cell), room)
+            more = others if column.is_prose else others[: _MAX_BLOCK_LINES - 1]
             if len(others) > len(more):
                 more[-1] = cut(f"{more[-1]} …", room)
             lines += [start + first, *(" " * indent + line for line in more)]
@@ -224,7 +239,7 @@ class _Layout:
     def _own_lines(self, start: str, cell: str) -> list[str]:
         """A value that stays whole, below its name; broken at blanks if it is even wider."""
         room = self._room - len(_GAP)
-        words = [cell] if width_of(cell) <= room else re.split(r"(?<=\s)", cell)
+        words = [cell] if width_of(cell) <= room else _words(cell)
         widest = max(room, *map(width_of, words))
         return [start.rstrip(), *(_GAP + line for line in wrapped(words, widest))]
 
@@ -298,6 +313,10 @@ def _terminal_width() -> int:
 
 def _cell(value: object) -> str:
     return "" if value is None else printable(str(value))
+
+
+def _words(text: str) -> list[str]:
+    return re.split(r"(?<=\s)", text)
 
 
 def _head_words(head: str) -> list[str]:

@@ -13,7 +13,8 @@ from hpnorton.streams import write_message
 from hpnorton.texts import tellable
 
 _Records = Iterable[Mapping[str, Any]]
-_WHOLE = (USER_ID, PRODUCT_ID, "record", "collection", "types")  # never cut
+_WHOLE = (USER_ID, PRODUCT_ID, "record", "collection")
+_PROSE = ("what", "message", "types")
 _MOMENTS = (RENTED_AT, RETURNED_AT)
 
 
@@ -68,7 +69,7 @@ def answer(
         with paged(not arguments.no_pager) as out:
             write_records(records, chosen, out, key=key, columns=columns)
         return
-    table = Table(records, whole=_WHOLE, by=by)
+    table = Table(records, whole=_WHOLE, prose=_PROSE, by=by)
     with paged(not arguments.no_pager, len(table.header)) as out:
         for line in table.lines():
             out.write(line + "\n")
