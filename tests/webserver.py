@@ -6,6 +6,7 @@ It serves what it is given, and does harm where it is told to.
 import re
 import ssl
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -87,6 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(status)
         if server.has_ranges:
             self.send_header("Accept-Ranges", "bytes")
+            self.send_header("ETag", f'"{zlib.crc32(data):x}"')
         self.send_header("Content-Length", str(end - start))
         self.end_headers()
         if self.command == "HEAD":

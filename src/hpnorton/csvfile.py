@@ -85,6 +85,11 @@ class CsvFile:
         if self._input.rest(self.offset):
             self._buffer, self._at_end = b"", False
 
+    def check_unchanged(self) -> None:
+        """Raises FileError if the file has changed since it was opened."""
+        if unknown := self._input.check_unchanged():
+            self.warnings.append(unknown)
+
     @property
     def size(self) -> int | None:
         """The number of bytes of a plain file, None where nobody knows it beforehand."""
@@ -238,6 +243,11 @@ class CsvFile:
         self._row += cut.rows
         self._line += cut.lines
         self.offset += cut.length
+        is_cut = bool(cut.data) and not cut.data.endswith((b"\n", b"\r"))
+        if is_cut and not self._is_live:
+            self.warnings.append(
+                f"row {self._row - 1}, the last one, has no line end; was the file copied whole?"
+            )
 
     def _fill(self, size: int) -> None:
         # What is too long then never depends on what else was read.

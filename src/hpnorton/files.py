@@ -15,7 +15,7 @@ from tempfile import gettempdir
 from typing import IO, Any, cast
 
 from hpnorton.errors import FileError, HPNortonError
-from hpnorton.remotes import Remote, open_remote, read_range
+from hpnorton.remotes import Remote, open_remote, read_range, remote_version
 from hpnorton.texts import without_secrets
 
 _BLOCK_BYTES = 2**20
@@ -111,6 +111,44 @@ def size_of(stream: IO[bytes]) -> int | None:
         return stream.size
     status = os.fstat(stream.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+@dataclass(frozen=True)
+class Version:
+    """What changes when somebody writes to a file or replaces it: its size, and `more`."""
+
+    size: int | None
+    more: tuple[str | int, ...]
+
+
+def version_of(path: str, stream: IO[bytes] | None = None) -> Version:
+    """The version of a file, by its path, or of what is open as `stream`.
+
+    Raises OSError, and FileError as open_binary.
+    """
+    if is_url(path):
+        return Version(*remote_version(path))
+    status = os.stat(path) if stream is None else os.fstat(stream.fileno())
+    return Version(status.st_size, (status.st_dev, status.st_ino, status.st_mtime_ns))
+
+
+def check_unchanged(path: str, before: Version) -> str | None:
+    """Raises FileError if a file has changed since it was opened; says so if nobody can tell."""
+    again = "wait until it is complete; --mode upsert then replaces a row that was read half"
+    try:
+        now = version_of(path)
+    except FileNotFoundError:
+        raise FileError(f"{shown(path)} was removed while it was read; {again}") from None
+    except OSError as error:
+        return f"nobody can tell whether it has changed while it was read: {error}"
+    if now == before:
+        return None
+    if now.size == before.size or now.size is None or before.size is None:
+        how = "was changed or replaced"
+    else:
+        verb = "grew" if now.size > before.size else "shrank"
+        how = f"{verb} from {before.size:,} to {now.size:,} bytes"
+    raise FileError(f"{shown(path)} {how} while it was read; {again}")
 
 
 def check_growth(path: str, stream: IO[bytes]) -> None:

@@ -10,7 +10,18 @@ from enum import Enum, auto
 from typing import IO, cast
 
 from hpnorton.errors import FileError, OpenFilesError
-from hpnorton.files import check_growth, is_url, is_zipped, open_binary, read_part, shown, size_of
+from hpnorton.files import (
+    Version,
+    check_growth,
+    check_unchanged,
+    is_url,
+    is_zipped,
+    open_binary,
+    read_part,
+    shown,
+    size_of,
+    version_of,
+)
 from hpnorton.signatures import START_BYTES, not_csv
 
 STDIN = "-"
@@ -40,9 +51,9 @@ class Input:
         self.size: int | None = None
         self._position = 0
         self.is_repeatable = False
+        self._version: Version | None = None
         self._reading = reading
         self._file: IO[bytes] | None = None
-        self._whole: int | None = None
         self._resumes_at: int | None = None
         if reading is Reading.FOLLOWED and (path == STDIN or is_zipped(path) or is_url(path)):
             raise self._unfollowed()
@@ -66,10 +77,10 @@ class Input:
         return True
 
     def _wake(self, offset: int) -> None:
-        """Opens the file again. Raises FileError, also for one that has another size now."""
-        before, self._resumes_at = self._whole, None
+        """Opens the file again. Raises FileError, also for one that has changed meanwhile."""
+        before, self._resumes_at = self._version, None
         self._stream = self._open()
-        if self._whole != before:
+        if self._version != before:
             raise FileError(f"{self.path} has changed since its header was read; start again")
         if self.is_repeatable:
             self.seek(offset)
@@ -79,6 +90,10 @@ class Input:
                 passed := self._stream.read(offset - self._position)
             ):
                 self._position += len(passed)
+
+    def check_unchanged(self) -> str | None:
+        """Raises FileError if a file that is no feed has changed; says so if nobody can tell."""
+        return check_unchanged(self.place, self._version) if self._version else None
 
     def read(self, size: int) -> bytes:
         """Some bytes, none at the end. Of a file that is followed some more come always.
@@ -140,6 +155,9 @@ class Input:
     def _open(self) -> IO[bytes]:
         try:
             self._file = open_binary(self.place)
+            size = size_of(self._file)
+            if size is not None and self._reading is Reading.BULK:
+                self._version = version_of(self.place, self._file)
         except FileNotFoundError:
             raise FileError(f"there is no file {self.path}; check its name") from None
         except IsADirectoryError:
@@ -152,7 +170,6 @@ class Input:
                 ) from error
             reason = error.strerror or error
             raise FileError(f"{self.path} cannot be opened: {reason}") from error
-        size = self._whole = size_of(self._file)
         self.is_repeatable = size is not None
         if size is None and self._reading is Reading.FOLLOWED:
             self._file.close()

@@ -12,6 +12,8 @@ from hpnorton.texts import tellable, without_secrets
 
 _WEB = ("http://", "https://")
 _CACHE = "readahead"  # a file is read from some offset on
+# What fsspec's systems call what changes with a file's content.
+_VERSIONS = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "mtime", "updated")
 _NOT_FOUND, _NOT_ALLOWED = (404, 410), (401, 403, 407)
 # What aiohttp, which need not be there, and Python call what goes wrong on the way.
 _BY_NAME = {
@@ -70,6 +72,17 @@ def open_remote(url: str) -> Remote:
         if _status_of(error) in _NOT_FOUND:
             raise FileError(f"there is no file {shown}; check its name") from error
         raise FileError(f"{shown} cannot be opened: {_reason(error)}") from error
+
+
+def remote_version(url: str) -> tuple[int | None, tuple[str, ...]]:
+    """The size of the file at a URL, and what else its place says of its content, such as an ETag.
+
+    Raises OSError, and FileError if there is no fsspec.
+    """
+    system, place = _located(url)
+    system.invalidate_cache(place)
+    about = _tried(lambda: system.info(place))
+    return about.get("size"), tuple(str(about[name]) for name in _VERSIONS if about.get(name))
 
 
 def read_range(url: str, offset: int, length: int) -> bytes:

@@ -69,8 +69,11 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
         with show_analysis(not arguments.quiet, os.path.basename(file.path)) as on_progress:
             tally = analyze(file, questions, workers, arguments.log_level, on_progress)
     _show(tally, file.path, file.header, arguments)
-    for warning in file.warnings:
-        tell(f"{file.path}: {warning}")
+    try:
+        file.check_unchanged()
+    finally:
+        for warning in file.warnings:
+            tell(f"{file.path}: {warning}")
     return ExitStatus.OK
 
 

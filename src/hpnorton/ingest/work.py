@@ -99,7 +99,10 @@ class Work:
         self.report.rows = 0
 
     def phases(self) -> Iterator[Iterator[Task]]:
-        """The tasks, phase by phase: each begins when the one before is done."""
+        """The tasks, phase by phase: each begins when the one before is done.
+
+        Raises FileError in the end if the file has changed meanwhile.
+        """
         yield from self._phases_of_rows()
         if self.job.indexes_late:
             yield iter([Task(build_indexes, (self.job,), _ignore, ())])
@@ -107,6 +110,7 @@ class Work:
         if between:
             rows = "1 blank row" if between == 1 else f"{between:,} blank rows"
             self.report.warnings.append(f"{rows} between others left out")
+        self.file.check_unchanged()
 
     def _phases_of_rows(self) -> Iterator[Iterator[Task]]:
         counts = self.report.counts
