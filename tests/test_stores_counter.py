@@ -171,6 +171,24 @@ def test_stocks_of_what_is_not_there_are_none(store: CounterStore) -> None:
     assert [(first, now) for _, first, now in known if (first, now) != (None, None)] == []
 
 
+def test_records_are_deleted_by_a_condition(store: CounterStore) -> None:
+    """Only those that meet it; deleting what is not there is no error, nor is an absent field."""
+    store.post([rent(1, "C1"), adjust(2, 7)])
+    store.delete("product", ("product_id", "=", "P1"))
+    assert stocks(store) == {"P2": 5}
+    store.delete("product", ("product_id", "=", "P1"))
+    store.delete("product", ("no_such_field", "=", "P2"))
+    store.delete("no_such_collection", ("product_id", "=", "P2"))
+    assert stocks(store) == {"P2": 5} and store.collections() == [
+        "customers",
+        "history",
+        "product",
+        "rental",
+    ]
+    store.delete("history", ("number", ">", 1))
+    assert [line["number"] for line in lines(store)] == [1]
+
+
 def test_own_notes_are_never_shown(store: CounterStore) -> None:
     """Records that imports and clerks have changed show their fields, and nothing else."""
     store.post([rent(1), add(Place(PRODUCTS, ("P3",)), product("P3", 4, "Lamp"))])
