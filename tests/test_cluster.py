@@ -25,13 +25,22 @@ ROWS = 10_000
 @pytest.fixture(name="cluster")
 def start_a_cluster() -> Iterator[Any]:
     """Two workers, each a process of its own."""
-    # pylint: disable-next=import-outside-toplevel # it takes a second
+    # pylint: disable=import-outside-toplevel # it takes a second
+    import dask
     from distributed import LocalCluster
 
     start: Any = LocalCluster  # it has no type hints
-    with start(
-        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-    ) as cluster:
+    # On a busy machine its processes take long to start.
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "120s"}),
+        start(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+        ) as cluster,
+    ):
         yield cluster
 
 
