@@ -95,6 +95,7 @@ def test_a_worker_that_dies_is_replaced(
     _check(mongo_uri, json.loads(out)[0]["thing"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["file", "http"])
 def test_a_url_is_read_by_byte_ranges(
     hpnorton: CommandLine, csv_file: Write, mongo_uri: str, cluster: Any, kind: str

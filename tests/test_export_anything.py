@@ -20,6 +20,7 @@ from hpnorton.keys import clean
 from hpnorton.schema import PACKAGE_NAME, Collection, ForeignKey, undescribed
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import Batch, CounterStore, Document, Mode
+from tests.helpers.properties import costly
 from tests.shop import import_files
 
 _COUNT = count()
@@ -122,10 +123,7 @@ def records_of(draw: st.DrawFn, collection: Collection) -> list[Record]:
     )
 
 
-some_settings = settings(
-    max_examples=30,  # each is two databases
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+some_settings = settings(costly(30), suppress_health_check=list(HealthCheck))
 
 
 @some_settings

@@ -100,6 +100,7 @@ class CommandLine:
             cwd=self.folder,
             env={name: text for name, text in environment.items() if not name.startswith("COV")},
             start_new_session=True,
+            bufsize=0,  # communicate() would lose what is in a buffer behind a line that was read
         )
 
     def resume(self, err: bytes) -> Outcome:
