@@ -216,7 +216,9 @@ class MongoStore(MongoCounter):
         """Removes the documents that meet a condition."""
         name, sign, value = where
         with self._errors():
-            self._of(collection).delete_many({name: {_OPERATORS[sign]: value}})
+            # nx-27017 makes the collection that it deletes from.
+            if collection in self._database.list_collection_names():
+                self._of(collection).delete_many({name: {_OPERATORS[sign]: value}})
 
     def drop_database(self) -> None:
         """Removes the database from the server, and closes the store."""
