@@ -76,6 +76,7 @@ FLOORS = (
     ("look.quality",),
     ("progress",),
     ("widths",),
+    ("layout",),
     ("table",),
     ("output",),
     ("export",),

@@ -15,8 +15,8 @@ database), `ingest` (the import), `stream` (a file as a live feed), `catalog` (w
 collections are), `forms` (records typed in by hand), `inventory` (the questions), `counter` (rent,
 take back, edit), `books` (the history), `audit` (its proof), `look` (what is in a file or a
 database that nobody has described, and how good it is), `timing` (linear against parallel),
-`progress`, `widths`, `table` and `output` (what a person sees), `export` (the database as files),
-`cli` (flags). Each package has a map of its own.
+`progress`, `widths`, `layout`, `table` and `output` (what a person sees), `export` (the database as
+files), `cli` (flags). Each package has a map of its own.
 
 `parallel_map` is for programs of your own; the README has an example.
 """
