@@ -9,6 +9,7 @@ from pathlib import Path
 import pymongo
 import pytest
 
+from tests.conftest import Run
 from tests.helpers.commandline import CommandLine
 from tests.helpers.terminal import on_terminal
 
@@ -163,19 +164,20 @@ def test_empty_collections_are_told(hpnorton: CommandLine, csv_file: Write, uri:
     """They have no fields in MongoDB and no score anywhere."""
     hpnorton("--linear", csv_file("customers.csv", HEADER), uri=uri)
     done = hpnorton("--quality", "--min-score", "100", uri=uri)
-    assert (done.status, done.data[0]["records"], done.data[0]["score"]) == (0, 0, None)
+    assert (done.status, done.data[0]["records"], done.data[0]["score"]) == (1, 0, None)
     assert "customers: 0 records, no score" in done.err
+    assert "Error: nothing was checked: there are no records" in done.err
     done = hpnorton("--fields", uri=uri)
     assert done.status == 0
     assert "customers: 0 of 0 documents\n" in done.err
 
 
 def test_a_database_without_collections(hpnorton: CommandLine, mongo_uri: str) -> None:
-    """It is said that there are none; the result is an empty list."""
+    """It is an error: there is nothing to look at, perhaps because the URI is wrong."""
     for flag in ("--fields", "--quality"):
         done = hpnorton(flag, uri=mongo_uri)
-        assert (done.status, done.data) == (0, [])
-        assert "There are no collections in" in done.err
+        assert (done.status, done.out) == (1, "")
+        assert "Error: there is nothing to look at: the database has no collections" in done.err
 
 
 def test_a_collection_that_nobody_describes(hpnorton: CommandLine, mongo_uri: str) -> None:
@@ -199,3 +201,40 @@ def test_a_person_sees_progress_and_a_table(hpnorton: CommandLine) -> None:
         table = shown[shown.index("\nfield ") + 1 :].splitlines()
         assert all(len(line) <= 80 for line in table)
         assert any("Credit_limit" in line for line in table)
+
+
+def write_package(folder: Path, **constraints: object) -> None:
+    """A data package that describes things: a text key and a number."""
+    fields = [{"name": "id"}, {"name": "n", "type": "integer", "constraints": constraints}]
+    resource = {"name": "thing", "path": "thing.csv", "schema": {"fields": fields}}
+    text = json.dumps({"resources": [resource]})
+    (folder / "datapackage.json").write_text(text, encoding="utf-8")
+
+
+def test_quality_finds_the_description_where_the_import_did(
+    hpnorton: CommandLine, uri: str, tmp_path: Path
+) -> None:
+    """Beside the file, as it is now; and in the database, when the files are gone."""
+    write_package(tmp_path)
+    path = tmp_path / "thing.csv"
+    path.write_text("id,n\na,1\nb,20\n", encoding="utf-8")
+    assert hpnorton("--linear", path, uri=uri).status == 0
+    (quality,) = hpnorton("--quality", "--min-score", "100", uri=uri).data
+    assert (quality["collection"], quality["score"]) == ("thing", 100.0)
+    write_package(tmp_path, maximum=10)
+    below = hpnorton("--quality", "--min-score", "100", uri=uri)
+    assert (below.status, below.data[0]["score"]) == (3, 75.0)
+    path.unlink()
+    (tmp_path / "datapackage.json").unlink()
+    noted = hpnorton("--quality", "thing", "--min-score", "100", uri=uri)
+    assert (noted.status, noted.data[0]["fields"][1]["type_errors"]) == (0, 0)
+
+
+def test_a_gate_that_checks_nothing_is_shut(run: Run, uri: str, tmp_path: Path) -> None:
+    """What was imported without a description has no score, whatever the least one is."""
+    path = tmp_path / "thing.csv"
+    path.write_text("id,n\na,1\n", encoding="utf-8")
+    assert run(f"--linear {path} --quiet", uri).status == 0
+    done = run("--quality --min-score 99", uri)
+    assert (done.status, done.out) == (1, "")
+    assert "nothing was checked: no datapackage.json describes thing" in done.err

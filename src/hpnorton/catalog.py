@@ -19,7 +19,7 @@ from hpnorton.shop import (
     USER_ID,
 )
 from hpnorton.stores.changes import HISTORY
-from hpnorton.stores.protocol import CounterStore, Store
+from hpnorton.stores.protocol import CounterStore, Document, Store
 from hpnorton.suggest import did_you_mean
 
 _KINDS: Mapping[type, str] = {str: "text", float: "number with a point", bool: "boolean"}
@@ -113,6 +113,14 @@ def _single_key(collection: Collection | None, usual: str) -> str:
             "such a key in datapackage.json, and import it into another database"
         )
     return collection.key[0]
+
+
+def as_described(collection: Collection, record: Document) -> Document:
+    """A record with whole numbers where another program has stored doubles in their place."""
+    for name in collection.whole_numbers:
+        if isinstance(value := record.get(name), float) and value.is_integer():
+            record[name] = int(value)
+    return record
 
 
 def described(value: object) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
-from hpnorton.catalog import MEND_STOCK, Shop, described
+from hpnorton.catalog import MEND_STOCK, Shop, as_described, described
 from hpnorton.errors import RefusedError, StoreLostError, UnknownIdError, UsageError
 from hpnorton.fields import CellError
 from hpnorton.schema import Collection
@@ -221,7 +221,8 @@ class Counter:
 
     def find(self, place: Place) -> Document | None:
         """The record there, if there is one."""
-        return self.store.get(place.collection.name, place.collection.key, place.key)
+        found = self.store.get(place.collection.name, place.collection.key, place.key)
+        return found and as_described(place.collection, found)
 
     def _get(self, place: Place) -> Document:
         record = self.find(place)

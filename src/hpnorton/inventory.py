@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 
-from hpnorton.catalog import parties_of
+from hpnorton.catalog import as_described, parties_of
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.fields import Value
 from hpnorton.ingest import journal
@@ -30,7 +31,6 @@ _USUAL_KEYS: Mapping[str, tuple[str, ...]] = {
     CUSTOMERS: (USER_ID,),
     RENTALS: (USER_ID, PRODUCT_ID),
 }
-_WHOLE = ("integer", "year")
 
 _PAIR = (USER_ID, PRODUCT_ID)  # the key of rentals
 _MOST_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
@@ -138,14 +138,9 @@ def _find(store: Store, name: str, where: Sequence[Condition] = ()) -> Iterator[
 
 
 def _as_described(store: Store, name: str, records: Iterator[Document]) -> Iterator[Document]:
-    """Records with whole numbers where another program has written doubles in their place."""
+    """Records as their collection was imported."""
     noted = journal.noted_collection(store, name)
-    whole = [field.name for field in noted.fields if field.type in _WHOLE] if noted else []
-    for record in records:
-        for field in whole:
-            if isinstance(value := record.get(field), float) and value.is_integer():
-                record[field] = int(value)
-        yield record
+    return map(partial(as_described, noted), records) if noted else records
 
 
 def _record(store: Store, name: str, key: Sequence[str], texts: Sequence[str]) -> Document | None:

@@ -83,6 +83,11 @@ class Collection:
         return tuple(fields for fields in wanted if fields != self.key[: len(fields)])
 
     @cached_property
+    def whole_numbers(self) -> tuple[str, ...]:
+        """The fields whose values are whole numbers."""
+        return tuple(field.name for field in self.fields if field.type in ("integer", "year"))
+
+    @cached_property
     def stock(self) -> str | None:
         """The field that counts what is in stock, if this collection has it.
 

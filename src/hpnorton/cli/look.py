@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hpnorton.cli.flags import CSV, JSONL, TABLE, Act, Parser, utf8, whole
 from hpnorton.cli.show import answer, chosen_format, show, tell
 from hpnorton.errors import ExitStatus
-from hpnorton.settings import Settings, redact
+from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
     from hpnorton.look.crawl import Crawled
@@ -86,7 +86,7 @@ def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
             sample=arguments.sample,
             on_progress=on_progress,
         )
-    _tell(arguments, settings, [(each.collection, each.scope) for each in found])
+    _tell(arguments, [(each.collection, each.scope) for each in found])
     answer(
         _field_records(found, arguments.format),
         arguments,
@@ -142,7 +142,7 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
             on_part=on_part,
             on_progress=on_progress,
         )
-    _tell(arguments, settings, [(each.collection, _judged(each)) for each in found])
+    _tell(arguments, [(each.collection, _judged(each)) for each in found])
     if form != JSONL:
         answer(
             (line for each in found for line in _quality_records(each)),
@@ -154,6 +154,9 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
                 "completeness",
             ),
         )
+    if not any(each.records for each in found):
+        tell("Error: nothing was checked: there are no records; import some first, with --linear")
+        return ExitStatus.FAILED
     least = arguments.min_score
     is_below = least is not None and any(q.score is not None and q.score < least for q in found)
     return ExitStatus.ROWS_REFUSED if is_below else ExitStatus.OK
@@ -188,16 +191,12 @@ def _for_table(
         yield {_HEADS.get(name, name): v for name, v in record.items() if name not in hidden}
 
 
-def _tell(
-    arguments: argparse.Namespace, settings: Settings, found: Sequence[tuple[str, str]]
-) -> None:
+def _tell(arguments: argparse.Namespace, found: Sequence[tuple[str, str]]) -> None:
     """What was looked at, for a person."""
     if arguments.quiet:
         return
     for collection, about in found:
         tell(f"{collection}: {about}")
-    if not found:
-        tell(f"There are no collections in {redact(settings.uri)}.")
 
 
 def _score(text: str) -> float:

@@ -9,12 +9,12 @@ from typing import cast
 from hpnorton.checks import Layout, Record
 from hpnorton.chunks import Chunk, Span, raw_records
 from hpnorton.errors import StoreLostError
-from hpnorton.fields import Value
 from hpnorton.ingest import journal, restock
 from hpnorton.ingest.blocks import Block, batch_of, read_checked, read_to_write
 from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.rejects import Flaw, Refused, pack
 from hpnorton.remarks import Case, Remarked, Remarks, own_text_key
+from hpnorton.stored import Value, whole_number
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 from hpnorton.texts import quoted
@@ -252,6 +252,8 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
     mine = record[at]
     if layout.fields[at].type == "boolean" and kept is not None:
         kept = bool(kept)  # SQLite has none
+    if columns[at] in layout.collection.whole_numbers and isinstance(kept, float):
+        kept = whole_number(kept) or kept  # another program may store 6 as 6.0
     return Flaw(
         ", ".join(key),
         "primary-key",

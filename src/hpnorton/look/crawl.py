@@ -56,6 +56,11 @@ class Crawled:
 def choose(store: Database, names: Sequence[str]) -> list[str]:
     """The collections to look at: all if none is named. Raises UnknownCollectionError."""
     present = store.collections()
+    if not present:
+        raise UnknownCollectionError(
+            "there is nothing to look at: the database has no collections; import files first, "
+            "with --linear"
+        )
     for name in names:
         if name not in present:
             listed = ", ".join(present) or "none at all"

@@ -15,14 +15,17 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from hpnorton import log
 from hpnorton.errors import UnknownCollectionError
 from hpnorton.files import temporary_files
+from hpnorton.ingest import journal
 from hpnorton.look.columns import Counts, check_column, numbers
 from hpnorton.look.crawl import OnProgress, choose, choose_workers
 from hpnorton.look.moments import Moments
 from hpnorton.parallel import Pool, open_pool
-from hpnorton.schema import Collection, describe
+from hpnorton.schema import Collection, describe, undescribed
 from hpnorton.stores import open_store
+from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import Key
 from hpnorton.stores.ranges import Database, Range, lookup_key
 from hpnorton.workers import no_garbage_collection
@@ -109,9 +112,9 @@ def assess(
     on_part: OnPart = lambda part: None,
     on_progress: OnProgress = lambda collection, done, total: None,
 ) -> list[Quality]:
-    """The quality of some collections; of all that a data package describes if none is named.
+    """The quality of some collections; of all that are described if none is named.
 
-    `folders` are where to look for a datapackage.json. Parts have about `chunk_rows` records;
+    `folders` are where to look for a datapackage.json besides where the last import found it. Parts have about `chunk_rows` records;
     `on_part` is given each as it is done, in any order. `workers` is as in crawl. Raises
     HPNortonError.
     """
@@ -138,8 +141,9 @@ def assess(
 
 def _describe(store: Database, names: Sequence[str], folders: Sequence[Path]) -> list[Collection]:
     described: list[Collection] = []
-    for name in choose(store, names):
-        collection = describe(name, folders)
+    chosen = choose(store, names)
+    for name in chosen:
+        collection = _description(store, name, folders)
         if collection is not None:
             described.append(collection)
         elif names:
@@ -147,7 +151,28 @@ def _describe(store: Database, names: Sequence[str], folders: Sequence[Path]) ->
                 f"no datapackage.json describes {name!r}, so nothing is known of what its records "
                 "should be; describe it there (--fields shows what it holds)"
             )
+        elif name != HISTORY.name:
+            log.info("{}: not checked, because no datapackage.json describes it", name)
+    if not described:
+        raise UnknownCollectionError(
+            f"nothing was checked: no datapackage.json describes {' or '.join(chosen)}; write one "
+            "beside the files or into the dataset's folder (--fields shows what there is)"
+        )
     return described
+
+
+def _description(store: Database, name: str, folders: Sequence[Path]) -> Collection | None:
+    """What a collection should be: as it is described where its last import found it.
+
+    Where that is gone, it is as the import has noted it, unless nothing described it then.
+    """
+    files = [note.file for note in journal.imports(store) if note.collection == name]
+    own = [Path(file).parent for file in files[-1:] if Path(file).is_absolute()]
+    if described := describe(name, [*own, *folders]):
+        return described
+    noted = journal.noted_collection(store, name)
+    is_plain = noted is None or noted == undescribed(name, noted.columns)
+    return None if is_plain else noted
 
 
 def _unique_fields(collection: Collection) -> list[tuple[str, ...]]:

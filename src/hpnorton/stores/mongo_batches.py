@@ -173,10 +173,7 @@ class MongoBatches(MongoConnection):
 
         To MongoDB they are the same number, so nobody's change is undone.
         """
-        whole = [f.name for f in batch.collection.fields if f.type in ("integer", "year")]
-        for name in whole:
-            if name not in batch.columns:
-                continue
+        for name in set(batch.collection.whole_numbers).intersection(batch.columns):
             at = batch.columns.index(name)
             for key in [key for key, record in stored.items() if isinstance(record[at], float)]:
                 number = whole_number(stored[key][at])
