@@ -13,7 +13,7 @@ from hpnorton.fields import Field
 from hpnorton.forms import check_references, complete, read_key, read_values
 from hpnorton.schema import Collection, ForeignKey
 from hpnorton.stores import open_store
-from hpnorton.stores.protocol import Mode, Store, batch_of
+from hpnorton.stores.protocol import CounterStore, Mode, batch_of
 
 THING = Collection(
     "thing",
@@ -103,8 +103,7 @@ CELLS = st.sampled_from(
 @given(st.tuples(*[CELLS] * len(THING.fields)))
 def test_what_the_import_refuses_is_refused_and_only_that(cells: tuple[str, ...]) -> None:
     """The same texts as a row of a file give the same record, or are faults in the same fields."""
-    # A blank row is another fault.
-    assume(any(c not in f.missing_values for c, f in zip(cells, THING.fields)))
+    assume("".join(cells).strip())  # a blank row is left out
     checked = check_rows(
         lay_out(THING, THING.columns, "thing.csv"), [list(cells)], is_suspicious=True
     )
@@ -174,7 +173,7 @@ def test_a_key_that_is_none_is_refused(collection: Collection, text: str, messag
 
 
 @pytest.fixture(name="store")
-def open_store_with_pairs(uri: str) -> Iterator[Store]:
+def open_store_with_pairs(uri: str) -> Iterator[CounterStore]:
     """A store of each kind with one pair."""
     with closing(open_store(uri, create=True)) as store:
         store.ensure(PAIR)
@@ -182,7 +181,7 @@ def open_store_with_pairs(uri: str) -> Iterator[Store]:
         yield store
 
 
-def test_references_have_to_be_there(store: Store) -> None:
+def test_references_have_to_be_there(store: CounterStore) -> None:
     """As for the import: all fields of a reference together, or none of them."""
     foreign = ForeignKey(("of", "no"), "pair", ("left", "n"))
     fields = (Field("id"), Field("of"), Field("no", "integer"))

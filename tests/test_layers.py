@@ -59,6 +59,7 @@ FLOORS = (
     ("stores.sqlite", "stores.mongo", "stores.dryrun"),
     ("stores",),
     ("parallel",),
+    ("lookup",),
     ("ingest.reports",),
     ("ingest.rejects", "ingest.journal", "ingest.outage", "ingest.restock", "ingest.sources"),
     ("ingest.blocks",),

@@ -5,11 +5,9 @@ from typing import Any
 
 from hpnorton.errors import UnknownIdError
 from hpnorton.ingest import journal
-from hpnorton.inventory import is_known
-from hpnorton.shop import (
-    USER_ID,
-    spellings,
-)
+from hpnorton.inventory import ids_alike, is_known
+from hpnorton.lookup import typed
+from hpnorton.shop import USER_ID
 from hpnorton.stores.changes import HISTORY, Kind
 from hpnorton.stores.protocol import CounterStore, Document
 
@@ -20,9 +18,20 @@ def history(store: CounterStore, identity: str) -> list[Event]:
     """Every import, rental, return, count and edit that touched a record, the oldest first.
 
     `identity` is the id of a product or a customer, or the key of any record that was changed at
-    the counter; in small letters too. Raises UnknownIdError if nothing is known of it.
+    the counter, as somebody types it: see lookup.py. Raises UnknownIdError if nothing is known of
+    it, or several ids differ from it in case alone.
     """
-    for candidate in spellings(identity):
+    exact = typed(identity)
+    if (events := _history(store, exact)) or is_known(store, exact):
+        return events
+    alike = sorted(set(ids_alike(store, exact)))
+    if len(alike) > 1:
+        listed = " and ".join(map(repr, alike))
+        raise UnknownIdError(
+            f"nothing is known of {identity!r}, but of {listed}, which differ from it in case "
+            "only; type one of them exactly"
+        )
+    for candidate in (*alike, exact.upper()):
         if (events := _history(store, candidate)) or is_known(store, candidate):
             return events
     raise UnknownIdError(

@@ -7,10 +7,12 @@ change. If another clerk was quicker the line is not written, and all of it begi
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
+from hpnorton import lookup
 from hpnorton.catalog import MEND_STOCK, Shop, as_described, described
 from hpnorton.errors import RefusedError, StoreLostError, UnknownIdError, UsageError
 from hpnorton.fields import CellError
@@ -27,7 +29,6 @@ from hpnorton.shop import (
     RETURNED_AT,
     STATUS,
     USER_ID,
-    spellings,
 )
 from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import Change, Kind, Place
@@ -146,8 +147,18 @@ class Counter:
         return self._get(product)
 
     def add(self, collection: Collection, record: Document) -> Document:
-        """Adds a record, which holds all fields. Raises RefusedError if its key is taken."""
+        """Adds a record, which holds all fields.
+
+        Raises RefusedError if its key is taken, or differs from another one's in case alone.
+        """
         place = Place(collection, tuple(record[name] for name in collection.key))
+        alike = lookup.same_but_case(self.store, collection.name, collection.key, place.key)
+        if alike and self.find(place) is None:
+            other = ", ".join(map(str, alike[0]))
+            raise RefusedError(
+                f"{collection.name} has {other!r}, from which {place.text!r} differs in case only; "
+                "choose another key, or change that record with --edit"
+            )
 
         def decide(number: int) -> Change:
             if self.find(place) is not None:
@@ -202,16 +213,13 @@ class Counter:
         return self._known(self.shop.customers, user_id)
 
     def _known(self, collection: Collection, text: str) -> Place:
-        """The record with an id as it is typed: in small letters too, if nobody else has it."""
+        """The record with an id as it is typed: see lookup.py."""
         name = collection.key[0]
         field = next(field for field in collection.fields if field.name == name)
-        for candidate in spellings(text):
-            try:
-                place = Place(collection, (field.parse(candidate),))
-            except CellError:
-                continue
-            if self.find(place) is not None:
-                return place
+        with suppress(CellError):
+            wanted = (field.parse_typed(text),)
+            if key := lookup.meant(self.store, collection.name, collection.key, wanted):
+                return Place(collection, key)
         lists = f"; {_LISTS[collection.name]} lists them" if collection.name in _LISTS else ""
         raise UnknownIdError(f"{collection.name} has no {name} {text!r}{lists}")
 

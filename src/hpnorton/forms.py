@@ -3,11 +3,13 @@
 import csv
 from collections.abc import Mapping, Sequence
 
+from hpnorton import lookup
 from hpnorton.checks import text_fault
 from hpnorton.errors import RefusedError, UsageError
 from hpnorton.fields import CellError, Field, Value
+from hpnorton.keys import composed
 from hpnorton.schema import Collection
-from hpnorton.stores.protocol import Document, Store
+from hpnorton.stores.protocol import CounterStore, Document
 from hpnorton.suggest import did_you_mean
 
 
@@ -19,7 +21,7 @@ def read_values(collection: Collection, texts: Sequence[str]) -> Document:
     """
     cells: dict[str, str] = {}
     for text in texts:
-        name, sign, cell = text.partition("=")
+        name, sign, cell = composed(text).partition("=")
         if not sign:
             raise UsageError(f"{text!r} is not FIELD=VALUE; quote a VALUE that has blanks in it")
         if name not in collection.columns:
@@ -61,12 +63,14 @@ def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
         raise UsageError(f"the key of {collection.name} is {','.join(names)}; {text!r} is not that")
     fields = {field.name: field for field in collection.fields}
     try:
-        return tuple(fields[name].parse(part.strip()) for name, part in zip(names, parts))
+        return tuple(fields[name].parse_typed(part) for name, part in zip(names, parts))
     except CellError as error:
         raise UsageError(f"the key {text!r} {error.message}") from error
 
 
-def check_references(store: Store, collection: Collection, record: Mapping[str, Value]) -> None:
+def check_references(
+    store: CounterStore, collection: Collection, record: Mapping[str, Value]
+) -> None:
     """Raises RefusedError if a record refers to one that is not there."""
     for foreign in collection.foreign_keys:
         key = tuple(record.get(name) for name in foreign.fields)
@@ -74,8 +78,10 @@ def check_references(store: Store, collection: Collection, record: Mapping[str, 
             foreign.parent, foreign.parent_fields, [[value] for value in key]
         ):
             fields, values = ", ".join(foreign.fields), ", ".join(map(str, key))
+            alike = lookup.same_but_case(store, foreign.parent, foreign.parent_fields, key)
+            other = f", but {', '.join(map(str, alike[0]))!r} is" if alike else ""
             raise RefusedError(
-                f"{fields}: {values!r} is not in {foreign.parent}; add it there first"
+                f"{fields}: {values!r} is not in {foreign.parent}{other}; add it there first"
             )
 
 

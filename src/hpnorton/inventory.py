@@ -8,7 +8,9 @@ from hpnorton.catalog import as_described, parties_of
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.fields import Value
 from hpnorton.ingest import journal
+from hpnorton.keys import folded
 from hpnorton.lexical import INT64
+from hpnorton.lookup import meant, same_but_case, typed
 from hpnorton.shop import (
     CUSTOMERS,
     DUE,
@@ -17,7 +19,6 @@ from hpnorton.shop import (
     QUANTITY,
     RENTALS,
     USER_ID,
-    spellings,
 )
 from hpnorton.stores.protocol import Condition, CounterStore, Document, Store
 
@@ -64,7 +65,7 @@ def all_rentals(store: Store) -> Iterator[Document]:
     return ({name: rental.get(name) for name in known.columns} for rental in rentals)
 
 
-def rentals_for_customer(store: Store, user_id: str) -> Iterator[Document]:
+def rentals_for_customer(store: CounterStore, user_id: str) -> Iterator[Document]:
     """The products that a customer rents, by their key. Raises UnknownIdError, UsageError."""
     parties = parties_of(store)
     known = _known(store, CUSTOMERS, parties.customer_key, user_id, "--all-customers")
@@ -73,7 +74,7 @@ def rentals_for_customer(store: Store, user_id: str) -> Iterator[Document]:
     return _as_described(store, PRODUCTS, found)
 
 
-def customers_renting_product(store: Store, product_id: str) -> Iterator[Document]:
+def customers_renting_product(store: CounterStore, product_id: str) -> Iterator[Document]:
     """The customers who rent a product, by their key. Raises UnknownIdError, UsageError."""
     parties = parties_of(store)
     known = _known(store, PRODUCTS, parties.product_key, product_id, "--all-products")
@@ -101,27 +102,39 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     """The products and customers that have all words in id, name, description, e-mail or phone.
 
     Their case does not matter. If the text is an id, as a scanner types it, that record alone is
-    found. Each record comes with its `collection`. Raises UsageError if the text
+    found, or all those whose ids differ from it in case only. Each record comes with its `collection`. Raises UsageError if the text
     is empty, or longer than any of these could be.
     """
-    text = text.strip()
+    text = typed(text)
     if not text:
         raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
     if len(text) > _MOST_CHARACTERS:
         raise UsageError(f"say what to find in at most {_MOST_CHARACTERS:,} characters")
-    for name in _SEARCHED:
-        if record := _record(store, name, key_of(store, name), spellings(text)):
-            yield {"collection": name, **record}
-            return
-    words = text.casefold().split()
+    if records := list(_with_id(store, text)):
+        yield from records
+        return
+    words = folded(text).split()
     for name, more in _SEARCHED.items():
         key = key_of(store, name)
         fields = (*key, *more)
         found = store.search(name, key, fields, max(text.split(), key=len))
         for record in _as_described(store, name, found):
-            held = " ".join(str(record.get(field) or "") for field in fields).casefold()
+            held = folded(" ".join(str(record.get(field) or "") for field in fields))
             if all(word in held for word in words):
                 yield {"collection": name, **record}
+
+
+def _with_id(store: CounterStore, text: str) -> Iterator[Document]:
+    """The record that has this very id, or those whose ids differ from it in case alone."""
+    own_keys = {name: key_of(store, name) for name in _SEARCHED}
+    for name, key in own_keys.items():
+        if record := _record(store, name, key, text):
+            yield {"collection": name, **record}
+            return
+    for name, key in own_keys.items():
+        if len(key) == 1:
+            for found in same_but_case(store, name, key, (text,), may_search=False):
+                yield {"collection": name, **(store.get(name, key, found) or {})}
 
 
 def key_of(store: Store, collection: str) -> tuple[str, ...]:
@@ -143,27 +156,39 @@ def _as_described(store: Store, name: str, records: Iterator[Document]) -> Itera
     return map(partial(as_described, noted), records) if noted else records
 
 
-def _record(store: Store, name: str, key: Sequence[str], texts: Sequence[str]) -> Document | None:
-    """The record whose key is one of some texts, or the number that one is."""
+def _record(store: Store, name: str, key: Sequence[str], text: str) -> Document | None:
+    """The record whose key is a text, or the number that it is."""
     if len(key) > 1:
         return None
-    candidates: list[Value] = [*texts]
-    for text in texts:
-        if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
-            candidates += [int(text)] if int(text) in INT64 else []
+    candidates: list[Value] = [text]
+    if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
+        candidates += [int(text)] if int(text) in INT64 else []
     found = (store.get(name, key, (candidate,)) for candidate in candidates)
     return next((record for record in found if record), None)
 
 
+def ids_alike(store: CounterStore, text: str) -> list[str]:
+    """The ids of products and customers that differ from one in case alone."""
+    own_keys = {name: key_of(store, name) for name in _SEARCHED}
+    return [
+        str(found[0])
+        for name, key in own_keys.items()
+        if len(key) == 1
+        for found in same_but_case(store, name, key, (text,))
+    ]
+
+
 def is_known(store: Store, text: str) -> bool:
     """Whether a product or a customer has this very id."""
-    return any(_record(store, name, key_of(store, name), [text]) for name in _SEARCHED)
+    return any(_record(store, name, key_of(store, name), text) for name in _SEARCHED)
 
 
-def _known(store: Store, collection: str, field: str, text: str, flag: str) -> Value:
-    """The id that somebody has typed, as it is stored. Raises UnknownIdError."""
-    if record := _record(store, collection, (field,), spellings(text)):
+def _known(store: CounterStore, collection: str, field: str, text: str, flag: str) -> Value:
+    """The id that somebody has typed, as it is stored: see lookup.py. Raises UnknownIdError."""
+    if record := _record(store, collection, (field,), typed(text)):
         return record[field]
+    if key := meant(store, collection, (field,), (typed(text),)):
+        return key[0]
     if journal.noted_collection(store, collection) is None and not store.is_empty(collection):
         raise UnknownIdError(
             f"HPNorton has not imported {collection}, so nobody is found there by an id; save it "

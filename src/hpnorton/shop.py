@@ -16,8 +16,3 @@ RETURNED_AT = "returned_at"
 
 # What the counter writes into a rental.
 FORM = (USER_ID, "name", "address", "phone_number", "email", PRODUCT_ID, RENTED_AT, DUE)
-
-
-def spellings(identity: str) -> list[str]:
-    """What somebody who types an id may mean: the id as it stands, or in capitals."""
-    return list(dict.fromkeys((identity, identity.upper())))

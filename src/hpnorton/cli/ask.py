@@ -16,7 +16,7 @@ from hpnorton.cli.flags import CSV, Act, Parser, utf8
 from hpnorton.cli.show import answer, minute, tell
 from hpnorton.errors import ExitStatus
 from hpnorton.settings import Settings, redact
-from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS, USER_ID, spellings
+from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS, USER_ID
 
 if TYPE_CHECKING:
     from hpnorton.stores.protocol import Document, Store
@@ -160,16 +160,19 @@ def _show_history(arguments: argparse.Namespace, settings: Settings) -> ExitStat
 
 def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from hpnorton import books
+    from hpnorton.keys import folded
+    from hpnorton.lookup import typed
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
         store.finish(store.unfinished())
-        events = books.history(store, arguments.values.strip())
+        events = books.history(store, arguments.values)
     # A person knows whose history it is, and needs the room for what has happened.
+    whose = folded(typed(arguments.values))
     ids = [
         name
         for name in ("record", USER_ID)
-        if not {event.get(name) for event in events} <= {None, *spellings(arguments.values.strip())}
+        if any(event.get(name) is not None and folded(event[name]) != whose for event in events)
     ]
     shown = (
         {"at": minute(event["at"]), "kind": event["kind"]}

@@ -12,7 +12,7 @@ from hpnorton.cli.flags import Act, Parser, utf8
 from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus, StoreLostError, UsageError
 from hpnorton.settings import Settings
-from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID, spellings
+from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
 
 if TYPE_CHECKING:
     from hpnorton.counter import Counter
@@ -149,7 +149,7 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
 
 def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton import forms
+    from hpnorton import forms, lookup
     from hpnorton.stores.changes import Place
 
     name, *rest = arguments.values
@@ -158,8 +158,9 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     _check_writable(name)
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
-        typed = [Place(collection, forms.read_key(collection, text)) for text in spellings(rest[0])]
-        place = next((each for each in typed if counter.find(each)), typed[0])
+        typed = forms.read_key(collection, rest[0])
+        key = lookup.meant(counter.store, collection.name, collection.key, typed)
+        place = Place(collection, key or typed)
         values = forms.read_values(collection, rest[1:])
         _check_editable(collection, values)
         forms.check_references(counter.store, collection, values)
@@ -189,8 +190,10 @@ def _check_editable(collection: "Collection", values: "Document") -> None:
 
 
 def _day(text: str) -> date:
+    from hpnorton import lexical
+
     try:
-        return date.fromisoformat(text)
+        return date.fromisoformat(lexical.day(text))
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a day such as {date.today().isoformat()}"
