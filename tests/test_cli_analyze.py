@@ -44,6 +44,9 @@ def test_the_answers_in_json(hpnorton: CommandLine, csv_file: Write) -> None:
         "file": str(path),
         "rows": 5,
         "uneven_rows": 1,
+        "blank_rows": 0,
+        "repeated_headers": 0,
+        "misquoted_rows": 0,
         "years": {
             **{"column": "day", "rows": {"2019": 1, "2020": 1, "2021": 1}},
             **{"no_date": 1, "empty": 1},

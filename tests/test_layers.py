@@ -44,7 +44,7 @@ FLOORS = (
     ("chunks",),
     ("csvfile",),
     ("workers",),
-    ("look.sketch", "look.guess"),
+    ("look.sketch", "look.guess", "look.oddities"),
     ("look.analysis",),
     ("stores.changes",),
     ("stores.protocol",),

@@ -64,6 +64,8 @@ def plain_loop(data: str, text: str) -> dict[str, Any]:
     found: dict[str, Any] = {"rows": 0, "uneven": 0, "count": 0, "years": Counter()}
     columns: list[list[str]] = [[] for _ in header]
     for row in rows:
+        if row == header or not "".join(row).strip():
+            continue
         found["rows"] += 1
         found["uneven"] += len(row) != len(header)
         for at, cells in enumerate(columns):

@@ -167,3 +167,27 @@ def test_windows_text_in_a_row_is_recognised(run: Run, tmp_path: Path, sqlite_ur
     done = run(f"--linear {path} --quiet", sqlite_uri)
     assert done.status == 3
     assert "they look like Windows-1252 (cp1252): save the file as CSV UTF-8" in done.err
+
+
+@pytest.mark.parametrize("workers", ["", "--workers 2"])
+def test_analysis_counts_odd_rows_apart(
+    run: Run, tmp_path: Path, sqlite_uri: str, workers: str
+) -> None:
+    """Their cells are no values of the columns, whose types are those of the other rows."""
+    path = tmp_path / "list.csv"
+    path.write_text(
+        f'sku,stock\n7,5\nsku,stock\n\n8,6\n,\n{BOM}"sku",stock\n"9"x,7\n   \n', "utf-8"
+    )
+    done = run(f"--analyze {path} --format json --quiet {workers}", sqlite_uri)
+    (found,) = done.data
+    columns = found["columns"]
+    assert [(each["type"], each["filled"], each["max"]) for each in columns] == [
+        ("integer", 2, 8),
+        ("integer", 2, 6),
+    ]
+    counts = ("rows", "blank_rows", "repeated_headers", "misquoted_rows", "uneven_rows")
+    assert [found[name] for name in counts] == [2, 3, 2, 1, 0]
+    table = run(f"--analyze {path} --format table --quiet {workers}", sqlite_uri).out
+    assert table.endswith(
+        "\n2 rows, and besides 3 blank, 2 that repeat the header, 1 with wrong quotes\n"
+    )

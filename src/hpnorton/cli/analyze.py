@@ -95,6 +95,11 @@ def _show(tally: "Tally", path: str, header: list[str], arguments: argparse.Name
         for (at, text), rows in zip(tally.questions.counts, tally.counts)
     ]
     document: Document = {"file": path, "rows": tally.rows, "uneven_rows": tally.uneven}
+    document |= {
+        "blank_rows": tally.left_out.blank,
+        "repeated_headers": tally.left_out.repeated_headers,
+        "misquoted_rows": tally.left_out.misquoted,
+    }
     document |= {"columns": columns}
     document |= {"years": years} if years else {}
     document |= {"counts": counts} if counts else {}
@@ -102,9 +107,20 @@ def _show(tally: "Tally", path: str, header: list[str], arguments: argparse.Name
     if form != TABLE:
         answer(columns if form == CSV else [document], arguments)
         return
-    uneven = f", {tally.uneven:,} of them with more or fewer cells" if tally.uneven else ""
     others = [table for table in (_year_rows(years), counts) if table]
-    _show_tables(columns, others, f"{tally.rows:,} rows{uneven}", arguments)
+    _show_tables(columns, others, _sentence(tally), arguments)
+
+
+def _sentence(tally: "Tally") -> str:
+    """How many rows there are, and what is odd about some."""
+    uneven = f", {tally.uneven:,} of them with more or fewer cells" if tally.uneven else ""
+    odd = (
+        (tally.left_out.blank, "blank"),
+        (tally.left_out.repeated_headers, "that repeat the header"),
+        (tally.left_out.misquoted, "with wrong quotes"),
+    )
+    others = [f"{count:,} {what}" for count, what in odd if count]
+    return f"{tally.rows:,} rows{uneven}{', and besides ' if others else ''}{', '.join(others)}"
 
 
 def _show_tables(

@@ -6,7 +6,7 @@ one for each range of it, made side by side.
 
 import difflib
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from hpnorton.chunks import Chunk, read_blocks
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, UsageError
 from hpnorton.look.guess import Guess, Kind, extent_of, guess, year_of
+from hpnorton.look.oddities import LeftOut, may_have_odd
 from hpnorton.look.sketch import Distinct, lower
 from hpnorton.rows import Row
 from hpnorton.workers import cores, no_garbage_collection, open_workers
@@ -36,12 +37,14 @@ class Questions:
     """What to tell of a file of `width` columns, besides what is in each of them.
 
     The rows per year of the date column `year_of`, if given, and for each column and text of
-    `counts` the rows whose cell holds the text. Columns count from 0.
+    `counts` the rows whose cell holds the text. Columns count from 0. Rows that are the same as the
+    `header` are told apart.
     """
 
     width: int
     year_of: int | None = None
     counts: tuple[tuple[int, str], ...] = ()
+    header: tuple[str, ...] = ()
 
 
 class ColumnTally:
@@ -100,15 +103,17 @@ class ColumnTally:
 class Tally:
     """What is in some rows of a file: the answers to `questions`.
 
-    `uneven` rows have more or fewer cells than the header: what they lack is empty, what they have
-    too much is not looked at. `years` counts the rows of each year, and under None those whose cell
-    is filled, but with no date; all are in when it is settled. `counts` are those asked for. It may
-    begin with the `limits` of other rows' columns (see sketch.Distinct).
+    Those that are `left_out` are not among the `rows`. `uneven` rows have more or fewer cells than
+    the header: what they lack is empty, what they have too much is not looked at. `years` counts
+    the rows of each year, and under None those whose cell is filled, but with no date; all are in
+    when it is settled. `counts` are those asked for. It may begin with the `limits` of other rows'
+    columns (see sketch.Distinct).
     """
 
     def __init__(self, questions: Questions, limits: Sequence[int | None] = ()) -> None:
         self.questions = questions
         self.rows = 0
+        self.left_out = LeftOut()
         self.uneven = 0
         self.columns = [ColumnTally(limit) for limit in limits or [None] * questions.width]
         self.counts = [0] * len(questions.counts)
@@ -120,9 +125,13 @@ class Tally:
         """What the tally of other rows of the same file can start from."""
         return [column.distinct.limit for column in self.columns]
 
-    def add(self, rows: Sequence[Row]) -> None:
+    def add(self, rows: Sequence[Row], misquoted: Container[int] = ()) -> None:
         """Adds some rows, column by column: that is several times faster than row by row."""
         width = self.questions.width
+        if misquoted or may_have_odd(rows, self.questions.header):
+            rows = self.left_out.take(rows, misquoted, list(self.questions.header))
+            if not rows:
+                return
         self.rows += len(rows)
         if set(map(len, rows)) - {width}:
             self.uneven += sum(len(row) != width for row in rows)
@@ -147,6 +156,7 @@ class Tally:
     def merge(self, other: "Tally") -> None:
         """Adds the rows of another part of the file, which are settled."""
         self.rows += other.rows
+        self.left_out.merge(other.left_out)
         self.uneven += other.uneven
         for mine, others in zip(self.columns, other.columns):
             mine.merge(others)
@@ -164,10 +174,9 @@ def tally_chunks(
     """What is in some chunks of a file; `tell` hears of each, with its rows and its bytes."""
     tally = Tally(questions, limits)
     for chunk in chunks:
-        before = tally.rows
         for rows in read_blocks(chunk):
-            tally.add(rows.cells)
-        tell(tally.rows - before, chunk.length)
+            tally.add(rows.cells, rows.misquoted)
+        tell(chunk.rows, chunk.length)
     tally.settle()
     return tally
 
@@ -261,7 +270,8 @@ def questions_for(file: CsvFile, year_of_: str | None, counts: Sequence[str]) ->
     Raises UsageError for what is no column of the file, FileError for a file that is no CSV.
     """
     check_delimiter(file.header, file.path)
-    file.header = clean_header(file.header, (), file.path, file.warnings)
+    raw = tuple(file.header)
+    file.header = clean_header(raw, (), file.path, file.warnings)
     asked = []
     for text in counts:
         column, sign, wanted = text.partition("=")
@@ -269,7 +279,7 @@ def questions_for(file: CsvFile, year_of_: str | None, counts: Sequence[str]) ->
             raise UsageError(f"--count {text}: say COLUMN=TEXT, the rows whose column holds a text")
         asked.append((find_column(file, column), wanted))
     year_column = None if year_of_ is None else find_column(file, year_of_)
-    return Questions(len(file.header), year_column, tuple(asked))
+    return Questions(len(raw), year_column, tuple(asked), raw)
 
 
 def find_column(file: CsvFile, text: str) -> int:
