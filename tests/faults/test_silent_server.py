@@ -100,7 +100,9 @@ def test_ctrl_c_in_an_import_into_a_server_that_freezes(
 ) -> None:
     """The first one lets the rows in hand come to their end, and says so; a second one does not."""
     proxy.rule = from_then_on(at("insert", "thing", 3))
-    process = start(*way.split(), path, "--chunk-rows", "200", uri=f"{proxy.uri}/shop")
+    # A worker waits until pymongo finds its server gone: longer than for the first Ctrl+C.
+    uri = f"{proxy.uri}/shop?connectTimeoutMS=6000&heartbeatFrequencyMS=1000"
+    process = start(*way.split(), path, "--chunk-rows", "200", uri=uri)
     wait_for(lambda: proxy.stalled, process)
     os.killpg(process.pid, signal.SIGINT)
     assert process.stderr is not None
