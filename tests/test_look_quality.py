@@ -19,7 +19,10 @@ from hpnorton.fields import Field
 from hpnorton.look.columns import Counts, check_column
 from hpnorton.look.moments import Moments
 from hpnorton.look.quality import Quality, assess
+from hpnorton.schema import Collection
 from hpnorton.stores import open_store
+from hpnorton.stores.protocol import Document, Mode, batch_of
+from hpnorton.stores.twins import folded_twins
 
 CLEAN = Counts()
 PACKAGE = {
@@ -274,3 +277,28 @@ def test_columns_are_checked_as_value_by_value(values: list[Any]) -> None:
             )
             (whole if column is values else single).merge(counts)
         assert whole == single
+
+
+def test_what_nobody_sees_is_counted(uri: str) -> None:
+    """Blank and invisible characters at the ends, inside, letters in parts, marks, and twins."""
+    schema = Collection("odd", (Field("id"), Field("note")), ("id",))
+    notes = ["a\u200b", "\ufeffa", "a\u00a0", "a\u200bb", "a\u00a0b", "O\u0308", "#REF!", "'007"]
+    ids = ["A", "a", "b ", "\u200bc", "d\u00a0e", "e\u0301", "NULL", "f"]
+    documents: list[Document] = [{"id": key, "note": note} for key, note in zip(ids, notes)]
+    with closing(open_store(uri, create=True)) as store:
+        store.ensure(schema)
+        store.write(batch_of(schema, documents), Mode.INSERT)
+        assert folded_twins(store, schema) == {"a"}
+    found = {
+        field.name: check_column(
+            field,
+            [document[field.name] for document in documents],
+            None,
+            is_needed=False,
+            duplicates=set(),
+            orphans=set(),
+        )
+        for field in schema.fields
+    }
+    assert found["note"] == Counts(untrimmed=3, control=1, decomposed=1, marks=2, lost=7)
+    assert found["id"] == Counts(untrimmed=2, control=1, decomposed=1, marks=1, lost=5)

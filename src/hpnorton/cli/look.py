@@ -27,8 +27,12 @@ _HEADS = {
     "orphans": "orphan",
     "untrimmed": "blank",
     "control": "ctrl",
+    "decomposed": "parts",
+    "marks": "mark",
+    "twins": "case",
     "outliers": "far",
 }
+_RARE = ("decomposed", "marks", "twins")  # a table has no room for those without a count
 
 
 def add_flags(parser: Parser) -> None:
@@ -152,6 +156,7 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
                 (line for each in found for line in _quality_records(each)),
                 len(found),
                 "completeness",
+                *_uncounted(found),
             ),
         )
     if not any(each.records for each in found):
@@ -175,6 +180,12 @@ def _quality_records(quality: "Quality") -> Iterator[dict[str, Any]]:
         **sums,
         "score": quality.score,
     }
+
+
+def _uncounted(found: "Sequence[Quality]") -> list[str]:
+    """The rare faults that no field of the collections has."""
+    fields = [counts for quality in found for counts in quality.fields.values()]
+    return [name for name in _RARE if not any(getattr(counts, name) for counts in fields)]
 
 
 def _judged(quality: "Quality") -> str:

@@ -3,14 +3,18 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from hpnorton import keys
 from hpnorton.fields import Field
+from hpnorton.marks import WHOLE, marked
 
 # All but those that lay out a text: tab, line feed, carriage return.
+# Blanks, line ends, and what joins or parts letters, or tells how to draw the one before.
+_USED_IN_WRITING = "\t\n\r \xa0\xad\u200c\u200d\u202f\u3000\ufe0e\ufe0f"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
@@ -30,6 +34,9 @@ class Counts:
     orphans: int = 0
     untrimmed: int = 0
     control: int = 0
+    decomposed: int = 0
+    marks: int = 0
+    twins: int = 0
     outliers: int = 0
     lost: int = 0
 
@@ -60,11 +67,13 @@ def check_column(
     is_needed: bool,
     duplicates: AbstractSet[int],
     orphans: AbstractSet[int],
+    twins: Collection[int] = (),
 ) -> Counts:
     """The counts of a field in some records.
 
     Numbers are usual within `limits` (None: it has none); `is_needed` says that a value must not
-    be missing; at `duplicates` and `orphans` the records' keys or references are at fault.
+    be missing; at `duplicates` and `orphans` the records' keys or references are at fault, at `twins`
+    their keys differ from others in case alone.
     """
     kinds = set(map(type, values))
     missing = _missing(field, values, kinds)
@@ -72,10 +81,10 @@ def check_column(
     texts = values
     if kinds != {str}:
         texts = [value if isinstance(value, str) else "" for value in values]
-    untrimmed, control = (_untrimmed(texts), _control(texts)) if str in kinds else ((), ())
+    odd = _odd(field, texts) if str in kinds else _Odd()
     outliers = _outliers(values, *limits) if limits else ()
     invalid = faults.keys() | duplicates | orphans | (missing if is_needed else set())
-    suspicious = set().union(untrimmed, control, outliers, missing) - invalid
+    suspicious = set().union(*odd, twins, outliers, missing) - invalid
     codes = Counter(faults.values())
     return Counts(
         missing=len(missing),
@@ -83,8 +92,11 @@ def check_column(
         constraint_errors=codes["constraint-error"],
         duplicates=len(duplicates),
         orphans=len(orphans),
-        untrimmed=len(untrimmed),
-        control=len(control),
+        untrimmed=len(odd.untrimmed),
+        control=len(odd.control),
+        decomposed=len(odd.decomposed),
+        marks=len(odd.marks),
+        twins=len(twins),
         outliers=len(outliers),
         lost=Counts.WHOLE * len(invalid) + len(suspicious),
     )
@@ -127,20 +139,43 @@ def _others(values: Sequence[Any], missing: AbstractSet[int]) -> Iterator[int]:
     return (at for at in range(len(values)) if at not in missing)
 
 
-def _untrimmed(texts: Sequence[str]) -> Sequence[int]:
-    """Where a text begins or ends with white space."""
-    trimmed = list(map(str.strip, texts))
-    if trimmed == list(texts):
-        return ()
-    return [at for at, (text, bare) in enumerate(zip(texts, trimmed)) if text != bare]
+class _Odd(NamedTuple):
+    """Where texts hold what deserves a look, by what that is."""
+
+    untrimmed: Sequence[int] = ()
+    control: Sequence[int] = ()
+    decomposed: Sequence[int] = ()
+    marks: Sequence[int] = ()
 
 
-def _control(texts: Sequence[str]) -> Sequence[int]:
-    """Where a text holds control characters. One look at all texts is enough where none does."""
+def _odd(field: Field, texts: Sequence[str]) -> _Odd:
+    """One look at all texts together is enough where none is odd."""
     whole = "".join(texts)
-    if whole.isprintable() or not _CONTROL.search(whole):
-        return ()
-    return [at for at, text in enumerate(texts) if _CONTROL.search(text)]
+    has_unseen, is_composed = keys.has_invisible(whole), keys.is_composed(whole)
+    trim = keys.trimmed if has_unseen else str.strip
+    bare = list(map(trim, texts))
+    places = range(len(texts))
+    return _Odd(
+        [at for at in places if texts[at] != bare[at]] if bare != list(texts) else (),
+        [at for at in places if _holds_control(field, texts[at])] if has_unseen else (),
+        () if is_composed else [at for at in places if not keys.is_composed(texts[at])],
+        () if _may_not_be_marks(texts, whole) else marked(texts),
+    )
+
+
+def _may_not_be_marks(texts: Sequence[str], whole: str) -> bool:
+    return WHOLE.isdisjoint(texts) and "=" not in whole and "'" not in whole
+
+
+def _holds_control(field: Field, text: str) -> bool:
+    """Whether a text holds control characters, or within it others that nobody sees."""
+    if _CONTROL.search(text):
+        return True
+    allowed = " " if field.is_key else _USED_IN_WRITING
+    inner = keys.trimmed(text)
+    return not inner.isprintable() and any(
+        keys.is_invisible(char) and char not in allowed for char in inner
+    )
 
 
 def _outliers(values: Sequence[Any], low: float, high: float) -> Sequence[int]:

@@ -23,11 +23,13 @@ from hpnorton.look.columns import Counts, check_column, numbers
 from hpnorton.look.crawl import OnProgress, choose, choose_workers
 from hpnorton.look.moments import Moments
 from hpnorton.parallel import Pool, open_pool
+from hpnorton.remarks import own_text_key
 from hpnorton.schema import Collection, describe, undescribed
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY
 from hpnorton.stores.protocol import Key
 from hpnorton.stores.ranges import Database, Range, lookup_key
+from hpnorton.stores.twins import folded_keys, folded_twins
 from hpnorton.workers import no_garbage_collection
 
 _NUMERIC = ("integer", "number")
@@ -37,11 +39,13 @@ _HUNDRED = 10_000  # a score is a whole number of hundredths
 @dataclass
 class Facts:
     """What is known of whole collections, by name: `limits` of usual numbers, by field, and the
-    values that are `repeated` though they should be unique, by fields.
+    values that are `repeated` though they should be unique, by fields, and the keys that are `twins`
+    but for case (see stores/twins.py).
     """
 
     limits: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     repeated: dict[str, dict[tuple[str, ...], set[Key]]] = field(default_factory=dict)
+    twins: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -123,6 +127,7 @@ def assess(
         totals = {name: store.scan(name).count() for name in schemas}
         ranges = [part for name in schemas for part in store.scan(name).ranges(chunk_rows)]
         facts = Facts(repeated={name: _repeated(store, each) for name, each in schemas.items()})
+        facts.twins = {name: folded_twins(store, each) for name, each in schemas.items()}
         found = {name: Quality.of_nothing(schema) for name, schema in schemas.items()}
         for name, total in totals.items():
             on_progress(name, 0, total)
@@ -248,6 +253,7 @@ def _check(store: Database, part: Range, *, path: str) -> Quality:
         size = len(block[0])
         twice = list(_repeated_at(columns, facts.repeated[schema.name]))
         lost = list(_orphans_at(store, schema, columns))
+        twins = list(_twins_at(schema, columns, facts.twins[schema.name]))
         of_block = Quality(part.collection, size)
         for each in schema.fields:
             of_block.fields[each.name] = check_column(
@@ -257,6 +263,7 @@ def _check(store: Database, part: Range, *, path: str) -> Quality:
                 is_needed=each.required or each.name in schema.key,
                 duplicates=_places(each.name, twice),
                 orphans=_places(each.name, lost),
+                twins=_places(each.name, twins),
             )
         quality.merge(of_block)
     return quality
@@ -276,6 +283,15 @@ def _repeated_at(
         if keys:
             rows = zip(*(columns[name] for name in names))
             yield names, [at for at, key in enumerate(rows) if lookup_key(key) in keys]
+
+
+def _twins_at(
+    schema: Collection, columns: dict[str, Sequence[object]], twins: set[str]
+) -> Iterator[_Found]:
+    if twins:
+        keys = folded_keys([columns[name] for name in schema.key])
+        own = [each.name for each in own_text_key(schema)]
+        yield own, [at for at, key in enumerate(keys) if key in twins]
 
 
 def _orphans_at(

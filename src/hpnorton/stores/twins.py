@@ -2,10 +2,10 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from hpnorton.fields import Value
 from hpnorton.keys import folded
 from hpnorton.remarks import Case, own_text_key
 from hpnorton.schema import Collection
@@ -42,28 +42,47 @@ class Twins:
 
 def find_twins(store: Store, collection: Collection) -> Twins:
     """The keys of a collection that differ in case alone. Raises StoreError."""
-    own = [collection.key.index(field.name) for field in own_text_key(collection)]
-    cases = Case.NONE
-    for columns in store.key_columns(collection.name, collection.key):
-        for at in own:
-            cases |= Case.of([value for value in columns[at] if isinstance(value, str)])
-    if not cases.may_be_twins:
-        return Twins(collection.name)
-    with closing(sqlite3.connect("")) as scratch:  # a file of its own where memory is short
-        scratch.execute(
-            "CREATE TABLE spelled (folded TEXT, key TEXT, PRIMARY KEY (folded, key)) WITHOUT ROWID"
-        )
-        for columns in store.key_columns(collection.name, collection.key):
-            scratch.executemany("INSERT OR IGNORE INTO spelled VALUES (?, ?)", _spelled(columns))
-        several = "SELECT folded FROM spelled GROUP BY folded HAVING count(*) > 1"
-        ((count,),) = scratch.execute(f"SELECT count(*) FROM ({several})")
-        found = scratch.execute(f"{several} ORDER BY folded LIMIT {_SHOWN}").fetchall()
+    with _several(store, collection) as scratch:
+        ((count,),) = scratch.execute("SELECT count(*) FROM several")
+        found = scratch.execute(f"SELECT folded FROM several LIMIT {_SHOWN}").fetchall()
         spellings = "SELECT key FROM spelled WHERE folded = ? ORDER BY key"
         examples = [[key for (key,) in scratch.execute(spellings, row)] for row in found]
         return Twins(collection.name, count, examples)
 
 
-def _spelled(columns: Sequence[Sequence[Value]]) -> Iterator[tuple[str, str]]:
-    for key in zip(*columns):
-        text = _BETWEEN.join(map(str, key))
-        yield folded(text), text
+def folded_twins(store: Store, collection: Collection) -> set[str]:
+    """Such keys without regard to case: see folded_keys. Raises StoreError."""
+    with _several(store, collection) as scratch:
+        return {key for (key,) in scratch.execute("SELECT folded FROM several")}
+
+
+def folded_keys(columns: Sequence[Sequence[Any]]) -> list[str]:
+    """The keys of some records, by the columns of their fields, without regard to case."""
+    return [folded(text) for text in _texts(columns)]
+
+
+@contextmanager
+def _several(store: Store, collection: Collection) -> Iterator[sqlite3.Connection]:
+    """A database in which `several` are the folded keys that are spelled in more than one way."""
+    own = [collection.key.index(field.name) for field in own_text_key(collection)]
+    cases = Case.NONE
+    for columns in store.key_columns(collection.name, collection.key) if own else ():
+        for at in own:
+            cases |= Case.of([value for value in columns[at] if isinstance(value, str)])
+    with closing(sqlite3.connect("")) as scratch:  # a file of its own where memory is short
+        scratch.execute(
+            "CREATE TABLE spelled (folded TEXT, key TEXT, PRIMARY KEY (folded, key)) WITHOUT ROWID"
+        )
+        scratch.execute(
+            "CREATE VIEW several AS "
+            "SELECT folded FROM spelled GROUP BY folded HAVING count(*) > 1 ORDER BY folded"
+        )
+        if cases.may_be_twins:
+            for columns in store.key_columns(collection.name, collection.key):
+                rows = ((folded(text), text) for text in _texts(columns))
+                scratch.executemany("INSERT OR IGNORE INTO spelled VALUES (?, ?)", rows)
+        yield scratch
+
+
+def _texts(columns: Sequence[Sequence[Any]]) -> Iterator[str]:
+    return (_BETWEEN.join(map(str, key)) for key in zip(*columns))
