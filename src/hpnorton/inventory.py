@@ -102,8 +102,8 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     """The products and customers that have all words in id, name, description, e-mail or phone.
 
     Their case does not matter. If the text is an id, as a scanner types it, that record alone is
-    found, or all those whose ids differ from it in case only. Each record comes with its `collection`. Raises UsageError if the text
-    is empty, or longer than any of these could be.
+    found, or all those whose ids differ from it in case only. Each record comes with its
+    `collection`. Raises UsageError if the text is empty, or longer than any of these could be.
     """
     text = typed(text)
     if not text:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 COLLECTION = "collection"
 
-# Flag, function of inventory.py, the collection whose key keys the JSON object (None: a list), help.
+# Flag, function of inventory.py, collection whose key keys the JSON object (None: a list), help.
 _QUESTIONS = (
     ("--all-products", "all_products", PRODUCTS, "all products"),
     ("--available-products", "available_products", PRODUCTS, "the products in stock"),

@@ -118,9 +118,9 @@ def assess(
 ) -> list[Quality]:
     """The quality of some collections; of all that are described if none is named.
 
-    `folders` are where to look for a datapackage.json besides where the last import found it. Parts have about `chunk_rows` records;
-    `on_part` is given each as it is done, in any order. `workers` is as in crawl. Raises
-    HPNortonError.
+    `folders` are where to look for a datapackage.json besides where the last import found it. Parts
+    have about `chunk_rows` records; `on_part` is given each as it is done, in any order. `workers`
+    is as in crawl. Raises HPNortonError.
     """
     with closing(open_store(uri)) as store:
         schemas = {each.name: each for each in _describe(store, names, folders)}
