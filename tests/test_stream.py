@@ -47,14 +47,14 @@ def test_a_copy_is_the_file_itself(tmp_path: Path, ending: bytes) -> None:
     assert to.read_bytes() == data + (ending or b"\n")
 
 
-@pytest.mark.parametrize("before", [b"old line\n", b"old line"])
+@pytest.mark.parametrize("before", [b"id\nold\n", b"id\nold"])
 def test_rows_are_appended(csv_file: Write, before: bytes) -> None:
     """A text file that is there keeps its lines, and gets no second header."""
     path = csv_file("x.csv", "id", "1", "2")
     to = path.with_name("to")
     to.write_bytes(before)
     stream_into_file(str(path), to, AT_ONCE)
-    assert to.read_bytes() == b"old line\n1\n2\n"
+    assert to.read_bytes() == b"id\nold\n1\n2\n"
 
 
 def test_targets_that_are_none(csv_file: Write, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_ctrl_c_ends_a_pause(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -
 
 def test_ctrl_c_lets_a_row_be_written(csv_file: Write, uri: str) -> None:
     """A row that is being written comes to its end, and is counted."""
-    path = csv_file("thing.csv", "id", "1", "", "2")
+    path = csv_file("thing.csv", "id", "1", "2,x", "2")
     seen: list[int] = []
 
     def refuse(refused: Refused) -> None:
@@ -112,7 +112,7 @@ def test_ctrl_c_lets_a_row_be_written(csv_file: Write, uri: str) -> None:
 
 def test_a_second_ctrl_c_does_not_wait(csv_file: Write, sqlite_uri: str) -> None:
     """Pressed twice, it also ends what does not come to its end."""
-    path = csv_file("thing.csv", "id", "", "2")
+    path = csv_file("thing.csv", "id", "1,x", "2")
     reached: list[str] = []
 
     def refuse(_: Refused) -> None:
@@ -145,3 +145,41 @@ def test_rows_are_read_as_they_are_written(csv_file: Write) -> None:
     file = CsvFile(str(to), "x")
     assert (file.header, sum(chunk.rows for chunk in file.chunks(10))) == (["id", "note"], 3)
     file.close()
+
+
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [
+        ("id,x,z\n1,2,3\n", "x.csv has column 'y' besides, and .*x.csv lacks column 'z'; name"),
+        ("id,x\n", "x.csv has column 'y' besides; name"),
+        ("id,x,y,a,b\n", "x.csv lacks columns 'a', 'b'; name"),
+        ("id,y,x\n1,2,3", "x.csv has the same columns in another order; name"),
+        ("id;x;y\n", "x.csv has columns 'id', 'x', 'y' besides"),
+        ("\n\n", "the first line is blank"),
+        ("<html>", "is an HTML page"),
+    ],
+)
+def test_rows_are_appended_below_their_own_columns_only(
+    csv_file: Write, tmp_path: Path, there: str, reason: str
+) -> None:
+    """A text file with other columns, or none, stays as it is; the message names the difference."""
+    path, to = csv_file("x.csv", "id,x,y", "1,2,3"), tmp_path / "to.csv"
+    to.write_text(there, "utf-8")
+    with pytest.raises(FileError, match=reason):
+        stream_into_file(str(path), to, AT_ONCE)
+    assert to.read_text("utf-8") == there
+
+
+def test_rows_are_not_appended_to_a_compressed_file(csv_file: Write, tmp_path: Path) -> None:
+    """They would not be read again."""
+    with pytest.raises(FileError, match="name a file without .gz with --to"):
+        stream_into_file(str(csv_file("x.csv", "id", "1")), tmp_path / "to.csv.gz", AT_ONCE)
+    assert not (tmp_path / "to.csv.gz").exists()
+
+
+def test_a_bom_and_quotes_do_not_make_other_columns(csv_file: Write, tmp_path: Path) -> None:
+    """Columns are compared by their names."""
+    to = tmp_path / "to.csv"
+    to.write_bytes(b'\xef\xbb\xbf"id",x\r\n1,2')
+    stream_into_file(str(csv_file("x.csv", "id,x", "3,4")), to, AT_ONCE)
+    assert to.read_bytes() == b'\xef\xbb\xbf"id",x\r\n1,2\n3,4\n'

@@ -103,13 +103,13 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     """
     known = {field.name: field for field in collection.fields}
     if repeated := sorted(name for name, count in Counter(header).items() if count > 1):
-        raise FileError(f"{file}: the header has {_listed(repeated)} twice; rename one of them")
+        raise FileError(f"{file}: the header has {listed(repeated)} twice; rename one of them")
     if unknown := [name for name in header if name not in known]:
         raise FileError(f"{file}: {_unknown_columns(unknown, list(known), collection.name)}")
     needed = [f.name for f in collection.fields if f.required or f.name in collection.key]
     if absent := [name for name in needed if name not in header]:
         raise FileError(
-            f"{file}: the header lacks {_listed(absent)}, which {collection.name} needs; "
+            f"{file}: the header lacks {listed(absent)}, which {collection.name} needs; "
             "add the column"
         )
     fields = tuple(field for field in collection.fields if field.name in header)
@@ -127,11 +127,11 @@ def clean_header(
     names = [name if name in known else trimmed(name) for name in header]
     if quoted := [name for name in header if '"' in name and name not in known]:
         raise FileError(
-            f"{file}: the header has {_listed(quoted)}, with quotes in the name; quotes go around "
+            f"{file}: the header has {listed(quoted)}, with quotes in the name; quotes go around "
             "a whole cell, without a blank before or behind them: take them out"
         )
     if changed := [name for name, clean in zip(header, names) if name != clean]:
-        warnings.append(f"the header has {_listed(changed)}; blanks around a name are left out")
+        warnings.append(f"the header has {listed(changed)}; blanks around a name are left out")
     return names
 
 
@@ -156,7 +156,7 @@ def check_delimiter(header: Sequence[str], file: str) -> None:
 
 
 def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> str:
-    message = f"the header has {_listed(unknown)}, which {collection} does not know"
+    message = f"the header has {listed(unknown)}, which {collection} does not know"
     if len(unknown) > _MOST_LISTED or max(map(len, unknown)) > _LONG:
         return f"{message}; is it a file of {collection}?"
     by_case = {name.casefold(): name for name in known}
@@ -166,14 +166,15 @@ def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> s
         for name in unknown
     ]
     if all(close):
-        return f"{message}; did you mean {_listed([name for name in close if name])}?"
+        return f"{message}; did you mean {listed([name for name in close if name])}?"
     return f"{message}; take it out of the file, or describe it in datapackage.json"
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Columns as a message names them, and not for ever."""
     more = f" and {len(names) - _MOST_LISTED:,} more" if len(names) > _MOST_LISTED else ""
-    listed = ", ".join(map(_shortened, names[:_MOST_LISTED]))
-    return ("column " if len(names) == 1 else "columns ") + listed + more
+    first = ", ".join(map(_shortened, names[:_MOST_LISTED]))
+    return ("column " if len(names) == 1 else "columns ") + first + more
 
 
 def _shortened(name: str) -> str:

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from hpnorton import log
+from hpnorton.checks import listed
 from hpnorton.chunks import Chunk
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError
+from hpnorton.files import is_zipped
 from hpnorton.ingest.lanes import Lane
 from hpnorton.ingest.loading import Outcome
 from hpnorton.ingest.outage import until_answered
@@ -67,11 +69,11 @@ def stream_into_file(
 ) -> Copied:
     """Appends the rows of a CSV file, as they stand, to a text file; before the first, the header.
 
-    Ctrl+C ends it. Raises FileError.
+    Ctrl+C ends it. Raises FileError, also if the text file has other columns.
     """
     copied = Copied()
     started = time.perf_counter()
-    with closing(CsvFile(path, "", reading)) as file, _open_target(target, path) as out:
+    with closing(CsvFile(path, "", reading)) as file, _open_target(target, file) as out:
 
         def put(chunk: Chunk, hold: Hold) -> None:
             with hold():
@@ -80,8 +82,6 @@ def stream_into_file(
                 log.info("{}, row {}: written", file.path, chunk.first_row)
 
         try:
-            if out.tell() == 0:
-                _append(out, file.raw_header)
             copied.ending = _replay(file.chunks(1), every, put)
         except OSError as error:
             raise FileError(
@@ -222,27 +222,58 @@ def _ctrl_c() -> Iterator[Hold]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _open_target(target: Path, source: str) -> IO[bytes]:
-    """A text file to append lines to, each in one write, so that several processes may do so."""
+@contextmanager
+def _open_target(target: Path, file: CsvFile) -> Iterator[IO[bytes]]:
+    """A text file to append lines to, each in one write, so that several processes may do so.
+
+    It has the columns of `file`: a new one gets its header. Raises FileError.
+    """
+    if is_zipped(target.name):
+        raise FileError(f"{target}: rows are appended as text; name a file without .gz with --to")
     try:
-        if target.exists() and os.path.exists(source) and os.path.samefile(target, source):
+        if target.exists() and os.path.exists(file.place) and os.path.samefile(target, file.place):
             raise FileError(f"{target} is the file that is streamed; name another one with --to")
-        out = open(target, "ab", buffering=0)  # pylint: disable=consider-using-with # the caller does
-        if out.tell() and not _ends_a_line(target):
-            out.write(b"\n")
+        # pylint: disable-next=consider-using-with # that is below
+        out = open(target, "ab", buffering=0)
     except OSError as error:
         raise FileError(f"{target} cannot be written: {error.strerror}") from error
-    return out
+    with out:
+        try:
+            _append(out, file.raw_header, only_if_empty=True)
+            _check_columns(target, file)
+            if not _ends_a_line(target):
+                out.write(b"\n")
+        except OSError as error:
+            raise FileError(f"{target} cannot be written: {error.strerror}") from error
+        yield out
 
 
-def _append(out: IO[bytes], record: bytes) -> None:
+def _check_columns(target: Path, file: CsvFile) -> None:
+    """Raises FileError if rows of `file` do not belong below the header of `target`."""
+    with closing(CsvFile(os.path.abspath(target), "")) as existing:
+        header = existing.header
+    if header == file.header:
+        return
+    added = [name for name in file.header if name not in header]
+    lacking = [name for name in header if name not in file.header]
+    parts = [f"{file.path} has {listed(added)} besides"] if added else []
+    parts += [f"{file.path} lacks {listed(lacking)}"] if lacking else []
+    parts = parts or [f"{file.path} has the same columns in another order"]
+    raise FileError(
+        f"{target} has other columns: {', and '.join(parts)}; name another file with --to"
+    )
+
+
+def _append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> None:
     """Writes a line, whole in one go, or not at all; several processes may do so at a time.
 
-    On a full disk the system takes a part of it, which is taken back. Raises OSError.
+    With `only_if_empty` nothing is written below other lines. On a full disk the system takes a part of it, which is taken back. Raises OSError.
     """
     rest = ended(record)
     with _alone(out):
         start = out.seek(0, os.SEEK_END)
+        if only_if_empty and start:
+            return
         try:
             while rest:
                 rest = rest[out.write(rest) :]
