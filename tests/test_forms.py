@@ -193,3 +193,24 @@ def test_references_have_to_be_there(store: CounterStore) -> None:
         check_references(store, child, {"id": "c", "of": "x", "no": 2})
     with pytest.raises(RefusedError, match="^of, no: 'x, None' is not in pair"):
         check_references(store, child, {"id": "c", "of": "x", "no": None})
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("note=503,kind=a", "note=503 kind=a"),
+        ("note=503-1 x, kind=a,size = 4", "'note=503-1 x' kind=a 'size = 4'"),
+        ("size=3,day=2026-12-01", "size=3 day=2026-12-01"),
+    ],
+)
+def test_fields_are_not_separated_by_commas(text: str, pieces: str) -> None:
+    """Another field behind a comma is no part of a value; the message has the right command."""
+    with pytest.raises(UsageError, match="separate them by blanks") as told:
+        read_values(THING, [text])
+    assert str(told.value).endswith(f"not by commas: {pieces}")
+
+
+@pytest.mark.parametrize("value", ["a, b", "x,other=1", "kind=a", "a,kind", "a=b,c"])
+def test_a_value_may_hold_commas(value: str) -> None:
+    """And names of fields, as long as it is none of the collection's behind a comma."""
+    assert read_values(THING, [f"note={value}"]) == {"note": value}

@@ -438,3 +438,28 @@ def test_records_come_in_the_order_of_an_index(mongo_uri: str) -> None:
         assert not list(store.find("rental", RENTALS.key))
     sorts = [dict(sent["sort"]) for sent in commands if "sort" in sent]
     assert sorts == [{"_id": 1}] * 4 + [dict.fromkeys(RENTALS.key, 1)]
+
+
+@pytest.mark.parametrize(
+    ("user", "code", "text", "kind", "advice"),
+    [
+        ("", 13, "Command find requires authentication", StoreAccessError, "asks for a login"),
+        ("", 13, "not authorized on x", StoreAccessError, "asks for a login"),
+        ("ann:secret@", 13, "Authentication failed", StoreAccessError, "check user name, password"),
+        ("ann:secret@", 18, "Authentication failed", StoreAccessError, "check user name, password"),
+        ("ann:secret@", 13, "not authorized on x", StoreAccessError, "the role readWrite"),
+        ("", 1, "the database system is shutting down", StoreLostError, "whether it still runs"),
+        ("", 1, "the database system is starting up", StoreLostError, "whether it still runs"),
+        ("", 1, "the database is full", StoreError, "refused: the database is full"),
+    ],
+)
+def test_what_a_server_refuses_is_told_with_what_helps(  # pylint: disable=too-many-arguments,too-many-positional-arguments # of a table
+    monkeypatch: pytest.MonkeyPatch, user: str, code: int, text: str, kind: type, advice: str
+) -> None:
+    """A missing login, a wrong one, a missing role, and a server that is about to end."""
+    monkeypatch.setattr(MongoStore, "_log_in", lambda self: None)
+    with closing(MongoStore(f"mongodb://{user}127.0.0.1:1/x")) as store:
+        with pytest.raises(StoreError, match=advice) as told:
+            with store._errors():  # pylint: disable=protected-access # the one place that maps
+                raise errors.OperationFailure(text, code)
+    assert told.type is kind and "secret" not in str(told.value)

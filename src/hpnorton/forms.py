@@ -1,6 +1,8 @@
 """Records typed in by hand: FIELD=VALUE texts become values, checked as the import checks cells."""
 
 import csv
+import re
+import shlex
 from collections.abc import Mapping, Sequence
 
 from hpnorton import lookup
@@ -30,6 +32,7 @@ def read_values(collection: Collection, texts: Sequence[str]) -> Document:
             raise UsageError(f"{collection.name} has no field {name!r}; it has: {known}{hint}")
         if name in cells:
             raise UsageError(f"{name} is given twice; leave one out")
+        _check_single(collection, name, cell)
         cells[name] = cell
     values: Document = {}
     faults: list[str] = []
@@ -42,6 +45,18 @@ def read_values(collection: Collection, texts: Sequence[str]) -> Document:
     if faults:
         raise RefusedError("\n".join(faults))
     return values
+
+
+def _check_single(collection: Collection, name: str, cell: str) -> None:
+    """Raises UsageError for a value that has another FIELD=VALUE behind a comma."""
+    fields = "|".join(map(re.escape, collection.columns))
+    first, *others = re.split(rf",\s*(?=(?:{fields})\s*=)", cell)
+    if others:
+        pieces = " ".join(map(shlex.quote, [f"{name}={first}", *others]))
+        raise UsageError(
+            f"the value of {name} goes on with another FIELD=VALUE; separate them by blanks, not "
+            f"by commas: {pieces}"
+        )
 
 
 def complete(collection: Collection, values: Document) -> Document:

@@ -38,8 +38,20 @@ _ABSENT: _Words = (
     StoreLostError,
     "no MongoDB answers at {at}; check that it runs and that the address is right",
 )
+_LOGIN_NEEDED: _Words = (
+    StoreAccessError,
+    "{at} asks for a login; put user and password into the URI: mongodb://USER:PASSWORD@...",
+)
+_LOST: _Words = (
+    StoreLostError,
+    "no MongoDB answers at {at} any more; see whether it still runs, and what its log says",
+)
+_UNAUTHORIZED = 13
 _BY_CODE: Mapping[int, _Words] = {
-    13: (StoreAccessError, "{at} does not let this user do that; ask for the role readWrite"),
+    _UNAUTHORIZED: (
+        StoreAccessError,
+        "{at} does not let this user do that; ask for the role readWrite",
+    ),
     18: _NO_LOGIN,
     8000: _NO_LOGIN,  # Atlas's
 }
@@ -54,11 +66,7 @@ _BY_CLASS: Sequence[tuple[type[Exception], type[StoreError], str]] = (
     ),
     (errors.ServerSelectionTimeoutError, *_ABSENT),
     # It was there: some servers end the connection over a command that is too much for them.
-    (
-        errors.AutoReconnect,
-        StoreLostError,
-        "no MongoDB answers at {at} any more; see whether it still runs, and what its log says",
-    ),
+    (errors.AutoReconnect, *_LOST),
     (errors.ConnectionFailure, *_ABSENT),
     (
         errors.CursorNotFound,
@@ -71,6 +79,8 @@ _BY_CLASS: Sequence[tuple[type[Exception], type[StoreError], str]] = (
     (InvalidBSON, StoreError, "MongoDB at {at} holds a document that cannot be read: {why}"),
     (Exception, StoreError, "MongoDB at {at} cannot hold a value: {why}"),
 )
+# As servers over PostgreSQL word it, without a code of its own.
+_ENDING = re.compile("database system is (shutting down|starting up)")
 _TLS_FAULT = re.compile(r"\[SSL: [A-Z0-9_]+\] ([^(]+)")  # as Python's ssl words it
 _OF_PROPERTIES = "authMechanismProperties are KEY:VALUE pairs, with commas between them"
 
@@ -84,6 +94,7 @@ class MongoConnection:
 
     def __init__(self, uri: str) -> None:
         self._shown = redact(uri)
+        self._has_user = "@" in uri.partition("://")[2].partition("/")[0]
         self._hello: RawDocument = {}
         with self._errors():
             self._client = self._connect(uri)
@@ -174,9 +185,16 @@ class MongoConnection:
                 f"TLS with {self._shown} failed: {tls[1].strip()}; check that the server speaks "
                 "TLS, and tls, tlsCAFile and tlsCertificateKeyFile in the URI"
             )
+        why = _brief(error)
         by_class = next(row[1:] for row in _BY_CLASS if isinstance(error, row[0]))
         kind, words = _BY_CODE.get(code or 0, by_class)
-        return kind(words.format(at=self._shown, why=_brief(error)))
+        if code == _UNAUTHORIZED and not self._has_user:
+            kind, words = _LOGIN_NEEDED
+        elif code == _UNAUTHORIZED and "authentication" in why.lower():
+            kind, words = _NO_LOGIN
+        elif isinstance(error, errors.OperationFailure) and _ENDING.search(why):
+            kind, words = _LOST
+        return kind(words.format(at=self._shown, why=why))
 
 
 def _brief(error: Exception) -> str:
