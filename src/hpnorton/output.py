@@ -59,7 +59,7 @@ def write_records(
         _write_json_lines(map(encode, records), "[]", out)
 
 
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def _json_for_a_screen(value: object) -> str:

@@ -77,8 +77,11 @@ class MongoCounter(MongoBatches):
         values: RawDocument = {field: stock}
         if moved is not None:
             values[FIRST_STOCK] = stock - moved if isinstance(stock, int) else None
+        which = {"_id": identity, field: seen}
+        if isinstance(seen, list | dict):  # servers differ; no clerk can have changed it meanwhile
+            del which[field]
         with self._errors():
-            self._of(name).update_one({"_id": identity, field: seen}, {"$set": values})
+            self._of(name).update_one(which, {"$set": values})
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Writes lines of the history, each with its change; the positions of those not written."""
