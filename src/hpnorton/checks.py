@@ -5,6 +5,7 @@ same. Codes are those of the Data Package world.
 """
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -24,6 +25,7 @@ Record = tuple[Value, ...]
 
 MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
 _OTHER_DELIMITERS = ";\t|"
+_NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _MOST_LISTED, _LONG = 10, 100  # columns in a message, and the characters of a column's name
 
 
@@ -122,13 +124,14 @@ def clean_header(
 ) -> list[str]:
     """The names of a header without what nobody sees around them, of which `warnings` then tell.
 
-    Names that are `known` stay as they are. Raises FileError for one that holds quotes.
+    Names that are `known` stay as they are. Raises FileError for a blank before a quote, as in
+    `id, "title"`, which would make the quotes a part of the name.
     """
     names = [name if name in known else trimmed(name) for name in header]
-    if quoted := [name for name in header if '"' in name and name not in known]:
+    if quoted := [old for old, new in zip(header, names) if old != new and new.startswith('"')]:
         raise FileError(
-            f"{file}: the header has {listed(quoted)}, with quotes in the name; quotes go around "
-            "a whole cell, without a blank before or behind them: take them out"
+            f"{file}: the header has {listed(quoted)}, with a blank before the quote; quotes go "
+            "around a whole cell: take the blank out"
         )
     if changed := [name for name, clean in zip(header, names) if name != clean]:
         warnings.append(f"the header has {listed(changed)}; blanks around a name are left out")
@@ -322,7 +325,8 @@ def text_fault(cell: str) -> str | None:
     if "\0" in cell:
         return "holds a NUL character, which no text should"
     if not cell.isascii() and any("\ud800" <= char <= "\udfff" for char in cell):
-        is_windows = is_cp1252(cell.encode(errors="surrogateescape"))
+        # Bytes come as U+DC80 to U+DCFF (PEP 383); the other surrogates stand for no byte.
+        is_windows = is_cp1252(_NO_BYTE.sub("", cell).encode(errors="surrogateescape"))
         looks = "they look like Windows-1252 (cp1252): " if is_windows else ""
         return f"holds bytes that are not UTF-8; {looks}save the file as CSV UTF-8"
     return None

@@ -10,7 +10,7 @@ from hpnorton.fields import Value
 from hpnorton.ingest import journal
 from hpnorton.keys import folded
 from hpnorton.lexical import INT64
-from hpnorton.lookup import meant, same_but_case, typed
+from hpnorton.lookup import MAX_SEARCHED_CHARACTERS, meant, same_but_case, typed
 from hpnorton.shop import (
     CUSTOMERS,
     DUE,
@@ -34,7 +34,6 @@ _USUAL_KEYS: Mapping[str, tuple[str, ...]] = {
 }
 
 _PAIR = (USER_ID, PRODUCT_ID)  # the key of rentals
-_MOST_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
 _MOST_DIGITS = len(str(INT64.stop))
 
 
@@ -108,8 +107,8 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     text = typed(text)
     if not text:
         raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
-    if len(text) > _MOST_CHARACTERS:
-        raise UsageError(f"say what to find in at most {_MOST_CHARACTERS:,} characters")
+    if len(text) > MAX_SEARCHED_CHARACTERS:
+        raise UsageError(f"say what to find in at most {MAX_SEARCHED_CHARACTERS:,} characters")
     if records := list(_with_id(store, text)):
         yield from records
         return

@@ -13,6 +13,7 @@ from hpnorton.errors import UnknownIdError
 from hpnorton.fields import Value
 from hpnorton.stores.protocol import CounterStore, Key
 
+MAX_SEARCHED_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
 _MAX_SPELLINGS = 64  # that are looked up by their index
 
 
@@ -53,17 +54,16 @@ def same_but_case(
     """The other stored keys that differ from one in case alone, sorted.
 
     Few spellings are looked up; for a long key, which has many, all records are searched, unless
-    that is not wanted: then there are none.
+    that is not wanted, or the key is longer than servers can search for: then there are none.
     """
     choices = [_spellings(part) for part in wanted]
-    texts = [part for part in wanted if isinstance(part, str)]
+    longest = max((part for part in wanted if isinstance(part, str)), key=len, default="")
     if None in wanted or prod(map(len, choices)) == 1:
         return []
     if prod(map(len, choices)) <= _MAX_SPELLINGS:
         candidates = {*product(*choices)} - {wanted}
         found = candidates - store.absent(collection, key, list(zip(*candidates)))
-    elif may_search:
-        longest = max(texts, key=len)
+    elif may_search and len(longest) <= MAX_SEARCHED_CHARACTERS:
         field = key[wanted.index(longest)]
         records = store.search(collection, key, [field], longest)
         found = {tuple(record[name] for name in key) for record in records}
