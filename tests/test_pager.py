@@ -3,6 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,14 +42,17 @@ def pager(folder: Path, source: str, name: str = "a pager") -> str:
     return shlex.quote(str(path))
 
 
+def paged(hpnorton: CommandLine, *arguments: str, **more: Any) -> tuple[int, str]:
+    """The exit status of a command on a terminal with few lines, and what appears there."""
+    return ended_on_terminal(hpnorton, *arguments, lines=4, **more)
+
+
 def test_a_result_goes_through_the_pager(filled: CommandLine, tmp_path: Path) -> None:
     """A question's table or JSON is written to PAGER, whose words are split as a shell does."""
     environment = {"PAGER": pager(tmp_path, SHOUTING) + " 'one word'"}
     for form in ("table", "json"):
         for question in ("--all-products", "--history", "--fields", "--find=tent"):
-            status, shown = ended_on_terminal(
-                filled, question, "--format", form, environment=environment
-            )
+            status, shown = paged(filled, question, "--format", form, environment=environment)
             assert status == 0
             assert "pager ['one word']" in shown
             assert "PRODUCT" in shown
@@ -57,12 +61,9 @@ def test_a_result_goes_through_the_pager(filled: CommandLine, tmp_path: Path) ->
 @pytest.mark.parametrize("value", ["", "cat", "  "])
 def test_no_pager_is_asked_for(filled: CommandLine, tmp_path: Path, value: str) -> None:
     """An empty PAGER, cat and --no-pager show the result itself."""
-    assert (
-        "Chocolate fountain"
-        in ended_on_terminal(filled, "--all-products", environment={"PAGER": value})[1]
-    )
+    assert "Chocolate fountain" in paged(filled, "--all-products", environment={"PAGER": value})[1]
     environment = {"PAGER": pager(tmp_path, SHOUTING)}
-    shown = ended_on_terminal(filled, "--all-products", "--no-pager", environment=environment)[1]
+    shown = paged(filled, "--all-products", "--no-pager", environment=environment)[1]
     assert "Chocolate fountain" in shown and "pager" not in shown
 
 
@@ -76,7 +77,7 @@ def test_what_is_no_answer_needs_no_pager(filled: CommandLine, tmp_path: Path) -
         ["--find", "nothing like that"],
         ["--check"],
     ):
-        assert "pager" not in ended_on_terminal(filled, *arguments, environment=environment)[1]
+        assert "pager" not in paged(filled, *arguments, environment=environment)[1]
     assert "pager" not in filled("--all-products", environment=environment).out
 
 
@@ -84,7 +85,7 @@ def test_leaving_the_pager_early_is_no_failure(filled: CommandLine) -> None:
     """The exit status is 0, and nothing is said, however much was left to write."""
     assert filled("--linear", "--dataset", "production").status == 0
     for form in ("table", "json", "csv"):
-        status, shown = ended_on_terminal(
+        status, shown = paged(
             filled,
             *("--all-customers", "--dataset", "production", "--format", form),
             columns=200,
@@ -98,7 +99,7 @@ def test_leaving_the_pager_early_is_no_failure(filled: CommandLine) -> None:
 def test_an_interrupt_is_the_pagers(filled: CommandLine, tmp_path: Path) -> None:
     """Ctrl+C in the pager ends neither the result nor the program, which waits for the pager."""
     environment = {"PAGER": pager(tmp_path, INTERRUPTING)}
-    status, shown = ended_on_terminal(filled, "--all-products", environment=environment)
+    status, shown = paged(filled, "--all-products", environment=environment)
     assert status == 0
     assert shown.endswith("\n10 records\n")
 
@@ -111,7 +112,7 @@ def test_a_pager_that_cannot_be_started(filled: CommandLine, tmp_path: Path) -> 
         (f"nosuchpager; touch {trap}", "the pager nosuchpager; cannot be started"),
         ("less 'x", "PAGER cannot be understood (No closing quotation)"),
     ):
-        status, shown = ended_on_terminal(filled, "--all-products", environment={"PAGER": value})
+        status, shown = paged(filled, "--all-products", environment={"PAGER": value})
         assert status == 0
         assert named in shown and "Chocolate fountain" in shown
     assert not trap.exists()
@@ -132,7 +133,7 @@ def test_less_keeps_the_header_in_sight(
     knows = f"import sys\nif '--version' in sys.argv: print({version!r}); sys.exit()\n"
     environment = {"PAGER": pager(tmp_path, knows + SHOUTING, "less")}
     environment["LESS"] = less or ""
-    shown = ended_on_terminal(filled, "--all-products", columns=120, environment=environment)[1]
+    shown = paged(filled, "--all-products", columns=120, environment=environment)[1]
     assert started in shown
 
 
@@ -150,6 +151,22 @@ def test_the_number_of_records_is_told_on_a_terminal(filled: CommandLine) -> Non
     assert on_terminal(filled, "--history").endswith("\n\n3 imports\n")
     assert "record" not in on_terminal(filled, "--all-products", "--quiet")
     assert "record" not in filled("--all-products", "--format", "table").out
-    assert on_terminal(filled, "--find", "nothing like that") == (
-        "There are none in the dataset test.\n"
-    )
+    nothing = on_terminal(filled, "--find", "nothing like that")
+    assert len(nothing.splitlines()) == 1 and " records" not in nothing
+
+
+def test_a_result_that_fits_the_screen_needs_no_pager(filled: CommandLine, tmp_path: Path) -> None:
+    """The table, the count and a line for the prompt; lines that wrap count as several."""
+    environment = {"PAGER": pager(tmp_path, SHOUTING)}
+    for form, columns, lines, is_paged in (
+        ("table", 90, 15, False),
+        ("table", 90, 14, True),
+        ("json", 200, 13, False),
+        ("json", 200, 12, True),
+        ("json", 90, 13, True),
+    ):
+        arguments = ("--all-products", "--format", form)
+        _, shown = ended_on_terminal(
+            filled, *arguments, columns=columns, lines=lines, environment=environment
+        )
+        assert shown.startswith("pager") is is_paged

@@ -18,11 +18,13 @@ def ended_on_terminal(
     hpnorton: CommandLine,
     *arguments: str | Path,
     columns: int = 80,
+    lines: int = 24,
     environment: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """The exit status of a command on a terminal, and everything that appears there."""
     screen, terminal = pty.openpty()
-    variables = {"COLUMNS": str(columns), "TERM": "xterm-256color", "PAGER": ""}
+    size = {"COLUMNS": str(columns), "LINES": str(lines)}
+    variables = size | {"TERM": "xterm-256color", "PAGER": ""}
     process = subprocess.Popen(
         hpnorton.command(arguments),
         stdin=terminal,

@@ -18,9 +18,9 @@ from hpnorton.texts import tellable
 if TYPE_CHECKING:
     from hpnorton.output import Output
 
-# Quit if all fits one screen, cut long lines, leave the text on the screen; colours as colours.
+# Quit if all fits one screen, do not wrap long lines, leave the text on the screen.
 _LESS_OPTIONS = "FRSX"
-_LESS_WITH_HEADER = 668  # earlier ones lack --header, or fail with it when all fits
+_LESS_WITH_HEADER = 668  # earlier ones lack --header, or crash with it
 _PIPE_BYTES = 1 << 20
 
 
@@ -32,8 +32,8 @@ class _Left(Exception):
 def paged(is_wanted: bool, header: int = 0) -> Iterator["Output"]:
     """Gives what a result is written to: stdout, or a pager if it is wanted and on a terminal.
 
-    The pager starts with the first text, so that an error before needs none. `header` lines at the
-    top stay in sight where the pager can. If the reader leaves early, the rest of the block is
+    The pager starts when the text has filled the screen: one that fits needs none. `header` lines
+    at the top stay in sight where the pager can. If the reader leaves early, the rest of the block is
     skipped.
     """
     command = pager_command(os.environ) if is_wanted and sys.stdout.isatty() else []
@@ -69,6 +69,9 @@ class _Pager:
     def __init__(self, command: list[str], header: int) -> None:
         self._command = command
         self._header = header
+        self._screen = shutil.get_terminal_size()
+        self._kept: list[str] = []  # until the screen is full
+        self._rows = 0
         self._process: subprocess.Popen[str] | None = None
         self._is_missing = False
         self._interrupt: object = None
@@ -78,9 +81,17 @@ class _Pager:
         return True
 
     def write(self, text: str) -> int:
-        """Writes a text; starts the pager before the first one."""
+        """Writes a text; starts the pager when there is more than the screen has room for."""
         if self._process is None and not self._is_missing:
+            self._kept.append(text)
+            self._rows += (
+                sum(1 + len(line) // self._screen.columns for line in text.split("\n")) - 1
+            )
+            if self._rows < self._screen.lines:
+                return len(text)
             self._start()
+            text = "".join(self._kept)
+            self._kept = []
         if self._process is None:
             return sys.stdout.write(text)
         assert self._process.stdin is not None
@@ -116,8 +127,9 @@ class _Pager:
             self._interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def close(self) -> None:
-        """Waits until the reader has left."""
+        """Shows a text that fits the screen; else waits until the reader has left the pager."""
         if self._process is None:
+            sys.stdout.write("".join(self._kept))
             return
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
