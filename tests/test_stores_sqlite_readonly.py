@@ -119,15 +119,14 @@ def test_a_database_that_nobody_has_open(path: Path, rights: str) -> None:
 
 @pytest.mark.parametrize("rights", ["neither", "folder only"])
 def test_a_log_that_a_dead_process_has_left(
-    path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
-    rights: str,
+    path: Path, monkeypatch: pytest.MonkeyPatch, rights: str
 ) -> None:
     """What is only in the log is read too; the copy that this takes is gone afterwards."""
     leave_a_log(path, "-wal", "WAL")
     before = sorted(os.listdir(path.parent))
-    temporary = tmp_path_factory.mktemp("temporary")
+    temporary = path.parent.parent / "temporary"
+    temporary.mkdir()
+    temporary.chmod(0o777)  # also for whom only_reading() makes of us
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with only_reading(path, rights):
         assert len(names_in(path)) == 201
