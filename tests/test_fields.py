@@ -233,3 +233,64 @@ def test_what_is_kept_of_a_column_is_little(digits: int) -> None:
         assert field.parse_column(cells) == (list(map(float, cells)), {})
         sizes.append(len(pickle.dumps(field)))
     assert sizes[-1] == sizes[15] < 20_000
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "date", "time", "datetime", "year"])
+def test_a_field_with_limits_goes_to_other_processes(kind: str) -> None:
+    """Also one that has read cells before."""
+    low = {"date": "2026-01-01", "time": "08:00:00", "datetime": "2026-01-01T00:00:00"}
+    field = field_of(limits(kind, minimum=low.get(kind, 1000)))
+    assert outcome(field, low.get(kind, "1000")) == field.minimum
+    assert pickle.loads(pickle.dumps(field)) == field
+
+
+@pytest.mark.parametrize(
+    ("descriptor", "cell", "message"),
+    [
+        (
+            {"type": "date", "format": "%d.%m.%Y"},
+            "x",
+            "is not a date such as 01.12.2026 (%d.%m.%Y)",
+        ),
+        (
+            {"format": "%d.%m.%Y"} | limits("date", minimum="01.01.2026"),
+            "31.12.2025",
+            "is below the minimum 01.01.2026",
+        ),
+        ({"type": "time", "format": "%H.%M"}, "x", "is not a time such as 17.30 (%H.%M)"),
+        ({"type": "number", "decimalChar": ","}, "1.5", "is not a number such as 1234,5"),
+        ({"type": "integer", "groupChar": "."}, "1,5", "is not a whole number such as 1.234"),
+        ({"decimalChar": ","} | limits("number", maximum=1.5), "2", "is above the maximum 1,5"),
+        (
+            {"type": "boolean", "trueValues": ["ja", "j"], "falseValues": ["nein"]},
+            "yes",
+            "is not ja or j (true) or nein (false)",
+        ),
+        (
+            {"missingValues": ["-"]} | limits("string", required=True),
+            "-",
+            "means empty here (missingValues), but has to be filled in",
+        ),
+        (limits("string", required=True), "", "is empty, but has to be filled in"),
+        (
+            limits("string", enum=[str(n) for n in range(1200)]),
+            "x",
+            "is not one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1,190 more",
+        ),
+        ({"type": "integer"}, "12\u00a0", "is not a whole number: it holds U+00A0 NO-BREAK SPACE"),
+        ({"type": "integer"}, "#REF!", "is an error mark of a spreadsheet; correct the cell there"),
+        (
+            {"type": "number"},
+            "NaN",
+            "is not a finite number, and databases hold no other; list it in missingValues if it "
+            "stands for nothing",
+        ),
+    ],
+)
+def test_messages_state_the_rule_of_the_field(
+    descriptor: Descriptor, cell: str, message: str
+) -> None:
+    """Its own format, limits and words, and never those of a default."""
+    with pytest.raises(CellError) as raised:
+        field_of(descriptor).parse(cell)
+    assert raised.value.message == message

@@ -47,6 +47,8 @@ def _number_form(decimal_char: str, group_char: str) -> "re.Pattern[str]":
 
 def integer(text: str, group_char: str = "", *, is_bare: bool = True) -> int:
     """A whole number of 64 bits."""
+    if len(text) < _INT64_DIGITS and text.isdecimal() and text.isascii():
+        return int(text)
     plain = text if is_bare else bare(text, "")
     if not _number_form("", group_char).fullmatch(plain):
         raise ValueError(text)

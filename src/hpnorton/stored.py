@@ -25,9 +25,14 @@ def instant(text: str) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
+def _instant_of_day(text: str) -> datetime:
+    """When a time is on some day: fields with limits go to other processes, lambdas cannot."""
+    return instant(f"2000-01-01T{text}")
+
+
 ORDERS: Mapping[str, Callable[[Any], Any]] = {
     "datetime": instant,
-    "time": lambda text: instant(f"2000-01-01T{text}"),
+    "time": _instant_of_day,
 }
 
 
