@@ -26,6 +26,7 @@ Record = tuple[Value, ...]
 MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
 _OTHER_DELIMITERS = ";\t|"
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_EMPTY_KEY = "is empty, but is part of the key"
 _MOST_LISTED, _LONG = 10, 100  # columns in a message, and the characters of a column's name
 
 
@@ -200,20 +201,30 @@ def check_rows(
     rows have wrong quotes, `has_marks` that cells may begin with a mark, `recomposed` which cells
     were not in NFC (see chunks.Rows).
     """
-    faults = [_quote_fault(layout, at, cell) for at, cell in misquoted.items()]
-    if set(map(len, rows)) - {layout.width}:
-        faults += [
-            _shape_fault(layout, at, row)
-            for at, row in enumerate(rows)
-            if len(row) != layout.width and at not in misquoted
-        ]
+    faults = _row_faults(layout, rows, misquoted)
     if is_suspicious:
         faults += _length_faults(layout, rows)
         faults += _text_faults(layout, rows)
     kept = _without(faults, range(len(rows)))
     columns = list(zip(*(rows[at] for at in kept))) if faults else list(zip(*rows))
+    values, cell_faults, remarks = _check_columns(layout, columns, kept, has_marks=has_marks)
+    faults += cell_faults
+    remarks = [*_recomposed(layout, rows, recomposed), *remarks]
+    suspects = {fault.at for fault in faults}
+    if columns and layout.accepts_header and layout.header[0] in columns[0]:
+        suspects.update(at for at in kept if rows[at][0] == layout.header[0])
+    named, blanks = _name_whole_rows(layout, faults, suspects, rows)
+    checked = Checked(values, kept, [], remarks=remarks).without(named, blanks)
+    return checked if positions is None else _placed(checked, positions)
+
+
+def _check_columns(
+    layout: Layout, columns: Sequence[Sequence[str]], kept: Sequence[int], *, has_marks: bool
+) -> tuple[list[Sequence[Value]], list[Fault], list[Remark]]:
+    """The values of the rows that are `kept`, column by column, with what their cells have."""
     values: list[Sequence[Value]] = []
-    remarks = _recomposed(layout, rows, recomposed)
+    faults: list[Fault] = []
+    remarks: list[Remark] = []
     for field, position in zip(layout.fields, layout.positions):
         cells = columns[position] if columns else ()
         column, errors = field.parse_column(cells)
@@ -225,19 +236,23 @@ def check_rows(
             for at, error in errors.items()
         ]
         if field.name in layout.collection.key and None in column:
-            faults += [
-                Fault(kept[at], "primary-key", "is empty, but is part of the key", field.name, "")
-                for at, value in enumerate(column)
-                if value is None and at not in errors
-            ]
-    suspects = {fault.at for fault in faults}
-    if columns and layout.accepts_header and layout.header[0] in columns[0]:
-        suspects.update(at for at in kept if rows[at][0] == layout.header[0])
-    blanks = [at for at in suspects if is_blank(rows[at])]
-    suspects.difference_update(blanks)
-    named = _name_whole_rows(layout, faults, suspects, rows)
-    checked = Checked(values, kept, [], remarks=remarks).without(named, blanks)
-    return checked if positions is None else _placed(checked, positions)
+            empty = [kept[at] for at, v in enumerate(column) if v is None and at not in errors]
+            faults += [Fault(at, "primary-key", _EMPTY_KEY, field.name, "") for at in empty]
+    return values, faults, remarks
+
+
+def _row_faults(
+    layout: Layout, rows: Sequence[Row], misquoted: Mapping[int, Misquoted]
+) -> list[Fault]:
+    """The faults of rows with wrong quotes, or more or fewer cells than the header."""
+    faults = [_quote_fault(layout, at, cell) for at, cell in misquoted.items()]
+    if set(map(len, rows)) - {layout.width}:
+        faults += [
+            _shape_fault(layout, at, row)
+            for at, row in enumerate(rows)
+            if len(row) != layout.width and at not in misquoted
+        ]
+    return faults
 
 
 def _recomposed(
@@ -334,20 +349,26 @@ def text_fault(cell: str) -> str | None:
 
 def _name_whole_rows(
     layout: Layout, faults: Sequence[Fault], suspects: AbstractSet[int], rows: Sequence[Row]
-) -> list[Fault]:
-    """The faults of suspect rows, but only one if it has no value at all or repeats the header."""
+) -> tuple[list[Fault], list[int]]:
+    """The faults of suspect rows, but only one if it has no value at all or repeats the header.
+
+    And which of them are blank, which is no fault.
+    """
     missing = {at: field.missing_values for at, field in zip(layout.positions, layout.fields)}
     header = list(layout.header)
-    named = []
+    named: list[Fault] = []
+    blanks: list[int] = []
     for at in sorted(suspects):
-        if rows[at] == header:
+        if is_blank(rows[at]):
+            blanks.append(at)
+        elif rows[at] == header:
             message = "the row repeats the header; were files joined?"
             named.append(Fault(at, "repeated-header", message))
         elif all(cell in missing.get(position, ("",)) for position, cell in enumerate(rows[at])):
             message = "the row has nothing but missing values"
             named.append(Fault(at, "blank-row", message))
-    left = suspects - {fault.at for fault in named}
-    return [fault for fault in faults if fault.at in left] + named
+    left = suspects - {fault.at for fault in named} - set(blanks)
+    return [fault for fault in faults if fault.at in left] + named, blanks
 
 
 def is_blank(row: Row) -> bool:

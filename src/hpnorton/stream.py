@@ -267,7 +267,8 @@ def _check_columns(target: Path, file: CsvFile) -> None:
 def _append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> None:
     """Writes a line, whole in one go, or not at all; several processes may do so at a time.
 
-    With `only_if_empty` nothing is written below other lines. On a full disk the system takes a part of it, which is taken back. Raises OSError.
+    With `only_if_empty` nothing is written below other lines. On a full disk the system takes a
+    part of it, which is taken back. Raises OSError.
     """
     rest = ended(record)
     with _alone(out):
