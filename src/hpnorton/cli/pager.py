@@ -33,8 +33,8 @@ def paged(is_wanted: bool, header: int = 0) -> Iterator["Output"]:
     """Gives what a result is written to: stdout, or a pager if it is wanted and on a terminal.
 
     The pager starts when the text has filled the screen: one that fits needs none. `header` lines
-    at the top stay in sight where the pager can. If the reader leaves early, the rest of the block is
-    skipped.
+    at the top stay in sight where the pager can. If the reader leaves early, the rest of the block
+    is skipped.
     """
     command = pager_command(os.environ) if is_wanted and sys.stdout.isatty() else []
     if not command:
