@@ -72,8 +72,8 @@ def check_column(
     """The counts of a field in some records.
 
     Numbers are usual within `limits` (None: it has none); `is_needed` says that a value must not
-    be missing; at `duplicates` and `orphans` the records' keys or references are at fault, at `twins`
-    their keys differ from others in case alone.
+    be missing; at `duplicates` and `orphans` the records' keys or references are at fault, at
+    `twins` their keys differ from others in case alone.
     """
     kinds = set(map(type, values))
     missing = _missing(field, values, kinds)

@@ -39,8 +39,8 @@ _HUNDRED = 10_000  # a score is a whole number of hundredths
 @dataclass
 class Facts:
     """What is known of whole collections, by name: `limits` of usual numbers, by field, and the
-    values that are `repeated` though they should be unique, by fields, and the keys that are `twins`
-    but for case (see stores/twins.py).
+    values that are `repeated` though they should be unique, by fields, and the keys that are
+    `twins` but for case (see stores/twins.py).
     """
 
     limits: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
