@@ -344,3 +344,36 @@ def test_what_a_restored_product_went_through_before_does_not_count(
     till.adjust_stock("P7", 1, "found")
     assert [line["number"] for line in lines(till.store)] == [1, 2]
     assert faults(till.store) == []
+
+
+def test_a_return_of_what_was_never_rented_is_told(uri: str, tmp_path: Path) -> None:
+    """As when the line of the rental is lost; rentals of files have no such lines."""
+    import_shop(uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3})
+    with closing(open_store(uri)) as store:
+        store.drop_collection("rental")
+        notes = list(journal.imports(store))
+        store.drop_collection(journal.IMPORTS.name)
+        for note in notes:
+            if note.collection != "rental":
+                journal.prepare(store)
+                journal.note_import(store, note)
+    with open_till(uri) as till:
+        till.rent("ANN", "P1")
+        till.give_back("ANN", "P1")
+        till.rent("ANN", "P1")
+        assert faults(till.store) == []
+        till.give_back("ANN", "P1")
+    Hand(uri).remove("history", record="P1", number=1)
+    with closing(open_store(uri)) as store:
+        found = [fault["message"] for fault in Audit(store).faults()]
+    assert "it was taken back, but had not been rented" in found
+
+
+def test_a_stock_that_nobody_has_imported_is_not_said_to_be_right(uri: str, tmp_path: Path) -> None:
+    """One of another program has no first stock, so nothing can be proven of it."""
+    import_shop(uri, tmp_path, ["ANN"], {"P1": 5})
+    record: Document = {"product_id": "P9", "description": "x", "product_type": "y"}
+    Hand(uri).put("product", record | {"quantity_available": 4})
+    with closing(open_store(uri)) as store:
+        audit = Audit(store)
+        assert (list(audit.faults()), audit.unproven) == ([], 1)

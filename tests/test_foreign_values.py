@@ -87,7 +87,7 @@ def test_a_whole_number_is_the_integer_it_is(
     import_files(shop, write_products(tmp_path, given | {product_id: 8}))
     set_stock(shop, product_id, 8.0)
     import_files(shop, write_products(tmp_path, given | {product_id: 8}), mode=Mode.UPSERT)
-    assert type(stock(shop, product_id)) is int
+    assert isinstance(stock(shop, product_id), int)
     set_stock(shop, product_id, 8.0)
     import_files(shop, write_products(tmp_path, given | {product_id: 9}), mode=Mode.UPSERT)
     assert (type(stock(shop, product_id)), stock(shop, product_id)) == (int, 9)
@@ -146,7 +146,7 @@ def test_other_whole_numbers_are_mended_as_well(run: Run, shop: str, tmp_path: P
     import_files(shop, tmp_path / "customers.csv", mode=Mode.UPSERT)
     with pymongo.MongoClient[Document](shop) as client:
         found = client.get_default_database()["customers"].find_one({"_id": "ANN"})
-    assert found and type(found["Credit_limit"]) is int
+    assert found and isinstance(found["Credit_limit"], int)
 
 
 @pytest.mark.parametrize("value", ["many", 6.5])

@@ -229,6 +229,7 @@ class Counter:
 
     def find(self, place: Place) -> Document | None:
         """The record there, if there is one."""
+        # pylint: disable-next=assignment-from-no-return # a protocol's methods have no bodies
         found = self.store.get(place.collection.name, place.collection.key, place.key)
         return found and as_described(place.collection, found)
 

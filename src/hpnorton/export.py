@@ -93,10 +93,10 @@ def _write(
             return made, tuple(replace(f, required=f.required and f not in empty) for f in fields)
 
 
-def _with_other_null(field: Field) -> Field:
-    """The field with the next text that may stand for null: NULL, then NULL0, NULL00, ..."""
-    (text,) = field.missing_values
-    return replace(field, missing_values=(f"{text}0" if text.startswith(_NULL) else _NULL,))
+def _with_other_null(null_field: Field) -> Field:
+    """A field with the next text that may stand for null: NULL, then NULL0, NULL00, ..."""
+    (text,) = null_field.missing_values
+    return replace(null_field, missing_values=(f"{text}0" if text.startswith(_NULL) else _NULL,))
 
 
 def _write_records(

@@ -33,7 +33,7 @@ _LAST_NUMBERS = (
 )
 
 
-class SqliteStore(SqliteBatches):
+class SqliteStore(SqliteBatches):  # pylint: disable=too-many-public-methods # as the protocol
     """A store in the SQLite file `path`."""
 
     def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
