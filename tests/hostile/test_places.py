@@ -84,7 +84,10 @@ def test_rejects_are_named_after_the_collection(
 def test_a_feed_is_appended_to_a_file_only(
     ask: Ask, csv_file: Write, sqlite_uri: str, tmp_path: Path, precious: Path
 ) -> None:
-    """--to a folder is refused, and to a link to the file itself; through another it appends."""
+    """--to a folder is an error, to a link to the file itself, and to a file with other columns.
+
+    Through another link it appends.
+    """
     path = csv_file("thing.csv", "id", "1")
     stream = ["--stream", path, "--every", "0", "0", "--to"]
     folder = ask(*stream, tmp_path, uri=sqlite_uri)
@@ -93,8 +96,12 @@ def test_a_feed_is_appended_to_a_file_only(
     itself = ask(*stream, tmp_path / "itself", uri=sqlite_uri)
     assert itself.status == 1 and "is the file that is streamed" in itself.err
     (tmp_path / "link").symlink_to(precious)
+    other = ask(*stream, tmp_path / "link", uri=sqlite_uri)
+    assert other.status == 1 and "has column 'id' besides" in other.err
+    assert precious.read_bytes() == b"precious"
+    precious.write_bytes(b"id")
     assert ask(*stream, tmp_path / "link", uri=sqlite_uri).status == 0
-    assert precious.read_bytes() == b"precious\n1\n"
+    assert precious.read_bytes() == b"id\n1\n"
 
 
 def test_a_formula_is_exported_as_it_is_and_told(
