@@ -128,7 +128,7 @@ def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> 
 
 def _check_format(field: Field) -> None:
     """Raises an error if nothing can be written in the field's format."""
-    if field.decimal_char == field.group_char:
+    if field.type == "number" and field.decimal_char == field.group_char:
         raise ValueError(f"decimalChar and groupChar are both {field.group_char!r}")
     if field.type in ("date", "time", "datetime") and field.format != "default":
         field.convert(SOME_TIME.strftime(field.format))
