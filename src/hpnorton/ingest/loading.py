@@ -9,12 +9,12 @@ from typing import cast
 from hpnorton.checks import Layout, Record
 from hpnorton.chunks import Chunk, Span, raw_records
 from hpnorton.errors import StoreLostError
+from hpnorton.fields import Field, Value, whole_number
 from hpnorton.ingest import journal, restock
 from hpnorton.ingest.blocks import Block, batch_of, read_checked, read_to_write
 from hpnorton.ingest.journal import BegunNote, ChunkNote
 from hpnorton.ingest.rejects import Flaw, Refused, pack
 from hpnorton.remarks import Case, Remarked, Remarks, own_text_key
-from hpnorton.stored import Value, whole_number
 from hpnorton.stores import process_store
 from hpnorton.stores.protocol import Batch, Key, Mode, Store, Written
 from hpnorton.texts import quoted
@@ -254,11 +254,12 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
         kept = bool(kept)  # SQLite has none
     if columns[at] in layout.collection.whole_numbers and isinstance(kept, float):
         kept = whole_number(kept) or kept  # another program may store 6 as 6.0
+    kept_text, mine_text = (_shown(value, layout.fields[at]) for value in (kept, mine))
     return Flaw(
         ", ".join(key),
         "primary-key",
         ", ".join(str(record[columns.index(name)]) for name in key),
-        f"is there already, with another {differing}: {_shown(kept)} is kept, not {_shown(mine)}",
+        f"is there already, with another {differing}: {kept_text} is kept, not {mine_text}",
     )
 
 
@@ -381,8 +382,9 @@ def hash_of(key: Key) -> int:
     return zlib.crc32("\x1f".join(map(str, key)).encode())
 
 
-def _shown(value: Value) -> str:
-    """A value as a clerk would write it."""
+def _shown(value: Value, field: Field) -> str:
+    """A value as a clerk would write it, in the field's own form."""
     if value is None:
         return "empty"
-    return quoted(value) if isinstance(value, str) else str(value).lower()
+    written = field.written(value)
+    return quoted(written) if isinstance(value, str) else written

@@ -15,6 +15,7 @@ from hpnorton.checks import check_delimiter, clean_header
 from hpnorton.chunks import Chunk, read_blocks
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, UsageError
+from hpnorton.keys import composed
 from hpnorton.look.guess import Guess, Kind, extent_of, guess, year_of
 from hpnorton.look.oddities import LeftOut, may_have_odd
 from hpnorton.look.sketch import Distinct, lower
@@ -274,7 +275,7 @@ def questions_for(file: CsvFile, year_of_: str | None, counts: Sequence[str]) ->
     file.header = clean_header(raw, (), file.path, file.warnings)
     asked = []
     for text in counts:
-        column, sign, wanted = text.partition("=")
+        column, sign, wanted = composed(text).partition("=")
         if not sign or not wanted:
             raise UsageError(f"--count {text}: say COLUMN=TEXT, the rows whose column holds a text")
         asked.append((find_column(file, column), wanted))
