@@ -288,7 +288,6 @@ class _Tally:
         self._hashes: list[int] = []
         self._is_scattered = False
         self._remarks = Remarks()
-        self._named = [f.name for f in own_text_key(job.layout.collection)]
         self._all_keys: str | None = None
 
     def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
@@ -326,7 +325,8 @@ class _Tally:
             row, cell = self._chunk.first_row + remark.at, remark.cell[:_SHOWN_CHARACTERS]
             self._remarks.add(remark.code, remark.field, Remarked(1, row, cell))
         if written.inserted:
-            for column in batch.columns_of(self._named):
+            named = [each.name for each in own_text_key(self._job.layout.collection)]
+            for column in batch.columns_of(named):
                 self._remarks.cases |= Case.of(cast(Sequence[str], column))
         if self._job.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
@@ -382,9 +382,9 @@ def hash_of(key: Key) -> int:
     return zlib.crc32("\x1f".join(map(str, key)).encode())
 
 
-def _shown(value: Value, field: Field) -> str:
+def _shown(value: Value, of: Field) -> str:
     """A value as a clerk would write it, in the field's own form."""
     if value is None:
         return "empty"
-    written = field.written(value)
+    written = of.written(value)
     return quoted(written) if isinstance(value, str) else written

@@ -61,7 +61,7 @@ class Cut:
     with_data: bool = False
 
 
-class Work:
+class Work:  # pylint: disable=too-many-instance-attributes # what came of each phase
     """The tasks of a file, and what came of those done: `report`, `rejects` and `remarks`.
 
     `is_ordered` says that chunks are done one after the other.
