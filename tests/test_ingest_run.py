@@ -270,7 +270,7 @@ def test_a_database_that_fails_is_told_before_any_row_is_read(
 )
 def test_sources_are_named(text: str, path: str, collection: str) -> None:
     """COLLECTION=path, or a path whose stem names the collection."""
-    assert parse_source(text) == Source(path, collection)
+    assert parse_source(text) == Source(path, collection, is_certain="=" in text)
 
 
 def test_a_file_with_a_sign_in_its_name_is_a_file(csv_file: Write) -> None:

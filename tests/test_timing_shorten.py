@@ -24,7 +24,7 @@ def cut(
 ) -> list[Source]:
     """The files, cut to so many rows each."""
     with ExitStack() as stack:
-        opened = open_sources([parse_source(str(file)) for file in files], folders, {}, stack)
+        opened = open_sources([parse_source(str(file)) for file in files], folders, stack)
         return shorten(opened, rows, folder)
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
@@ -120,6 +121,20 @@ def describe(name: str, folders: Iterable[Path]) -> Collection | None:
                 if twin.casefold() == name.casefold():
                     raise SchemaError(f"{path} calls the collection {twin!r}; say {twin}=FILE")
     return None
+
+
+def described_in(folders: Iterable[Path]) -> list[Collection]:
+    """Return all collections of the data packages in which describe looks for one.
+
+    Those that cannot be used are left out: they matter to the files that are theirs only.
+    """
+    found: list[Collection] = []
+    for folder in folders:
+        for path in (folder / PACKAGE_NAME, folder.absolute().parent / PACKAGE_NAME):
+            for name in map(_name, _resources(path) if path.is_file() else ()):
+                with suppress(SchemaError):
+                    found.append(load_package(path, name)[name])
+    return found
 
 
 def undescribed(name: str, header: Sequence[str]) -> Collection:

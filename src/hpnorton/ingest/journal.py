@@ -219,6 +219,17 @@ def note_collection(store: Store, collection: Collection) -> None:
         _write(store, COLLECTIONS, [asdict(note)])
 
 
+def noted_collections(store: Store) -> dict[str, Collection]:
+    """Return what the collections are that were noted, and are there, by name."""
+    present = set(store.collections())
+    found = store.find(COLLECTIONS.name, COLLECTIONS.key)
+    return {
+        str(each["name"]): Collection.from_plain(json.loads(str(each["definition"])))
+        for each in found
+        if each["name"] in present
+    }
+
+
 def noted_collection(store: Store, name: str) -> Collection | None:
     """What a collection is, if that was noted."""
     found = list(store.find(COLLECTIONS.name, COLLECTIONS.key, (("name", "=", name),)))

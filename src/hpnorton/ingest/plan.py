@@ -20,6 +20,7 @@ from hpnorton.ingest.loading import LOCK_SECONDS, Job
 from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.rejects import write_rejects
 from hpnorton.ingest.reports import SHOWN_FAULTS, Ending
+from hpnorton.ingest.targets import check_same
 from hpnorton.ingest.work import Cut, Work
 from hpnorton.inputs import Reading
 from hpnorton.schema import Collection
@@ -112,7 +113,7 @@ class Planned:
                 f"{self.note.started[:16].replace('T', ' ')} UTC",
                 self.note.id,
             )
-        else:
+        elif not self.options.is_feed:
             log.info("{} -> {}", report.file, report.collection)
         if not self.is_resumed:
             now = datetime.now(UTC)
@@ -218,8 +219,11 @@ def plan(
     )
     planned: list[Planned] = []
     seen: dict[str, Collection] = {}
+    present = set(store.collections())
     for file, layout in opened:
         if seen.get(file.collection) != layout.collection:
+            if file.collection in present:
+                check_same(journal.noted_collection(store, file.collection), layout.collection)
             store.check_fit(layout.collection)
         made = fingerprint(file.place) if file.is_repeatable and not options.is_feed else None
         before = _earlier(store, file, made, options)

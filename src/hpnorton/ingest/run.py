@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from typing import Any
@@ -26,6 +26,7 @@ from hpnorton.ingest.outage import Outage
 from hpnorton.ingest.plan import Options, Planned, plan
 from hpnorton.ingest.reports import Counts, Ending, FileReport
 from hpnorton.ingest.sources import Source, open_sources
+from hpnorton.ingest.targets import Known
 from hpnorton.remarks import Case, own_text_key
 from hpnorton.schema import Collection
 from hpnorton.stores import close_process_stores, open_store, process_store
@@ -80,8 +81,8 @@ def planned_files(
     Raises HPNortonError before anything is written.
     """
     with ExitStack() as stack:
-        origins = _origins(uri, sources)
-        opened = open_sources(sources, folders, origins, stack, options.reading)
+        known = cache(partial(_known, uri, sources, options))
+        opened = open_sources(sources, folders, stack, options.reading, known)
         scratch = None
         if options.is_dry_run:
             with temporary_files():
@@ -158,16 +159,16 @@ def _warn_of_twins(group: Sequence[Planned], store: Store) -> None:
         works[-1].report.warnings.append(sentence)
 
 
-def _origins(uri: str, sources: Sequence[Source]) -> dict[str, Path]:
-    """The folders that the files of earlier imports came from, for those who rejected rows."""
+def _known(uri: str, sources: Sequence[Source], options: Options) -> Known:
+    """What the database knows of earlier imports; nothing if there is none."""
     runs = {source.run for source in sources if source.run is not None}
-    if not runs:
-        return {}
     try:
-        with closing(open_store(uri)) as store:
-            return {n.id: Path(n.file).parent for n in journal.imports(store) if n.id in runs}
+        with closing(open_store(uri, patience=options.lock_seconds)) as store:
+            notes = journal.imports(store) if runs else iter(())
+            origins = {note.id: Path(note.file).parent for note in notes if note.id in runs}
+            return Known(origins, journal.noted_collections(store), store.collections())
     except StoreMissingError:
-        return {}
+        return Known()
 
 
 def _check_twins(names: Sequence[str]) -> None:

@@ -2,19 +2,26 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpnorton import log
 from hpnorton.checks import Layout, check_delimiter, check_width, clean_header, lay_out
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, OpenFilesError, SchemaError, UsageError
-from hpnorton.files import is_url, is_zipped, name_of
+from hpnorton.files import is_url, is_zipped, name_of, shown
+from hpnorton.ingest.targets import Known, likely_target, widened
 from hpnorton.inputs import STDIN, Reading
 from hpnorton.keys import composed
-from hpnorton.schema import check_collection_name, describe, undescribed
+from hpnorton.schema import (
+    Collection,
+    check_collection_name,
+    describe,
+    described_in,
+    undescribed,
+)
 from hpnorton.settings import expand_home
 
 _MAX_OPEN = 16  # files that wait for their turn
@@ -25,12 +32,14 @@ _REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>[0-9]{8}-[0-9]{6}-[0-9a-f]{2
 class Source:
     """A file to import (`-` is stdin) and the name of its collection.
 
-    `run` is the import that has rejected its rows, if they have been.
+    `run` is the import that has rejected its rows, if they have been. `is_certain` says that
+    somebody has named the collection, which is not just called as the file is.
     """
 
     path: str
     collection: str
     run: str | None = None
+    is_certain: bool = False
 
 
 def parse_source(text: str) -> Source:
@@ -49,8 +58,9 @@ def parse_source(text: str) -> Source:
     stem = Path(plain[: -len(".gz")] if is_zipped(path) else plain).stem
     rejected = _REJECTED.fullmatch(stem)
     if rejected is None:
-        return Source(path, composed(name or stem))
-    return Source(path, composed(name or rejected["collection"]), rejected["run"])
+        return Source(path, composed(name or stem), is_certain=bool(name))
+    collection = composed(name or rejected["collection"])
+    return Source(path, collection, rejected["run"], is_certain=True)
 
 
 def dataset_sources(folder: Path) -> list[Source]:
@@ -71,25 +81,28 @@ def dataset_sources(folder: Path) -> list[Source]:
 def open_sources(
     sources: Sequence[Source],
     folders: Sequence[Path],
-    origins: Mapping[str, Path],
     stack: ExitStack,
     reading: Reading = Reading.BULK,
+    known: Callable[[], Known] = Known,
 ) -> list[tuple[CsvFile, Layout]]:
     """Opens the files, each with its layout, and leaves closing them to `stack`.
 
     A file is described by the datapackage.json beside it or in the folder above, else by one that
-    belongs in the same way to one of `folders`. Rejected rows are described as they were where
-    they came from: `origins` are the folders by import. Raises an HPNortonError that tells
-    everything that is wrong with any of the files, one a line.
+    belongs in the same way to one of `folders`, or by what the database has noted. Rejected rows
+    are described as they were where they came from. `known` is asked for what the database knows,
+    if it is needed. Raises an HPNortonError that tells everything that is wrong with any of the
+    files, one a line.
     """
+    made: dict[str, Collection] = {}
     opened: list[tuple[CsvFile, Layout]] = []
     faults: list[HPNortonError] = []
     for source in sources:
         try:
-            check_collection_name(source.collection)
+            places = [*_own_folders(source, known), *folders]
+            _check_name(source, places, known)
             file = CsvFile(source.path, source.collection, reading)
             stack.callback(file.close)
-            opened.append((file, _layout(file, [*_own_folders(source, origins), *folders])))
+            opened.append((file, _layout(file, source, places, known, made)))
             if len(opened) > _MAX_OPEN:
                 file.rest()
         except OpenFilesError:
@@ -101,29 +114,72 @@ def open_sources(
     return opened
 
 
-def _own_folders(source: Source, origins: Mapping[str, Path]) -> list[Path]:
+def _check_name(source: Source, folders: Sequence[Path], known: Callable[[], Known]) -> None:
+    """Refuses a name that no collection can have, such as that of 'product (1).csv'."""
+    try:
+        check_collection_name(source.collection)
+    except SchemaError:
+        _check_target(source, (), folders, known)
+        raise
+
+
+def _check_target(
+    source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
+) -> None:
+    """Refuses a file that seems to be one of another collection, which nobody has described."""
+    if source.is_certain or source.collection in known().names:
+        return
+    described = [*described_in(folders), *known().definitions.values()]
+    likely = likely_target(source.collection, header, described, known().names)
+    if likely is None:
+        return
+    target, why = likely
+    path = shown(source.path)
+    raise FileError(
+        f"{path}: {why}; say {shlex.quote(f'{target}={path}')} if it belongs there, or "
+        f"COLLECTION={shlex.quote(path)} with a name for a collection of its own"
+    )
+
+
+def _own_folders(source: Source, known: Callable[[], Known]) -> list[Path]:
     if source.path == STDIN or is_url(source.path):
         return []
     own = Path(source.path).absolute().parent
-    origin = origins.get(source.run or "")
+    origin = known().origins.get(source.run) if source.run else None
     return [origin, own] if origin else [own]
 
 
-def _layout(file: CsvFile, folders: Sequence[Path]) -> Layout:
+def _layout(
+    file: CsvFile,
+    source: Source,
+    folders: Sequence[Path],
+    database: Callable[[], Known],
+    made: dict[str, Collection],
+) -> Layout:
+    """How a file holds records; what files before it have `made` a collection, it is for them all.
+
+    A file that no data package describes is one of the collection that is there already, if one is.
+    """
     check_width(file.header, file.path)
-    collection = describe(file.collection, folders)
+    described = describe(file.collection, folders)
+    there = None
+    if described is None:
+        there = made.get(file.collection) or database().definitions.get(file.collection)
+    collection = described or there
     known = collection.columns if collection else ()
     if not set(file.header) <= set(known):
         check_delimiter(file.header, file.path)
     header = clean_header(file.header, known, file.path, file.warnings)
+    if there is not None:
+        collection = made[file.collection] = widened(there, header, file.warnings)
     if collection is None:
+        _check_target(source, header, folders, database)
         try:
-            collection = undescribed(file.collection, header)
+            collection = made[file.collection] = undescribed(file.collection, header)
         except SchemaError as error:
             raise FileError(f"{file.path}: {error}") from error
-        log.info(
-            "no datapackage.json describes {}: all columns are text, the key is {}",
-            file.path,
-            collection.key[0],
+        file.warnings.append(
+            f"no datapackage.json describes {file.collection}: all columns are text, the key is "
+            f"{collection.key[0]}"
         )
     return replace(lay_out(collection, header, file.path), header=tuple(file.header))

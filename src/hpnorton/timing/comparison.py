@@ -82,7 +82,7 @@ def compare(
 def _open(sources: Sequence[Source], folders: Sequence[Path], stack: ExitStack) -> Opened:
     if any(source.path == STDIN for source in sources):
         raise UsageError("stdin can be read only once; save it to a file, and compare with that")
-    return open_sources(sources, folders, {}, stack)
+    return open_sources(sources, folders, stack)
 
 
 def _check_parents(opened: Opened) -> None:
@@ -173,7 +173,7 @@ class _Session:
             self._children.check()
             folder = self._scratch.folder / f"rows-{sum(rows)}"
             with ExitStack() as stack:
-                opened = open_sources(whole.sources, folders, {}, stack)
+                opened = open_sources(whole.sources, folders, stack)
                 sources = shorten(opened, rows, folder)
             made[sum(rows)] = Length(sources, sum(rows), max(rows))
         return list(made.values())
