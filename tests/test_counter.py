@@ -22,6 +22,7 @@ from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place
 from hpnorton.stores.protocol import CounterStore, Document, Mode, batch_of
 from tests.shop import (
+    DATASET,
     DAYS,
     PACKAGE,
     everything,
@@ -551,3 +552,11 @@ def test_a_till_that_is_opened_again_changes_nothing(till: Counter, uri: str) ->
     assert everything(till.store) == before
     with open_till(uri) as other:
         assert other.shop.rentals.columns == till.shop.rentals.columns
+
+
+def test_a_history_that_is_another_one_is_told(uri: str, tmp_path: Path) -> None:
+    """The name was free when it was imported; the counter cannot write its lines there."""
+    (tmp_path / "history.csv").write_text("id,what\n1,founded\n", encoding="utf-8")
+    import_files(uri, *DATASET, tmp_path / "history.csv")
+    with pytest.raises(UsageError, match=r"another name \(NAME=FILE\)"), open_till(uri):
+        pass

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpnorton.errors import UsageError
+from hpnorton.errors import MisfitError, UsageError
 from hpnorton.fields import Field
 from hpnorton.ingest import journal
 from hpnorton.schema import Collection, describe
@@ -165,6 +165,14 @@ def open_shop(catalog: Catalog) -> Shop:
     shop = Shop(catalog, catalog.get(CUSTOMERS), catalog.get(PRODUCTS), _with_days(rentals))
     _single_key(shop.customers, USER_ID)
     _single_key(shop.products, PRODUCT_ID)
+    try:
+        catalog.store.check_fit(HISTORY)
+    except MisfitError as error:
+        raise UsageError(
+            f"the counter keeps its history in a collection named {HISTORY.name}, but here that is "
+            "another one; import its file under another name (NAME=FILE), and the shop into "
+            "another database (--uri)"
+        ) from error
     journal.prepare(catalog.store)
     for collection in (shop.customers, shop.products, shop.rentals):
         catalog.store.ensure(collection)
