@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # whose progress it is has been imported by who shows it
 _Draw = Callable[[Hashable, str, int, int | None, int, int], None]
 _PERCENT = "100% "
 _MIN_BAR, _MAX_BAR = 10, 40
+_MAX_BARS = 40  # at a time: all of them are drawn again ten times a second
 _MIN_NAME = 20  # before there is room for the speed
 
 
@@ -87,6 +88,8 @@ def _rich_bars(unit: str) -> Iterator[_Draw]:
             key: Hashable, name: str, done: int, total: int | None, count: int, speed: int
         ) -> None:
             if key not in tasks:
+                if len(tasks) == _MAX_BARS:  # it is drawn again if its work goes on
+                    progress.remove_task(tasks.pop(next(iter(tasks))))
                 tasks[key] = progress.add_task(printable(name), total=total, count=0, speed=0)
             progress.update(tasks[key], completed=done, count=count, speed=speed)
 
