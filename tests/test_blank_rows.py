@@ -1,6 +1,8 @@
 """Rows in which nobody sees anything are left out and counted, and are no error."""
 
+import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +110,22 @@ def imported(folder: Path, path: Path, options: Options) -> FileReport:
     (report,) = run_import(uri, [Source(str(path), "list")], options)
     assert report.ending is Ending.DONE
     return report
+
+
+def test_a_resumed_import_counts_all_blank_rows(tmp_path: Path) -> None:
+    """Those of the run before as well, and knows which of them stand between others."""
+    lines = ["sku,stock", *(f"k{n},{n}\n," for n in range(20)), ",", ""]
+    path = write(tmp_path, "\n".join(lines), is_described=True)
+    uri, sources = f"sqlite:///{tmp_path}/store.db", [Source(str(path), "list")]
+    options = Options(chunk_rows=3, is_parallel=True, workers=1)
+
+    def interrupt(report: FileReport, *_: object) -> None:
+        if report.counts.read in (7, 8):
+            signal.raise_signal(signal.SIGINT)
+
+    (first,) = run_import(uri, sources, options, on_progress=interrupt)
+    assert first.ending is Ending.INTERRUPTED and 0 < first.counts.blank < 21
+    (resumed,) = run_import(uri, sources, replace(options, is_resuming=True))
+    assert resumed.ending is Ending.DONE
+    assert (resumed.counts.read, resumed.counts.blank) == (20, 21)
+    assert resumed.warnings == ["19 blank rows between others left out"]
