@@ -70,7 +70,8 @@ def test_https(hpnorton: CommandLine, web: WebServer, name: str, way: str) -> No
     noted = hpnorton("--history").out
     assert "sig=***" in noted and "geheim" not in noted
     again = hpnorton(*flags, "--resume", environment=TRUST)
-    assert again.status == 0 and again.data[0]["thing"]["read"] == ROWS
+    assert again.status == 0 and again.data[0]["thing"]["total_records"] == ROWS
+    assert "sig=***&until=***: already imported on " in again.err
 
 
 def test_chunks_are_read_by_their_byte_ranges(ranges: WebServer) -> None:
@@ -184,3 +185,11 @@ def test_a_question_mark_in_a_path_is_a_part_of_it(tmp_path: Path) -> None:
     path.write_bytes(FILES["thing.csv.gz"])
     with closing(CsvFile(str(path), "thing")) as file:
         assert sum(chunk.rows for chunk in file.chunks(1000)) == ROWS
+
+
+def test_a_page_behind_a_url_is_no_csv(ranges: WebServer, plain: WebServer) -> None:
+    """It is named for what it is, whether the server sends byte ranges or not."""
+    for server in (ranges, plain):
+        server.files["thing.csv"] = b"<!DOCTYPE html>\n<html>Log in</html>\n"
+        with pytest.raises(FileError, match="thing.csv is an HTML page; was a log-in"):
+            CsvFile(server.url("thing.csv"), "thing")
