@@ -280,7 +280,7 @@ def test_a_database_of_another_program(
     failed = hpnorton("--linear", "--quiet", uri=uri_of(database))
     assert failed.status == 1
     assert (
-        f"the table customers in {database} has the key number, the file's is user_id" in failed.err
+        f"the table customers in {database} has the key number, not user_id, as it is" in failed.err
     )
     assert "import into another database" in failed.err
     assert _tables(database) == {"customers": [(7,)], "notes": [("mine",)]}
