@@ -164,7 +164,7 @@ def test_windows_text_in_a_row_is_recognised(run: Run, tmp_path: Path, sqlite_ur
     """The reason says which encoding the file seems to have."""
     path = tmp_path / "list.csv"
     path.write_bytes("sku,title\n1,Größe\n2,ok\n".encode("cp1252"))
-    done = run(f"--linear {path} --quiet", sqlite_uri)
+    done = run(f"--linear {path} --rejects {tmp_path}/bad --quiet", sqlite_uri)
     assert done.status == 3
     assert "they look like Windows-1252 (cp1252): save the file as CSV UTF-8" in done.err
 
