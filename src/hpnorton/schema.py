@@ -132,8 +132,9 @@ def described_in(folders: Iterable[Path]) -> list[Collection]:
     for folder in folders:
         for path in (folder / PACKAGE_NAME, folder.absolute().parent / PACKAGE_NAME):
             for name in map(_name, _resources(path) if path.is_file() else ()):
-                with suppress(SchemaError):
-                    found.append(load_package(path, name)[name])
+                if isinstance(name, str):
+                    with suppress(SchemaError):
+                        found.append(load_package(path, name)[name])
     return found
 
 

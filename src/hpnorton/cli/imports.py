@@ -17,7 +17,7 @@ from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
 from hpnorton.streams import write_message
-from hpnorton.texts import tellable
+from hpnorton.texts import printable, tellable
 
 if TYPE_CHECKING:
     from hpnorton.ingest.plan import Limit, Options
@@ -206,13 +206,13 @@ def tell_end(report: "FileReport", mode: str | None) -> None:
 
     `mode` is that of the import, as the command line has it.
     """
-    counts = report.counts
+    counts, name = report.counts, printable(report.file)
     for warning in report.warnings:
-        tell(f"{report.file}: {warning}")
+        tell(f"{name}: {printable(warning)}")
     if report.rejects_file and not report.was_done:
-        tell(f"{report.file}: {_what_to_fix(report, mode)}")
+        tell(f"{name}: {_what_to_fix(report, mode)}")
     if not counts.read and not report.failure and not report.was_done:
-        tell(f"{report.file}: there are no rows below the header")
+        tell(f"{name}: there are no rows below the header")
     if report.failure:
         place = "" if report.failure.startswith(report.file) else f"{report.file}: "
         tell(f"Error: {place}{report.failure}; {_what_is_done(report)}")
