@@ -45,6 +45,11 @@ def report_of(out: Any) -> dict[str, Any]:
     return report
 
 
+def told_of_rows(err: str) -> list[str]:
+    """The messages, but for the one that nothing describes the file."""
+    return [line for line in err.splitlines() if "no datapackage.json describes" not in line]
+
+
 @pytest.mark.parametrize("is_described", [True, False])
 @pytest.mark.parametrize("way", WAYS)
 def test_blank_rows_at_the_end(
@@ -55,7 +60,7 @@ def test_blank_rows_at_the_end(
     flag, _, more = way.partition(" ")
     done = run(f"{flag} {path} {more} --quiet", sqlite_uri)
     report = report_of(done.data)
-    assert (done.status, done.err, report["warnings"]) == (0, "", [])
+    assert (done.status, told_of_rows(done.err)) == (0, [])
     assert (report["read"], report["inserted"], report["blank"]) == (2, 2, 3)
     assert report["total_records"] == 2
 
@@ -71,7 +76,7 @@ def test_blank_rows_between_others(
     done = run(f"{flag} {path} {more} --quiet", sqlite_uri)
     report = report_of(done.data)
     assert (done.status, report["read"], report["inserted"], report["blank"]) == (0, 2, 2, 4)
-    assert done.err == f"{path}: 3 blank rows between others left out\n"
+    assert told_of_rows(done.err) == [f"{path}: 3 blank rows between others left out"]
 
 
 def test_nothing_but_blank_rows(run: Run, tmp_path: Path, sqlite_uri: str) -> None:

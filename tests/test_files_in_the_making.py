@@ -24,6 +24,16 @@ DATA = b"id,x\n" + b"".join(b"%d,some text\n" % n for n in range(ROWS))
 Harm = Callable[[Path], object]
 
 
+PACKAGE = """{"resources": [{"name": "thing", "path": "thing.csv", "schema": {"primaryKey": "id",
+    "fields": [{"name": "id"}, {"name": "x"}]}}]}"""
+
+
+@pytest.fixture(autouse=True)
+def describe(tmp_path: Path) -> None:
+    """A data package, without which each import warns that there is none."""
+    (tmp_path / "datapackage.json").write_text(PACKAGE, "utf-8")
+
+
 def grow(path: Path) -> None:
     """The copy goes on."""
     with path.open("ab") as file:
@@ -172,7 +182,7 @@ def serve() -> object:
 @pytest.mark.parametrize("options", OPTIONS[:2], ids=["linear", "chunks"])
 @pytest.mark.parametrize("later", [DATA + b"new,1\n", DATA.replace(b"some", b"more")])
 def test_a_url_whose_content_changes(
-    web: WebServer, sqlite_uri: str, later: bytes, options: Options
+    web: WebServer, sqlite_uri: str, tmp_path: Path, later: bytes, options: Options
 ) -> None:
     """Its size or its ETag tells; where the server says nothing any more, a warning says that."""
     source = Source(web.url("thing.csv"), "thing")
@@ -181,14 +191,17 @@ def test_a_url_whose_content_changes(
         if report.counts.read:
             web.files["thing.csv"] = later
 
-    (report,) = run_import(sqlite_uri, [source], options, on_progress=change)
+    folders = [tmp_path]
+    (report,) = run_import(sqlite_uri, [source], options, folders=folders, on_progress=change)
     assert report.ending is Ending.FAILED
     assert report.failure is not None and "while it was read; wait until" in report.failure
-    (report,) = run_import(sqlite_uri, [source], options)
+    (report,) = run_import(sqlite_uri, [source], options, folders=folders)
     assert (report.ending, report.warnings) == (Ending.DONE, [])
 
 
-def test_a_server_that_says_nothing_any_more(web: WebServer, sqlite_uri: str) -> None:
+def test_a_server_that_says_nothing_any_more(
+    web: WebServer, sqlite_uri: str, tmp_path: Path
+) -> None:
     """All rows are in, so the import is done, with a warning."""
 
     def refuse(report: FileReport, *_: object) -> None:
@@ -196,7 +209,8 @@ def test_a_server_that_says_nothing_any_more(web: WebServer, sqlite_uri: str) ->
             web.statuses["thing.csv"] = 403
 
     source = Source(web.url("thing.csv"), "thing")
-    (report,) = run_import(sqlite_uri, [source], Options(), on_progress=refuse)
+    folders = [tmp_path]
+    (report,) = run_import(sqlite_uri, [source], Options(), folders=folders, on_progress=refuse)
     assert (report.ending, report.counts.read) == (Ending.DONE, ROWS)
     (warning,) = report.warnings
     assert warning.startswith("nobody can tell whether it has changed while it was read: ")
