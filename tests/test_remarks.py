@@ -116,3 +116,43 @@ def test_numbers_that_are_rounded_are_told(
         "1 number in n has more digits than a database holds and is rounded; describe codes as "
         'strings (first: row 3, "94001112025551234512")'
     ]
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2"])
+def test_the_first_of_two_rows_with_one_key_wins(
+    run: Run, csv_file: Write, uri: str, way: str
+) -> None:
+    """Also where keys are one only without what nobody sees, and come in no order."""
+    rows = [f"{key:04},x" for key in range(400, 0, -1)]
+    path = csv_file("thing.csv", "id,name", "0399\u00a0,first", *rows, "\u200b0001,last")
+    done = run(f"{way} {path} --chunk-rows 150", uri)
+    report = done.data[0]["thing"]
+    assert (report["inserted"], report["conflicts"]) == (400, 2)
+    assert run("--find 0399", uri).status == 0
+    for line in (
+        'is there already, with another name: "first" is kept, not "x"',
+        'is there already, with another name: "x" is kept, not "last"',
+    ):
+        assert line in done.err
+
+
+def test_a_feed_tells_what_was_changed(run: Run, csv_file: Write, sqlite_uri: str) -> None:
+    """When it has come to its end: the same sentences as those of an import."""
+    imported = run(f"--linear {csv_file('thing.csv', *ODD)} --dry-run", sqlite_uri)
+    path = csv_file("thing.csv", *ODD)
+    streamed = run(f"--stream {path} --every 0 0", sqlite_uri)
+    assert streamed.status == 0
+    assert warnings_of(streamed.data) == warnings_of(imported.data) != []
+
+
+def test_a_finished_import_tells_the_same_when_it_is_resumed(
+    run: Run, csv_file: Write, uri: str
+) -> None:
+    """An import that was stopped goes on, and tells of the rows of both runs."""
+    path = csv_file("thing.csv", *ODD, "\u200b,no key", "C8,x", "C9\u3000,y")
+    stopped = run(f"--linear {path} --chunk-rows 2 --max-errors 0", uri)
+    assert stopped.status == 4
+    resumed = run(f"--linear {path} --chunk-rows 2 --resume", uri)
+    assert (resumed.status, resumed.data[0]["thing"]["inserted"]) == (3, 9)
+    (keys,) = [told for told in warnings_of(resumed.data) if "keys in id" in told]
+    assert keys.startswith("4 keys in id are stored without") and "row 2," in keys
