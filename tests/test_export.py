@@ -19,6 +19,8 @@ from hpnorton.errors import FileError
 from hpnorton.export import Exported, export
 from hpnorton.fields import Field, Value
 from hpnorton.ingest import journal
+from hpnorton.keys import clean
+from hpnorton.marks import mark_of
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place
@@ -138,6 +140,10 @@ def test_an_export_of_what_was_restored_is_the_same(sqlite_uri: str, tmp_path: P
 
 
 NASTY = st.text(st.sampled_from("a\"',;\n\r\t =+-@|\\é字\u200b\U0001f600"), min_size=1, max_size=6)
+KEYS = st.text(st.sampled_from("a\"',; =+-@|\\é字\U0001f600"), min_size=1, max_size=6).map(clean)
+KEYS = KEYS.filter(
+    lambda key: key != "" and mark_of(key) is None
+)  # as imports and clerks make them
 NASTY_FIELDS = (
     Field("id", required=True),
     Field("text"),
@@ -151,7 +157,7 @@ NASTY_FIELDS = (
 )
 NASTY_RECORDS = st.lists(
     st.tuples(
-        NASTY | st.sampled_from(["=1+1", " x", "id", "NULL", "None", "\ufeffx", "'"]),
+        KEYS | st.sampled_from(["=1+1", "id", "None", "'"]),
         st.none() | NASTY,
         st.none() | st.integers(-(2**63), 2**63 - 1),
         st.none() | st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0),
