@@ -145,7 +145,8 @@ def _in_file_order(data: bytes, is_row_a_line: bool) -> Iterator[Rows]:
         except UnicodeDecodeError:
             text = block.decode(errors="surrogateescape")
             is_suspicious = True
-        has_marks, is_composed = may_start_cells(text), keys.is_composed(text)
+        has_marks = may_start_cells(text)
+        is_composed = keys.is_composed_utf8(block) or keys.is_composed(text)
         for cells, misquoted in parse(text, is_row_a_line, _PARSED_ROWS):
             changed = () if is_composed else _recompose(cells)
             positions = range(first, first + len(cells))
@@ -181,7 +182,8 @@ def _lines_in_no_order(data: bytes) -> tuple[list[str], list[str], bool] | None:
         return None
     if text.startswith('"') or '\n"' in text or has_inner_bom(text):
         return None
-    lines = split_lines(text) if keys.is_composed(text) else None
+    is_composed = keys.is_composed_utf8(data) or keys.is_composed(text)
+    lines = split_lines(text) if is_composed else None
     firsts = [line[: line.find(",")] for line in lines or ()]
     return (lines, firsts, may_start_cells(text)) if lines and keys.are_clean(firsts) else None
 

@@ -89,10 +89,10 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         limits = (self.min_length, self.max_length, self.pattern)
         return self.is_text and not self.enum and limits == (None, None, None)
 
-    @cached_property
-    def _stops(self) -> frozenset[str]:
-        """The cells that are more than the text they hold."""
-        return marks.WHOLE.union(self.missing_values)
+    def _may_need_a_look(self, cells: Sequence[str]) -> bool:
+        """Whether any of the cells may be missing, or a mark of a spreadsheet."""
+        is_missing = any(missing in cells for missing in self.missing_values)
+        return is_missing or marks.may_be_in("".join(cells))
 
     @cached_property
     def _bounds(self) -> list[tuple[Any, ...]]:
@@ -114,7 +114,9 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         if not (joined.isascii() and joined.isdecimal()) or self.enum:
             return None
         lengths = set(map(len, cells))
-        if 0 in lengths or max(lengths) > _SURE_DIGITS or not self._stops.isdisjoint(cells):
+        if 0 in lengths or max(lengths) > _SURE_DIGITS:
+            return None
+        if any(missing.isdecimal() and missing in cells for missing in self.missing_values):
             return None
         values = list(map(int, cells))
         is_within = not (self._violation(min(values)) or self._violation(max(values)))
@@ -227,7 +229,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         takes 4% less of an import's time (measured).
         """
         is_clean = not (self.is_key and self.is_text) or keys.are_clean(cells)
-        if is_clean and self.is_plain_text and self._stops.isdisjoint(cells):
+        if is_clean and self.is_plain_text and not self._may_need_a_look(cells):
             return cells, {}
         if self.type == "integer" and (numbers := self._digits_only(cells)) is not None:
             return numbers, {}

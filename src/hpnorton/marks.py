@@ -12,6 +12,8 @@ ERRORS = frozenset(
 ) | {"#" * count for count in range(3, 21)}
 NULLS = frozenset(("NULL", r"\N"))
 WHOLE = ERRORS | NULLS
+# Each of these marks holds one of these.
+_SIGNS = ("#", "Err:", *NULLS)
 _STARTS = ("=", "'")
 _BEFORE = ',;\t\n"'
 _AFTER_QUOTE = "0123456789=+-"
@@ -31,6 +33,11 @@ def mark_of(text: str) -> str | None:
     if text[:1] == "'" and text[1:2] in _AFTER_QUOTE and len(text) > 1:
         return f"a spreadsheet's text {text[1:]} with the mark ' before it; take the mark out"
     return None
+
+
+def may_be_in(joined: str) -> bool:
+    """Whether any of some cells, joined, may be an error mark or an export's empty value."""
+    return any(sign in joined for sign in _SIGNS)
 
 
 def may_start_cells(text: str) -> bool:

@@ -35,10 +35,11 @@ class Case(IntFlag):
     def of(texts: Sequence[str]) -> "Case":
         """The cases of some keys: one look is enough for most."""
         joined = "".join(texts)
-        upper, lower = joined == joined.upper(), joined == joined.lower()
-        if upper or lower:
-            return Case.NONE if upper and lower else Case.UPPER if upper else Case.LOWER
-        return Case.MIXED
+        if joined.isupper():
+            return Case.UPPER
+        if joined.islower():
+            return Case.LOWER
+        return Case.NONE if joined == joined.upper() == joined.lower() else Case.MIXED
 
     @property
     def may_be_twins(self) -> bool:
