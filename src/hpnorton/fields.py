@@ -89,11 +89,6 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         limits = (self.min_length, self.max_length, self.pattern)
         return self.is_text and not self.enum and limits == (None, None, None)
 
-    def _may_need_a_look(self, cells: Sequence[str]) -> bool:
-        """Whether any of the cells may be missing, or a mark of a spreadsheet."""
-        is_missing = any(missing in cells for missing in self.missing_values)
-        return is_missing or marks.may_be_in("".join(cells))
-
     @cached_property
     def _bounds(self) -> list[tuple[Any, ...]]:
         """For each limit how to order values, what is outside of it, and how that is told."""
@@ -229,7 +224,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         takes 4% less of an import's time (measured).
         """
         is_clean = not (self.is_key and self.is_text) or keys.are_clean(cells)
-        if is_clean and self.is_plain_text and not self._may_need_a_look(cells):
+        if is_clean and self.is_plain_text and not any(m in cells for m in self.missing_values):
             return cells, {}
         if self.type == "integer" and (numbers := self._digits_only(cells)) is not None:
             return numbers, {}

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from hpnorton import marks
+
 # Zs and Zl separate, Cf formats, Cc controls: none of them has a shape of its own.
 _INVISIBLE = frozenset(("Zs", "Zl", "Zp", "Cf", "Cc"))
 # Fillers, blank patterns and variation selectors, which have none either, but other categories.
@@ -81,10 +83,10 @@ def clean(text: str) -> str:
 def are_clean(texts: Sequence[str]) -> bool:
     """Whether all of some texts in NFC are surely keys as they stand: one look is enough for most.
 
-    Those that may begin with a spreadsheet's mark are not (see marks.py).
+    Those that may be a spreadsheet's mark, or begin with one, are not.
     """
     joined = "".join(texts)
-    if has_invisible(joined) or "=" in joined or "'" in joined:
+    if has_invisible(joined) or marks.may_be_among(texts, joined):
         return False
     return " " not in joined or all(text == text.strip(" ") for text in texts)
 

@@ -12,9 +12,9 @@ ERRORS = frozenset(
 ) | {"#" * count for count in range(3, 21)}
 NULLS = frozenset(("NULL", r"\N"))
 WHOLE = ERRORS | NULLS
-# Each of these marks holds one of these.
-_SIGNS = ("#", "Err:", *NULLS)
-_STARTS = ("=", "'")
+_BEGINNINGS = ("=", "'")
+_WITHIN = ("#", "\\", "Err:5", "NULL")  # each mark of WHOLE begins with one of these
+_STARTS = (*_BEGINNINGS, *_WITHIN)
 _BEFORE = ',;\t\n"'
 _AFTER_QUOTE = "0123456789=+-"
 
@@ -35,19 +35,21 @@ def mark_of(text: str) -> str | None:
     return None
 
 
-def may_be_in(joined: str) -> bool:
-    """Whether any of some cells, joined, may be an error mark or an export's empty value."""
-    return any(sign in joined for sign in _SIGNS)
+def may_be_among(cells: Iterable[str], joined: str) -> bool:
+    """Whether some cells, which are given joined too, may be marks, or begin with one."""
+    if any(start in joined for start in _BEGINNINGS):
+        return True
+    return any(start in joined for start in _WITHIN) and not WHOLE.isdisjoint(cells)
 
 
 def may_start_cells(text: str) -> bool:
-    """Whether a cell of a CSV text may begin with a mark: ="..." or '0."""
+    """Whether a cell of a CSV text may be a mark, or begin with one: #REF!, ="..." or '0."""
     if text.startswith(_STARTS):
         return True
     for start in _STARTS:
         at = text.find(start)
         while at >= 0:
-            if text[at - 1] in _BEFORE and (start == "=" or text[at + 1 : at + 2] in _AFTER_QUOTE):
+            if text[at - 1] in _BEFORE and (start != "'" or text[at + 1 : at + 2] in _AFTER_QUOTE):
                 return True
             at = text.find(start, at + 1)
     return False
@@ -55,4 +57,4 @@ def may_start_cells(text: str) -> bool:
 
 def marked(cells: Iterable[str]) -> list[int]:
     """The positions of the cells that are a mark."""
-    return [at for at, cell in enumerate(cells) if mark_of(cell)]
+    return [at for at, cell in enumerate(cells) if cell.startswith(_STARTS) and mark_of(cell)]

@@ -162,7 +162,7 @@ def odd_cells(
                 if value not in (None, cell):
                     yield at, Oddity.TRIMMED
     elif field.is_text:
-        if has_marks or not (values is cells or marks.WHOLE.isdisjoint(cells)):
+        if has_marks:
             yield from ((at, Oddity.MARK) for at in marks.marked(cells) if values[at] is not None)
     elif field.type == "number" and max(map(len, cells), default=0) > lexical.SURELY_EXACT:
         for at, cell in enumerate(cells):
