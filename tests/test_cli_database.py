@@ -251,7 +251,8 @@ def test_a_tilde_in_every_path(
     shutil.copy(ROOT / "data" / "datapackage.json", home / "datapackage.json")
     uri = "--uri sqlite:///~/shop/a.db --quiet"
     assert call(f"--linear product=~/goods.csv --rejects=~/bad {uri}").status == 3
-    assert call(f"--linear ~/goods.csv {uri}").status == 0
+    (home / "plain.csv").write_text("id,a\n1,2\n", encoding="utf-8")
+    assert call(f"--linear ~/plain.csv {uri}").status == 0
     assert call(f"--export=~/out {uri}").status == 0
     assert call("--analyze=~/goods.csv").status == 0
     assert call("--stream=~/goods.csv --to=~/copy.csv --every 0 0").status == 0
@@ -261,6 +262,7 @@ def test_a_tilde_in_every_path(
         "datapackage.json",
         "goods.csv",
         "out",
+        "plain.csv",
         "shop",
     ]
     assert [path.name for path in folder.iterdir()] == ["user"]
