@@ -21,7 +21,6 @@ from hpnorton.fields import Field, Value
 from hpnorton.ingest import journal
 from hpnorton.keys import clean
 from hpnorton.marks import mark_of
-from hpnorton.marks import mark_of
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import Place
