@@ -9,7 +9,6 @@ import pytest
 
 from hpnorton.checks import lay_out
 from hpnorton.csvfile import CsvFile
-from hpnorton.files import fingerprint
 from hpnorton.ingest import journal
 from hpnorton.ingest.loading import Job, load_chunks
 from hpnorton.ingest.plan import Options
@@ -18,8 +17,9 @@ from hpnorton.ingest.run import run_import
 from hpnorton.ingest.sources import parse_source
 from hpnorton.schema import undescribed
 from hpnorton.stores import close_process_stores, open_store
-from hpnorton.stores.protocol import Document, Mode
+from hpnorton.stores.protocol import Document
 from tests.conftest import ROOT, CommandLine
+from tests.helpers.imports import note_of
 
 Write = Callable[..., Path]
 DATA = ROOT / "data" / "test"
@@ -153,19 +153,7 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
     path = csv_file("thing.csv", "id,a", "k,first", "k,second")
     columns = ["id", "a"]
     layout = lay_out(undescribed("thing", columns), columns, str(path))
-    made = fingerprint(str(path))
-    assert made is not None
-    note = journal.ImportNote(
-        id="20261201-000000-0",
-        started=journal.utc_now(),
-        collection="thing",
-        file=str(path.resolve()),
-        mode=Mode.INSERT,
-        size=made.size,
-        checksum=made.checksum,
-        is_ordered=False,
-        was_empty=True,
-    )
+    note = note_of(path, was_empty=True)
     with closing(open_store(mongo_uri)) as store:
         journal.prepare(store)
         journal.note_import(store, note)

@@ -1,7 +1,6 @@
 """Very many files in one import: their order, and how many of them are open at a time."""
 
 import gzip
-import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -17,28 +16,10 @@ from hpnorton.ingest.run import run_import
 from hpnorton.ingest.sources import parse_source
 from hpnorton.stores import open_store
 from tests.helpers.commandline import CommandLine
+from tests.helpers.imports import package
 
 Write = Callable[..., Path]
 WAYS = ("--linear", "--parallel", "--parallel --workers 2")
-
-
-def package(folder: Path, **parents: str) -> None:
-    """A datapackage.json of collections keyed by id, each of which refers to another one."""
-    resources = [
-        {
-            "name": name,
-            "path": f"{name}.csv",
-            "schema": {
-                "fields": [{"name": "id"}, {"name": "of"}],
-                "primaryKey": "id",
-                "foreignKeys": [{"fields": "of", "reference": {"resource": parent, "fields": "id"}}]
-                if parent
-                else [],
-            },
-        }
-        for name, parent in parents.items()
-    ]
-    (folder / "datapackage.json").write_text(json.dumps({"resources": resources}), "utf-8")
 
 
 def run(uri: str, *sources: str, **how: object) -> tuple[list[FileReport], list[str]]:

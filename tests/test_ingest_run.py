@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any, NoReturn
@@ -17,7 +16,6 @@ from hpnorton import chunks
 from hpnorton.checks import lay_out
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
-from hpnorton.files import fingerprint
 from hpnorton.ingest import journal, work
 from hpnorton.ingest.loading import Job, Outcome, load_chunks
 from hpnorton.ingest.plan import Options
@@ -29,6 +27,7 @@ from hpnorton.stores import close_process_stores, open_store, sqlite_batches
 from hpnorton.stores.protocol import Document, Mode
 from hpnorton.stores.sql import quote
 from tests.helpers.any_order import in_any_order
+from tests.helpers.imports import note_of, package
 from tests.helpers.properties import costly
 
 Write = Callable[..., Path]
@@ -50,25 +49,6 @@ def counts(report: FileReport) -> tuple[int, int, int, int, int]:
     """read, inserted, unchanged, conflicts, rejected."""
     c = report.counts
     return c.read, c.inserted, c.unchanged, c.conflicts, c.rejected
-
-
-def package(folder: Path, **foreign_keys: str) -> None:
-    """A datapackage.json of collections keyed by id, each of which refers to another, or to ''."""
-    resources = [
-        {
-            "name": name,
-            "path": f"{name}.csv",
-            "schema": {
-                "fields": [{"name": "id"}, {"name": "of"}],
-                "primaryKey": "id",
-                "foreignKeys": [{"fields": "of", "reference": {"resource": parent, "fields": "id"}}]
-                if parent
-                else [],
-            },
-        }
-        for name, parent in foreign_keys.items()
-    ]
-    (folder / "datapackage.json").write_text(json.dumps({"resources": resources}), encoding="utf-8")
 
 
 @pytest.mark.parametrize("parallel", [False, True])
@@ -393,20 +373,8 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     run(mongo_uri, f"thing={csv_file('before.csv', 'id,a', 'other,before')}")
     path = csv_file("thing.csv", "id,a", "k,first", "k,second")
     layout = lay_out(undescribed("thing", ["id", "a"]), ["id", "a"], str(path))
-    made = fingerprint(str(path))
-    assert made is not None
     with closing(open_store(mongo_uri)) as store:
-        note = journal.ImportNote(
-            id=journal.new_run(datetime.now(UTC)),
-            started=journal.utc_now(),
-            collection="thing",
-            file=str(path.resolve()),
-            mode=Mode.INSERT,
-            size=made.size,
-            checksum=made.checksum,
-            is_ordered=False,
-            was_empty=False,
-        )
+        note = note_of(path, was_empty=False)
         journal.note_import(store, note)
         job = Job(mongo_uri, layout, run=note.id, notes_begin=True)
         with closing(CsvFile(str(path), "thing")) as file:

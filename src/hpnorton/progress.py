@@ -109,11 +109,11 @@ def _columns(unit: str, width: int) -> "Iterator[ProgressColumn]":
     has_speed = room - len(f" {0:9} {unit}/s") >= _MIN_NAME
     if has_speed:
         room -= len(f" {0:9} {unit}/s")
-    bar = min(room // 2, _MAX_BAR) if room // 2 >= _MIN_BAR else 0
-    name = Column(no_wrap=True, overflow="ellipsis", max_width=max(room - bar - 1, 1))
+    bar_width = min(room // 2, _MAX_BAR) if room // 2 >= _MIN_BAR else 0
+    name = Column(no_wrap=True, overflow="ellipsis", max_width=max(room - bar_width - 1, 1))
     yield TextColumn("{task.description}", markup=False, table_column=name)
-    if bar:
-        yield BarColumn(bar_width=bar - 1)
+    if bar_width:
+        yield BarColumn(bar_width=bar_width - 1)
     yield TaskProgressColumn()
     yield TextColumn(count)
     if has_speed:

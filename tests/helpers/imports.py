@@ -1,0 +1,45 @@
+"""What tests of imports need: collections that refer to each other, and the note of an import."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hpnorton.files import fingerprint
+from hpnorton.ingest import journal
+from hpnorton.stores.protocol import Mode
+
+
+def package(folder: Path, **parents: str) -> None:
+    """Write a datapackage.json of collections keyed by id, each referring to another, or to ''."""
+    resources = [
+        {
+            "name": name,
+            "path": f"{name}.csv",
+            "schema": {
+                "fields": [{"name": "id"}, {"name": "of"}],
+                "primaryKey": "id",
+                "foreignKeys": [{"fields": "of", "reference": {"resource": parent, "fields": "id"}}]
+                if parent
+                else [],
+            },
+        }
+        for name, parent in parents.items()
+    ]
+    (folder / "datapackage.json").write_text(json.dumps({"resources": resources}), encoding="utf-8")
+
+
+def note_of(path: Path, *, was_empty: bool) -> journal.ImportNote:
+    """The note of an import of a file into the collection `thing` that has begun."""
+    made = fingerprint(str(path))
+    assert made is not None
+    return journal.ImportNote(
+        id=journal.new_run(datetime.now(UTC)),
+        started=journal.utc_now(),
+        collection="thing",
+        file=str(path.resolve()),
+        mode=Mode.INSERT,
+        size=made.size,
+        checksum=made.checksum,
+        is_ordered=False,
+        was_empty=was_empty,
+    )
