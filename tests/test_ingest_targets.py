@@ -66,13 +66,21 @@ def test_names_that_are_nearly_those_of_a_collection(name: str, target: str | No
         ([*PRODUCT.columns[::-1], "colour"], "product"),
         (["user_id", "product_id"], "rental"),
         (["user_id", "product_id", "amount"], None),
-        (["product_id", "description"], None),
+        (["user_id", "product_id", "due", "price"], "rental"),
+        (["order_id", "user_id"], None),
+        (["order_id", "user_id", "product_id", "price"], None),
+        (["order_id", "product_id", "day", "price", "description"], None),
         (["product_id", "price"], None),
+        (["product_id", "description", "product_type", "stock"], "product"),
+        (["Product_ID", "Description", "Product_Type", "Stock"], "product"),
+        (["product id", "description", "product-type", "stock"], "product"),
+        (["ProductId", "Description", "stock"], "product"),
+        (["product_id", "description"], "product"),
         (["day", "total"], None),
     ],
 )
 def test_columns_that_are_those_of_a_collection(header: list[str], target: str | None) -> None:
-    """All that it needs and no others, or all that it has; of what is not described none tell."""
+    """Its key and more, as half of the header at least; of what is not described none tell."""
     found = likely_target("anything", header, [PRODUCT, RENTAL, PLAIN], [PLAIN.name])
     assert (found[0] if found else None) == target
 

@@ -6,7 +6,8 @@ which neither the questions nor the counter know.
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -51,10 +52,15 @@ def likely_target(
         return None  # names that differ only in capitals are refused, whoever has named them
     if best >= _ALIKE:
         return target, f"its name is close to {target!r}"
-    for each in whole.values():
-        if each.name != name and _has_columns(name, header, each):
-            return each.name, f"its columns are those of {each.name!r}"
-    return None
+    mine = _folded(header)
+    alike = [
+        each for each in whole.values() if each.name != name and _has_columns(name, mine, each)
+    ]
+    if not alike:
+        return None
+    nearest = max(alike, key=lambda each: len(mine & _folded(each.columns)))
+    nearly = "" if mine == _folded(nearest.columns) else "nearly "
+    return nearest.name, f"its columns are {nearly}those of {nearest.name!r}"
 
 
 def check_same(earlier: Collection | None, collection: Collection) -> None:
@@ -119,17 +125,25 @@ def _likeness(name: str, other: str) -> float:
     return SequenceMatcher(None, mine, its).ratio() if mine and its else 0.0
 
 
-def _has_columns(name: str, header: Sequence[str], collection: Collection) -> bool:
-    """Whether a header may be that of a collection's file."""
-    columns, mine = set(collection.columns), set(header)
-    needed = {each.name for each in collection.fields if each.required} | set(collection.key)
+def _has_columns(name: str, mine: AbstractSet[str], collection: Collection) -> bool:
+    """Whether a header, folded, may be that of a collection's file.
+
+    A key alone tells nothing: files of other collections refer to it.
+    """
+    columns, key = _folded(collection.columns), _folded(collection.key)
+    needed = key | _folded(each.name for each in collection.fields if each.required)
     common = columns & mine
     if len(common) < _MIN_COLUMNS:
         return False
     if needed <= mine and (mine <= columns or columns <= mine):
         return len(needed) >= _MIN_COLUMNS or len(common) >= _TELLING_COLUMNS
     is_called_so = set(_words(collection.name)) <= set(_words(name))
-    return is_called_so and 2 * len(common) >= len(mine)
+    return (is_called_so or key < common) and 2 * len(common) >= len(mine)
+
+
+def _folded(names: Iterable[str]) -> set[str]:
+    """Names of columns without regard to case, blanks and punctuation."""
+    return set(map(_plain, names)) - {""}
 
 
 def _words(text: str) -> list[str]:
