@@ -98,7 +98,7 @@ def taken_of(notes: Sequence[ChunkNote]) -> list[int]:
 def stored(uri: str, collection: str, key: str = "id") -> list[Document]:
     """All records of a collection, as another connection sees them."""
     with closing(open_store(uri)) as store:
-        return list(store.find(collection, (key,)))
+        return list(store.find(collection, (key,), sort=(key,)))
 
 
 @pytest.mark.parametrize("is_alone", [False, True])

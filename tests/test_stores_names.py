@@ -1,6 +1,7 @@
 """Names that could be taken for one another: of tables, indexes and fields, and composite keys."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from hpnorton.fields import Field
 from hpnorton.schema import Collection, ForeignKey
 from hpnorton.stores import open_store
 from hpnorton.stores.changes import HISTORY, Change, Kind, Place, key_texts
+from hpnorton.stores.mongo_documents import index_name
 from hpnorton.stores.protocol import CounterStore, Document, Mode, batch_of
 from tests.conftest import Run
 from tests.helpers.commands import watched
@@ -103,6 +105,17 @@ def test_an_index_that_somebody_has_made_will_do(mongo_uri: str) -> None:
     with closing(open_store(mongo_uri)) as store:
         store.ensure(referring("thing", "x"))
     assert indexed(mongo_uri, "thing") == {("x",)}
+
+
+FIELDS = st.lists(st.text('a_1%.- "é', min_size=1, max_size=60), min_size=1, max_size=3)
+
+
+@given(FIELDS, FIELDS)
+def test_no_two_indexes_have_one_name(fields: list[str], others: list[str]) -> None:
+    """Nor one that has to be quoted in SQL, which FerretDB does not do, or that is too long."""
+    names = [index_name(fields), index_name(others)]
+    assert (names[0] == names[1]) == (fields == others)
+    assert all(re.fullmatch("[0-9A-Za-z%_-]{1,120}", name) for name in names)
 
 
 TEXTS = st.text("ab|\\", max_size=4)

@@ -5,7 +5,6 @@ A document holds every field of its record under the field's own name, and its k
 what makes an insert repeatable; text, not a sub-document, because every server can look it up.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import HISTORY, key_texts
 from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.mongo_counter import LAST, OWN_FIELDS, PENDING, MongoCounter
-from hpnorton.stores.mongo_documents import FIRST_STOCK
+from hpnorton.stores.mongo_documents import FIRST_STOCK, index_name
 from hpnorton.stores.mongo_scan import MongoScan
 from hpnorton.stores.protocol import Condition, Document, Key
 from hpnorton.stores.ranges import Range
@@ -66,13 +65,10 @@ class MongoStore(MongoCounter):
             self._ensure_index(collection.name, (name,), sparse=True)
 
     def _ensure_index(self, collection: str, fields: Sequence[str], **options: Any) -> None:
-        """Makes an index if none of these fields is there.
-
-        By its name too: pymongo's own is the same for (a_1_b) and (a, b).
-        """
-        name = OWN_PREFIX + json.dumps(fields, ensure_ascii=False)
+        """Makes an index if none of these fields is there."""
+        keys, name = [(field, 1) for field in fields], index_name(fields)
         try:
-            self._of(collection).create_index([(f, 1) for f in fields], name=name, **options)
+            self._of(collection).create_index(keys, name=name, **options)
         except errors.OperationFailure as error:
             if error.code not in _SAME_INDEX:  # somebody has made one under another name
                 raise

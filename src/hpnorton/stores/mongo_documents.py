@@ -3,8 +3,10 @@
 A document holds each field of its record, and as `_id` its key once more.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from hashlib import sha256
 from operator import itemgetter
 
 from hpnorton.checks import Record
@@ -15,6 +17,8 @@ from hpnorton.stores.mongo_connection import RawDocument
 from hpnorton.stores.protocol import Batch, Key
 
 FIRST_STOCK = OWN_PREFIX + "stock"  # the field that keeps what was in stock at first
+_NO_NAME_CHARACTER = re.compile("[^0-9A-Za-z]")
+_MAX_INDEX_NAME = 100  # older servers take 127 bytes with the names of database and collection
 
 
 def documents_of(batch: Batch) -> list[RawDocument]:
@@ -78,3 +82,19 @@ def records_of(documents: Sequence[RawDocument], columns: Sequence[str]) -> Iter
 def ids_of(batch: Batch) -> Sequence[Value]:
     """The `_id` of each record of a batch."""
     return key_texts(batch.columns_of(batch.collection.key))
+
+
+def index_name(fields: Sequence[str]) -> str:
+    """Return the name of an index of these fields, which no other fields have.
+
+    pymongo's own is the same for (a_1_b) and (a, b). FerretDB writes names into SQL as they are,
+    so they are of ASCII letters, digits, `%`, `_` and `-` alone.
+    """
+    name = "_".join(_NO_NAME_CHARACTER.sub(_percent_encoded, field) for field in fields)
+    if len(name) > _MAX_INDEX_NAME:
+        name = f"-{sha256(name.encode()).hexdigest()}"  # no encoded name has a hyphen
+    return OWN_PREFIX + name
+
+
+def _percent_encoded(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in found[0].encode())
