@@ -8,7 +8,7 @@ import pytest
 
 from hpnorton.errors import UnknownIdError
 from hpnorton.fields import Field
-from hpnorton.lookup import meant, same_but_case, typed
+from hpnorton.lookup import meant, same_but_case, spelled_otherwise, typed
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
 from hpnorton.stores.protocol import CounterStore, Mode, batch_of
@@ -107,3 +107,38 @@ def test_a_key_that_differs_in_case_only_is_not_added(run: Run, shop: str) -> No
     done = run(f"--add customers user_id=C\u200b3 {more}", shop)
     assert done.status == 1 and "holds the invisible character U+200B ZERO WIDTH SPACE" in done.err
     assert run(f"--add customers user_id=' C3\u00a0' {more}", shop).data[0]["user_id"] == "C3"
+
+
+@pytest.mark.parametrize(
+    "way", ["--linear", "--parallel --workers 2", "--stream", "--linear --dry-run"]
+)
+def test_a_reference_that_differs_in_case_only_is_rejected_with_the_parent(
+    run: Run, csv_file: Write, shop: str, way: str
+) -> None:
+    """The reason names the parent that is there, and gives no advice that would make a twin."""
+    path = csv_file("more.csv", "user_id,product_id", "c2,P1", "ca1,P1", "C9,p1", "åsa-2,P1")
+    flag, *more = way.split()
+    rest = "--every 0 0" if flag == "--stream" else " ".join(more)
+    done = run(f"{flag} rental={path} {rest} --rejects {path.parent / 'rejects'}", shop)
+    assert (done.status, done.data[0]["rental"]["rejected"]) == (3, 4)
+    for reason in (
+        "\"c2\" is not in customers: customers has 'C2', which differs in case only; correct it in",
+        "\"ca1\" is not in customers: customers has 'Ca1' and 'cA1', which differ in case only",
+        '"C9" is not in customers; import it there first',
+        "\"p1\" is not in product: product has 'P1', which differs in case only",
+        "\"åsa-2\" is not in customers: customers has 'ÅSA-2'",
+    ):
+        assert reason in done.err
+
+
+def test_several_keys_are_looked_up_at_once(store: CounterStore) -> None:
+    """Each has those that are there; of a long key only one case throughout is tried."""
+    wanted = ["abc", "c1", "C2", "longer-Than-anybody", "longer-than-anything", "Longer-Than-Many"]
+    assert spelled_otherwise(store, "thing", ("id",), [(each,) for each in wanted]) == {
+        ("abc",): [("AbC",), ("aBC",)],
+        ("c1",): [("C1",)],
+        ("longer-Than-anybody",): [("longer-than-anybody",)],
+        ("longer-than-anything",): [("LONGER-THAN-ANYTHING",)],
+    }
+    many = [(f"x{number}",) for number in range(30_000)]
+    assert not spelled_otherwise(store, "thing", ("id",), [*many, ("c1",)])

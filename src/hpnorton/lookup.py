@@ -4,17 +4,18 @@ Invisible characters around it do not count, and letters are composed (see keys.
 is typed counts first, then one that differs in case alone, if there is only one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from math import prod
 
 from hpnorton import keys
 from hpnorton.errors import UnknownIdError
 from hpnorton.fields import Value
-from hpnorton.stores.protocol import CounterStore, Key
+from hpnorton.stores.protocol import CounterStore, Key, Store
 
 MAX_SEARCHED_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
 _MAX_SPELLINGS = 64  # that are looked up by their index
+_MAX_LOOKED_UP = 20_000  # spellings of all keys together
 
 
 def typed(text: str) -> str:
@@ -71,6 +72,35 @@ def same_but_case(
     else:
         found = set()
     return sorted(found, key=str)
+
+
+def spelled_otherwise(
+    store: Store, collection: str, key: Sequence[str], wanted: Iterable[Key]
+) -> dict[Key, list[Key]]:
+    """Return the stored keys that differ from each of several in case alone, where there are any.
+
+    All are looked up at once. Of a long key only capitals or small letters throughout are tried,
+    and of very many keys only the first are looked up.
+    """
+    others: dict[Key, set[Key]] = {}
+    count = 0
+    for each in wanted:
+        choices = [_spellings(part) for part in each]
+        if prod(map(len, choices)) <= _MAX_SPELLINGS:
+            others[each] = {*product(*choices)} - {each}
+        else:
+            cases = (str.lower, str.upper)
+            changed = (tuple(c(p) if isinstance(p, str) else p for p in each) for c in cases)
+            others[each] = {*changed} - {each}
+        count += len(others[each])
+        if count > _MAX_LOOKED_UP:
+            break
+    candidates = sorted(set().union(*others.values()), key=str)
+    if not candidates:
+        return {}
+    lost = store.absent(collection, key, list(zip(*candidates)))
+    found = ((each, sorted(some - lost, key=str)) for each, some in others.items())
+    return {each: some for each, some in found if some}
 
 
 def _spellings(part: Value) -> list[Value]:

@@ -9,6 +9,7 @@ from typing import Any
 from hpnorton.checks import Checked, Fault, Layout, check_rows, too_long
 from hpnorton.chunks import Chunk, read_blocks
 from hpnorton.ingest import journal
+from hpnorton.lookup import spelled_otherwise
 from hpnorton.schema import ForeignKey
 from hpnorton.shop import NAMED
 from hpnorton.stores.protocol import Batch, Key, Store
@@ -97,13 +98,13 @@ def _check_references(
     layout: Layout, several: Sequence[Checked], foreign_keys: Sequence[ForeignKey], store: Store
 ) -> Iterator[Checked]:
     """Takes out the records that refer to a parent which is not in the database."""
-    absent = [(each, _absent(layout, each, several, store)) for each in foreign_keys]
+    absent = [(each, _reasons(layout, each, several, store)) for each in foreign_keys]
     for checked in several:
         faults = [
             Fault(
                 position,
                 "foreign-key",
-                f"is not in {foreign.parent}; import it there first",
+                lost[key],
                 ", ".join(foreign.fields),
                 ", ".join("" if value is None else str(value) for value in key),
             )
@@ -114,6 +115,24 @@ def _check_references(
             if key in lost
         ]
         yield checked.without(faults)
+
+
+def _reasons(
+    layout: Layout, foreign: ForeignKey, several: Sequence[Checked], store: Store
+) -> dict[Key, str]:
+    """What the good rows refer to that is not in the database, each with what to do about it."""
+    parent, names = foreign.parent, foreign.parent_fields
+    lost = _absent(layout, foreign, several, store)
+    reasons = dict.fromkeys(lost, f"is not in {parent}; import it there first")
+    if lost:
+        for key, alike in spelled_otherwise(store, parent, names, sorted(lost, key=str)).items():
+            there = " and ".join(repr(",".join(map(str, each))) for each in alike)
+            differs = "differs" if len(alike) == 1 else "differ"
+            reasons[key] = (
+                f"is not in {parent}: {parent} has {there}, which {differs} in case only; correct "
+                "it in the file"
+            )
+    return reasons
 
 
 def _references(layout: Layout, foreign: ForeignKey, checked: Checked) -> Iterator[Key]:
