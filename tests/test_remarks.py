@@ -95,13 +95,28 @@ def test_keys_that_differ_in_case_only_are_told(
 
 
 def test_twins_of_what_is_stored_are_told(run: Run, csv_file: Write, uri: str) -> None:
-    """Also where each file has letters of one case; not where nothing is inserted."""
+    """Also where each file has letters of one case, if a row is added or another file has it."""
     upper, lower = csv_file("thing.csv", "id", "A1"), csv_file("more/thing.csv", "id", "a1")
     assert not warnings_of(run(f"--linear {upper}", uri).data)
     (told,) = warnings_of(run(f"--linear {lower} --dry-run", uri).data)
     assert "1 key of thing exists in several spellings" in told and "'A1' and 'a1'" in told
     assert warnings_of(run(f"--linear {lower}", uri).data) == [told]
-    assert not warnings_of(run(f"--linear {lower} {upper}", uri).data)
+    assert not warnings_of(run(f"--linear {lower}", uri).data)
+    assert warnings_of(run(f"--linear {lower} {upper}", uri).data) == [told]
+
+
+@pytest.mark.parametrize(
+    "way", ["--linear", "--parallel --workers 2", "--linear --dry-run", "--linear --mode upsert"]
+)
+def test_twins_are_told_each_time(run: Run, csv_file: Write, uri: str, way: str) -> None:
+    """Also where nothing is inserted: a file that carries them is reported again."""
+    path = csv_file("thing.csv", "id,name", "ABC,x", "abc,y", "B,x")
+    first = warnings_of(run(f"--linear {path}", uri).data)
+    assert len(first) == 1 and "'ABC' and 'abc'" in first[0]
+    again = run(f"{way} {path}", uri)
+    assert again.data[0]["thing"]["unchanged"] == 3 and warnings_of(again.data) == first
+    plain = csv_file("more/thing.csv", "id,name", "B,x")
+    assert not warnings_of(run(f"{way} {plain}", uri).data)
 
 
 def test_numbers_that_are_rounded_are_told(

@@ -99,7 +99,7 @@ class Remarked:
 
 
 class Remarks:
-    """What was remarked on some rows, by code and field, and the `cases` of the keys inserted.
+    """What was remarked on some rows, by code and field, and the `cases` of their keys.
 
     Those of parts of a file add up to those of the file, in any order.
     """

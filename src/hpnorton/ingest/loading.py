@@ -324,10 +324,9 @@ class _Tally:
         for remark in checked.remarks:
             row, cell = self._chunk.first_row + remark.at, remark.cell[:_SHOWN_CHARACTERS]
             self._remarks.add(remark.code, remark.field, Remarked(1, row, cell))
-        if written.inserted:
-            named = [each.name for each in own_text_key(self._job.layout.collection)]
-            for column in batch.columns_of(named):
-                self._remarks.cases |= Case.of(cast(Sequence[str], column))
+        named = [each.name for each in own_text_key(self._job.layout.collection)]
+        for column in batch.columns_of(named):
+            self._remarks.cases |= Case.of(cast(Sequence[str], column))
         if self._job.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
 

@@ -142,17 +142,18 @@ def _look_at_collections(files: Sequence[Planned], store: Store) -> None:
 
 
 def _warn_of_twins(group: Sequence[Planned], store: Store) -> None:
-    """Warns of keys of a collection that differ in case alone, if rows were inserted.
+    """Warns of keys of a collection that differ in case alone, if rows may have such keys.
 
-    In a collection that was empty the keys of these rows are all there are.
+    In a collection that was empty, or to which no row was added, the keys of these rows tell.
     """
-    works = [each.lane.work for each in group if each.lane.report.counts.inserted]
+    works = [each.lane.work for each in group if each.lane.report.counts.read]
     if not works or not own_text_key(works[0].job.layout.collection):
         return
     cases = Case.NONE
     for work in works:
         cases |= work.remarks.cases
-    if group[0].note.was_empty and not cases.may_be_twins:
+    is_added_to = any(work.report.counts.inserted for work in works)
+    if not cases.may_be_twins and (group[0].note.was_empty or not is_added_to):
         return
     twins = group[-1].ask(partial(find_twins, store, works[0].job.layout.collection))
     if sentence := twins.sentence():
