@@ -69,7 +69,7 @@ FLOORS = (
     ("ingest.secondlook",),
     ("ingest.work", "timing.scratch", "timing.shorten"),
     ("ingest.lanes", "timing.phases", "timing.trials"),
-    ("ingest.order", "ingest.plan", "timing.comparison", "timing.styles"),
+    ("ingest.order", "ingest.plan", "timing.comparison", "timing.styles", "feed"),
     ("ingest.run", "timing.plots"),
     ("stream", "catalog", "forms", "timing.page"),
     ("inventory",),

@@ -16,6 +16,7 @@ from hpnorton.ingest.reports import Counts, Ending
 from hpnorton.ingest.sources import Source
 from hpnorton.inputs import Reading
 from hpnorton.stream import Every, stream_into_file, stream_into_store
+from tests.conftest import Run
 
 Write = Callable[..., Path]
 AT_ONCE = Every(0, 0)
@@ -183,3 +184,52 @@ def test_a_bom_and_quotes_do_not_make_other_columns(csv_file: Write, tmp_path: P
     to.write_bytes(b'\xef\xbb\xbf"id",x\r\n1,2')
     stream_into_file(str(csv_file("x.csv", "id,x", "3,4")), to, AT_ONCE)
     assert to.read_bytes() == b'\xef\xbb\xbf"id",x\r\n1,2\n3,4\n'
+
+
+def test_a_row_with_an_open_quote_is_not_appended(
+    run: Run, tmp_path: Path, sqlite_uri: str
+) -> None:
+    """It is rejected with its number: what is appended later would be a part of it."""
+    path, to = tmp_path / "x.csv", tmp_path / "to.csv"
+    path.write_bytes(b'id,x\n1,a\n2,"P0')
+    done = run(f"--stream {path} --every 0 0 --to {to}", sqlite_uri)
+    assert (done.status, done.data[0]["rows"], done.data[0]["rejected"]) == (3, 1, 1)
+    assert f"{path}, row 3 opens a quote that nothing closes" in done.err
+    path.write_bytes(b"id,x\n3,c\n")
+    assert run(f"--stream {path} --every 0 0 --to {to}", sqlite_uri).status == 0
+    assert to.read_bytes() == b"id,x\n1,a\n3,c\n"
+
+
+def test_a_row_without_a_line_end_is_told(run: Run, tmp_path: Path, sqlite_uri: str) -> None:
+    """It is written, but may be half a row: so in a text file, so in the database."""
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"id,x\n1,a\n2,b")
+    done = run(f"--stream {path} --every 0 0 --to {tmp_path}/to.csv", sqlite_uri)
+    told = "row 3, the last one, has no line end; was the file copied whole?"
+    assert done.status == 0 and told in done.err
+    done = run(f"--stream {path} --every 0 0", sqlite_uri)
+    assert done.status == 0 and told in done.err
+
+
+@pytest.mark.parametrize("rest", [b"", b"\n", b"\n3,c\n"])
+def test_nothing_is_appended_below_an_open_quote(
+    csv_file: Write, tmp_path: Path, rest: bytes
+) -> None:
+    """A text file whose last row has one stays as it is."""
+    to = tmp_path / "to.csv"
+    before = b'id,x\n1,a\n2,"P0' + rest
+    to.write_bytes(before)
+    with pytest.raises(FileError, match="to.csv, row 3, the last one, opens a quote"):
+        stream_into_file(str(csv_file("x.csv", "id,x", "4,d")), to, AT_ONCE)
+    assert to.read_bytes() == before
+
+
+def test_a_line_end_that_is_added_is_told(csv_file: Write, tmp_path: Path) -> None:
+    """The last row of a text file that lacks it may be half a row."""
+    to, told = tmp_path / "to.csv", list[str]()
+    to.write_bytes(b"id,x\n1,a\n2,b")
+    path = csv_file("x.csv", "id,x", "3,c")
+    stream_into_file(str(path), to, AT_ONCE, on_warning=told.append)
+    assert to.read_bytes() == b"id,x\n1,a\n2,b\n3,c\n"
+    (warning,) = told
+    assert warning.startswith(f"{to}, row 3, the last one, had no line end; it has one now")

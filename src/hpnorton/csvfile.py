@@ -243,8 +243,7 @@ class CsvFile:
         self._row += cut.rows
         self._line += cut.lines
         self.offset += cut.length
-        is_cut = bool(cut.data) and not cut.data.endswith((b"\n", b"\r"))
-        if is_cut and not self._is_live:
+        if cut.data and not cut.data.endswith((b"\n", b"\r")):
             self.warnings.append(
                 f"row {self._row - 1}, the last one, has no line end; was the file copied whole?"
             )

@@ -1,24 +1,21 @@
 """A CSV file replayed as a live feed: one row at a time, into a text file or the database."""
 
-import fcntl
-import os
 import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from hpnorton import log
-from hpnorton.checks import listed
 from hpnorton.chunks import Chunk
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError, HPNortonError
-from hpnorton.files import is_zipped
+from hpnorton.feed import append, open_target
 from hpnorton.ingest.lanes import Lane
 from hpnorton.ingest.loading import Outcome
 from hpnorton.ingest.outage import until_answered
@@ -29,6 +26,7 @@ from hpnorton.ingest.run import planned_files
 from hpnorton.ingest.sources import Source
 from hpnorton.ingest.work import Task
 from hpnorton.inputs import Reading
+from hpnorton.records import is_open
 
 _FATES = {
     "inserted": "inserted",
@@ -57,29 +55,53 @@ class Every:
 
 @dataclass
 class Copied:
-    """What became of a file that was replayed into another one; `elapsed` is in seconds."""
+    """The outcome of a file that was replayed into another one; `elapsed` is in seconds.
+
+    `rows` were written; `rejected` is 1 where the last row has an open quote.
+    """
 
     rows: int = 0
+    rejected: int = 0
     elapsed: float = 0.0
     ending: Ending = Ending.RUNNING
 
 
 def stream_into_file(
-    path: str, target: Path, every: Every, *, reading: Reading = Reading.LIVE
+    path: str,
+    target: Path,
+    every: Every,
+    *,
+    reading: Reading = Reading.LIVE,
+    on_warning: Callable[[str], None] = lambda warning: None,
 ) -> Copied:
     """Appends the rows of a CSV file, as they stand, to a text file; before the first, the header.
 
-    Ctrl+C ends it. Raises FileError, also if the text file has other columns.
+    A row that ends in an open quote is left out: the rows of the next feed would become a part of
+    it. Ctrl+C ends it. Raises FileError, also if the text file has other columns or ends in an open
+    quote itself.
     """
     copied = Copied()
     started = time.perf_counter()
-    with closing(CsvFile(path, "", reading)) as file, _open_target(target, file) as out:
+    with (
+        closing(CsvFile(path, "", reading)) as file,
+        open_target(target, file, on_warning) as out,
+    ):
 
         def put(chunk: Chunk, hold: Hold) -> None:
+            data, place = chunk.data or b"", f"{file.path}, row {chunk.first_row}"
+            if is_open(data):
+                copied.rejected += 1
+                on_warning(
+                    f"{place} opens a quote that nothing closes: the rest of the file is one cell; "
+                    "the row was rejected"
+                )
+                return
             with hold():
-                _append(out, chunk.data or b"")
+                append(out, data)
                 copied.rows += 1
-                log.info("{}, row {}: written", file.path, chunk.first_row)
+                log.info("{}: written", place)
+            if data != ended(data):
+                on_warning(f"{place}, the last one, has no line end; was the file copied whole?")
 
         try:
             copied.ending = _replay(file.chunks(1), every, put)
@@ -220,83 +242,3 @@ def _ctrl_c() -> Iterator[Hold]:
         yield hold
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-@contextmanager
-def _open_target(target: Path, file: CsvFile) -> Iterator[IO[bytes]]:
-    """A text file to append lines to, each in one write, so that several processes may do so.
-
-    It has the columns of `file`: a new one gets its header. Raises FileError.
-    """
-    if is_zipped(target.name):
-        raise FileError(f"{target}: rows are appended as text; name a file without .gz with --to")
-    try:
-        if target.exists() and os.path.exists(file.place) and os.path.samefile(target, file.place):
-            raise FileError(f"{target} is the file that is streamed; name another one with --to")
-        # pylint: disable-next=consider-using-with # that is below
-        out = open(target, "ab", buffering=0)
-    except OSError as error:
-        raise FileError(f"{target} cannot be written: {error.strerror}") from error
-    with out:
-        try:
-            _append(out, file.raw_header, only_if_empty=True)
-            _check_columns(target, file)
-            if not _ends_a_line(target):
-                out.write(b"\n")
-        except OSError as error:
-            raise FileError(f"{target} cannot be written: {error.strerror}") from error
-        yield out
-
-
-def _check_columns(target: Path, file: CsvFile) -> None:
-    """Raises FileError if rows of `file` do not belong below the header of `target`."""
-    with closing(CsvFile(os.path.abspath(target), "")) as existing:
-        header = existing.header
-    if header == file.header:
-        return
-    added = [name for name in file.header if name not in header]
-    lacking = [name for name in header if name not in file.header]
-    parts = [f"{file.path} has {listed(added)} besides"] if added else []
-    parts += [f"{file.path} lacks {listed(lacking)}"] if lacking else []
-    parts = parts or [f"{file.path} has the same columns in another order"]
-    raise FileError(
-        f"{target} has other columns: {', and '.join(parts)}; name another file with --to"
-    )
-
-
-def _append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> None:
-    """Writes a line, whole in one go, or not at all; several processes may do so at a time.
-
-    With `only_if_empty` nothing is written below other lines. On a full disk the system takes a
-    part of it, which is taken back. Raises OSError.
-    """
-    rest = ended(record)
-    with _alone(out):
-        start = out.seek(0, os.SEEK_END)
-        if only_if_empty and start:
-            return
-        try:
-            while rest:
-                rest = rest[out.write(rest) :]
-        except OSError:
-            if out.tell() > start:
-                out.truncate(start)
-            raise
-
-
-@contextmanager
-def _alone(out: IO[bytes]) -> Iterator[None]:
-    """Keeps other streams from writing to the same file, where the file system can do that."""
-    with suppress(OSError):  # else a line is written in one go all the same
-        fcntl.flock(out, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            fcntl.flock(out, fcntl.LOCK_UN)
-
-
-def _ends_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) in (b"\n", b"\r")  # others may append meanwhile

@@ -77,12 +77,17 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
         if getattr(arguments, name) is not None:
             raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
     place = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
-    copied = stream_into_file(place, arguments.to, every, reading=reading)
+    copied = stream_into_file(place, arguments.to, every, reading=reading, on_warning=tell)
     path = shown(place)
-    document = {"file": path, "to": str(arguments.to), "rows": copied.rows}
+    document = {
+        "file": path,
+        "to": str(arguments.to),
+        "rows": copied.rows,
+        "rejected": copied.rejected,
+    }
     show([document | {"elapsed": round(copied.elapsed, 6)}], arguments.format)
     if copied.ending is Ending.DONE:
-        return ExitStatus.OK
+        return ExitStatus.ROWS_REFUSED if copied.rejected else ExitStatus.OK
     tell(f"Error: {path}: it was interrupted; {copied.rows:,} rows are written")
     return ExitStatus.INTERRUPTED
 
