@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Run
 from tests.helpers.commandline import CommandLine
 
 HEADER = "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,Credit_limit"
@@ -315,19 +316,30 @@ def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> N
     assert "row 2 (lines 2" not in done.err and "is a quote left open?" in done.err
 
 
+ZIPPED = gzip.compress(b"id,a\n" + b"".join(b"%d,2\n" % n for n in range(99_999)))
+
+
 @pytest.mark.parametrize(
-    "content",
-    [b"no gzip at all", gzip.compress(b"id,a\n" + b"1,2\n" * 999)[:-20]],
-    ids=["no gzip", "cut"],
+    ("content", "reason"),
+    [
+        (b"no gzip at all", "ends in .gz, but is not compressed"),
+        (gzip.compress(b"id,a\n1,2\n")[:-3], "is cut short: "),
+        (ZIPPED[:-20], "is cut short: "),
+        (ZIPPED[:-8] + b"\0" * 8, "is damaged: CRC check failed"),
+        (ZIPPED[:-5000] + b"\xff" * 5000, "is damaged: "),
+    ],
+    ids=["no gzip", "small", "cut", "checksum", "content"],
 )
-def test_a_broken_gzip_file_is_told(hpnorton: CommandLine, tmp_path: Path, content: bytes) -> None:
-    """Exit 1 with the file's name, whether it is no gzip file or a cut one."""
+@pytest.mark.parametrize("action", ["--linear", "--analyze"])
+def test_a_broken_gzip_file_is_told(
+    run: Run, tmp_path: Path, sqlite_uri: str, action: str, content: bytes, reason: str
+) -> None:
+    """Exit 1 with the file's name and what to do, whether it is no gzip file or a broken one."""
     path = tmp_path / "thing.csv.gz"
     path.write_bytes(content)
-    done = hpnorton("--linear", path)
-    assert done.status == 1
-    reason = "ends in .gz, but is not compressed" if content.startswith(b"no") else "cannot be read"
-    assert f"{path} {reason}" in done.err
+    done = run(f"{action} {path}", sqlite_uri)
+    assert done.status == 1 and f"{path} {reason}" in done.err
+    assert content.startswith(b"no") or "; copy it again" in done.err
 
 
 def test_a_database_that_cannot_be_written_is_told(

@@ -11,8 +11,8 @@ rows), `checks` (rows become records, or faults), `remotes` (what URLs name), `f
 URLs), `inputs` (the bytes of a file, also of one that grows), `csvfile` (a file becomes chunks, a
 chunk becomes rows), `workers` (executors: this process, others, or a cluster), `stores` (SQLite and
 MongoDB behind one protocol, and the history of changes), `parallel` (the same work on parts of a
-database), `ingest` (the import), `stream` (a file as a live feed) and `feed` (a text file that takes
-its rows), `catalog` (what a database's collections are), `forms` (records typed in by hand),
+database), `ingest` (the import), `stream` (a file as a live feed) and `feed` (a text file that
+takes its rows), `catalog` (what a database's collections are), `forms` (records typed in by hand),
 `inventory` (the questions), `counter` (rent, take back, edit), `books` (the history), `audit` (its
 proof), `look` (what is in a file or a database that nobody has described, and how good it is),
 `timing` (linear against parallel), `progress`, `widths`, `layout`, `table` and `output` (what a

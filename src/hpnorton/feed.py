@@ -60,8 +60,9 @@ def _check_rows(target: Path, file: CsvFile) -> int:
             row += chunk.rows
             if is_open(chunk.data or b""):  # of the last row only
                 raise FileError(
-                    f"{target}, row {row}, the last one, opens a quote that nothing closes: what is "
-                    "appended would be a part of it; close the quote, or name another file with --to"
+                    f"{target}, row {row}, the last one, opens a quote that nothing closes: what "
+                    "is appended would be a part of it; close the quote, or name another file with "
+                    "--to"
                 )
     return row
 

@@ -134,6 +134,12 @@ class Input:
     def _unreadable(self, error: Exception) -> FileError:
         if isinstance(error, gzip.BadGzipFile) and not self._position:
             return FileError(f"{self.path} {self._zipped_by_name()}")
+        if isinstance(error, EOFError):
+            return FileError(
+                f"{self.path} is cut short: the compressed file ends too early; copy it again"
+            )
+        if isinstance(error, gzip.BadGzipFile | zlib.error):
+            return FileError(f"{self.path} is damaged: {error}; copy it again")
         return FileError(f"{self.path} cannot be read: {error}")
 
     def _zipped_by_name(self) -> str:
