@@ -326,9 +326,10 @@ ZIPPED = gzip.compress(b"id,a\n" + b"".join(b"%d,2\n" % n for n in range(99_999)
         (gzip.compress(b"id,a\n1,2\n")[:-3], "is cut short: "),
         (ZIPPED[:-20], "is cut short: "),
         (ZIPPED[:-8] + b"\0" * 8, "is damaged: CRC check failed"),
+        (ZIPPED + b"more", "is damaged: "),
         (ZIPPED[:-5000] + b"\xff" * 5000, "is damaged: "),
     ],
-    ids=["no gzip", "small", "cut", "checksum", "content"],
+    ids=["no gzip", "small", "cut", "checksum", "behind", "content"],
 )
 @pytest.mark.parametrize("action", ["--linear", "--analyze"])
 def test_a_broken_gzip_file_is_told(

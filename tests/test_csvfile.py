@@ -304,7 +304,7 @@ def test_windows_line_ends_are_no_reason_to_be_slow(folder: Path) -> None:
         ),
         (
             "bits.csv.gz",
-            gzip.compress(b"id,x\n" * 9, mtime=0)[:12] + b"\xff" * 20,
+            gzip.compress(b"id,x\n" * 9, mtime=0)[:10] + b"\xff" * 20,
             "is damaged: .*; copy it again",
         ),
         ("nothing.csv.gz", b"", "is empty"),

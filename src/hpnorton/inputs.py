@@ -25,6 +25,7 @@ from hpnorton.files import (
 from hpnorton.signatures import START_BYTES, not_csv
 
 STDIN = "-"
+_GZIP = b"\x1f\x8b"
 _GROWTH_SECONDS = 0.1  # between two looks at a file that is followed
 
 
@@ -132,7 +133,7 @@ class Input:
         return self._stream.read1(size)
 
     def _unreadable(self, error: Exception) -> FileError:
-        if isinstance(error, gzip.BadGzipFile) and not self._position:
+        if isinstance(error, gzip.BadGzipFile) and not self._is_zipped(error):
             return FileError(f"{self.path} {self._zipped_by_name()}")
         if isinstance(error, EOFError):
             return FileError(
@@ -141,6 +142,12 @@ class Input:
         if isinstance(error, gzip.BadGzipFile | zlib.error):
             return FileError(f"{self.path} is damaged: {error}; copy it again")
         return FileError(f"{self.path} cannot be read: {error}")
+
+    def _is_zipped(self, error: gzip.BadGzipFile) -> bool:
+        """Whether the file begins as a compressed one does, so that what is wrong comes later."""
+        if self._position or not str(error).startswith("Not a gzipped file"):
+            return True
+        return self.is_repeatable and read_part(self.place, 0, 2) == _GZIP
 
     def _zipped_by_name(self) -> str:
         """What a file is that is not compressed, but is called so."""
