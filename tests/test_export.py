@@ -313,6 +313,30 @@ def test_a_folder_is_made_and_files_in_it_are_replaced(sqlite_uri: str, tmp_path
     assert not list(folder.glob("*.part"))
 
 
+@pytest.mark.parametrize("name", ["datapackage.json", "product.csv", "late.csv"])
+@pytest.mark.parametrize("is_export", [False, True])
+def test_a_file_that_no_export_has_written_stays(
+    sqlite_uri: str, tmp_path: Path, name: str, is_export: bool
+) -> None:
+    """The data package of a shop, say; nothing at all is written then."""
+    work_in(sqlite_uri, tmp_path / "shop")
+    folder = tmp_path / "out"
+    if is_export:
+        export_from(sqlite_uri, folder)
+    folder.mkdir(exist_ok=True)
+    (tmp_path / "late.csv").write_text("id\n1\n", encoding="utf-8")
+    import_files(sqlite_uri, tmp_path / "late.csv")
+    text = '{"name": "shop", "resources": []}' if name.endswith("json") else "mine"
+    (folder / name).write_text(text, encoding="utf-8")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    if is_export and name == "product.csv":  # it is the earlier export's
+        export_from(sqlite_uri, folder)
+        return
+    with pytest.raises(FileError, match=f"{name} is there, and not from an earlier export"):
+        export_from(sqlite_uri, folder)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_a_file_that_cannot_be_finished_replaces_nothing(
     sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,15 +421,6 @@ def test_other_texts_for_null_come_along(uri: str, other: str, tmp_path: Path) -
     assert written.file.read_text(encoding="utf-8") == "id,n,text\na,,NA\nb,4,\n"
     restore(tmp_path / "out", other)
     assert records_of(other, tmp_path) == before
-
-
-def test_a_history_of_ones_own_is_a_collection_like_others(
-    uri: str, tmp_path: Path, csv_file: Write
-) -> None:
-    """Where the counter was never used, that name is free."""
-    import_files(uri, csv_file("history.csv", "id,n", "a,1"))
-    written = export_from(uri, tmp_path / "out", tmp_path)[0]
-    assert written.file.read_text(encoding="utf-8") == "id,n\na,1\n"
 
 
 def test_references_to_what_is_not_there_are_left_out(uri: str, other: str, tmp_path: Path) -> None:

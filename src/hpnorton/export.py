@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
@@ -21,6 +22,7 @@ from hpnorton.stores.protocol import CounterStore, Document
 
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_EXPORT_NAME = "hpnorton-export"  # of the data package, by which a later export knows it
 _SHOWN_FORMULAS = 10
 _NULL = "NULL"
 _WHOLE = ("integer", "year")
@@ -44,7 +46,8 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
     """Writes every collection to `folder`, which is made if it is not there.
 
     Only collections of which nobody says what they are (see Catalog.find) are left out. A file
-    takes the place of an older one when it is complete. Raises FileError.
+    replaces that of an earlier export when it is complete. Raises FileError, also where a file
+    would replace one that no export has written.
     """
     written: list[Exported] = []
     resources: list[dict[str, Any]] = []
@@ -53,6 +56,7 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
         with store.snapshot():
             found = [catalog.find(name) for name in store.collections()]
             known = {each.name: each for each in found if each is not None}
+            _check_replaceable(folder, [PACKAGE_NAME, *(f"{name}.csv" for name in known)])
             for name, collection in known.items():
                 made, fields = _write(store, collection, folder / f"{name}.csv")
                 written.append(made)
@@ -63,6 +67,28 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
             f"{error.filename or folder} cannot be written: {error.strerror}; name another folder"
         ) from error
     return written
+
+
+def _check_replaceable(folder: Path, names: Sequence[str]) -> None:
+    """Raises FileError if one of the files is there, and is not of an earlier export."""
+    earlier = _files_of_export(folder / PACKAGE_NAME)
+    for name in names:
+        if name not in earlier and os.path.lexists(folder / name):
+            raise FileError(
+                f"{folder / name} is there, and not from an earlier export, so nothing was "
+                "exported; name another folder, or remove that file"
+            )
+
+
+def _files_of_export(package: Path) -> Sequence[str]:
+    """The files of the export that wrote a data package; none if it is not from an export."""
+    try:
+        written = json.loads(package.read_bytes())
+        if written["name"] != _EXPORT_NAME:
+            return ()
+        return [PACKAGE_NAME, *(resource["path"] for resource in written["resources"])]
+    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+        return ()
 
 
 class _NullTextTakenError(Exception):
@@ -148,7 +174,7 @@ def _look_for_formulas(
 def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
     package = {
         "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
-        "name": "hpnorton-export",
+        "name": _EXPORT_NAME,
         "resources": resources,
     }
     with replacing(path) as data, _text(data) as out:

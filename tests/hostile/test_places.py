@@ -23,13 +23,19 @@ def write_precious(tmp_path: Path) -> Path:
 def test_an_export_follows_no_link(
     ask: Ask, csv_file: Write, sqlite_uri: str, tmp_path: Path, precious: Path
 ) -> None:
-    """Links under the names of its files, and of those in the making, are replaced."""
+    """Links in place of an earlier export's file, and of those in the making, are replaced.
+
+    One under the name of its datapackage.json does not make an earlier export.
+    """
     assert ask("--linear", csv_file("thing.csv", "id", "1"), uri=sqlite_uri).status == 0
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "datapackage.json").symlink_to(precious)
+    assert ask("--export", tmp_path / "other", uri=sqlite_uri).status == 1
     out = tmp_path / "out"
-    out.mkdir()
-    for name in ("thing.csv", "datapackage.json"):
+    assert ask("--export", out, uri=sqlite_uri).status == 0
+    (out / "thing.csv").unlink()
+    for name in ("thing.csv", "thing.csv.part", "datapackage.json.part"):
         (out / name).symlink_to(precious)
-        (out / f"{name}.part").symlink_to(precious)
     assert ask("--export", out, uri=sqlite_uri).status == 0
     assert (out / "thing.csv").read_bytes() == b"id\n1\n"
     assert not [path for path in out.iterdir() if path.is_symlink() or path.suffix == ".part"]

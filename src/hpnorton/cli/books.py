@@ -33,7 +33,8 @@ def add_flags(parser: Parser) -> None:
         action=Act,
         operation=_export,
         help="write every collection, the history too, as CSV with a datapackage.json: importing "
-        "that into an empty database gives the same records",
+        "that into an empty database gives the same records; replaces the files of an earlier "
+        "export, and no others",
     )
 
 
