@@ -16,6 +16,7 @@ from hpnorton import books, inventory
 from hpnorton.catalog import Catalog, open_shop
 from hpnorton.counter import Counter
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
+from hpnorton.fields import Field
 from hpnorton.ingest import journal, restock
 from hpnorton.schema import Collection
 from hpnorton.stores import open_store
@@ -554,9 +555,12 @@ def test_a_till_that_is_opened_again_changes_nothing(till: Counter, uri: str) ->
         assert other.shop.rentals.columns == till.shop.rentals.columns
 
 
-def test_a_history_that_is_another_one_is_told(uri: str, tmp_path: Path) -> None:
-    """The name was free when it was imported; the counter cannot write its lines there."""
-    (tmp_path / "history.csv").write_text("id,what\n1,founded\n", encoding="utf-8")
-    import_files(uri, *DATASET, tmp_path / "history.csv")
-    with pytest.raises(UsageError, match=r"another name \(NAME=FILE\)"), open_till(uri):
+def test_a_history_that_is_another_one_is_told(uri: str) -> None:
+    """Another program has written it; the counter cannot write its lines there."""
+    import_files(uri, *DATASET)
+    other = Collection("history", (Field("id"), Field("what")), ("id",))
+    with closing(open_store(uri)) as store:
+        store.ensure(other)
+        store.write(batch_of(other, [{"id": "1", "what": "founded"}]), Mode.INSERT)
+    with pytest.raises(RefusedError, match=r"another name \(NAME=FILE\)"), open_till(uri):
         pass

@@ -228,3 +228,16 @@ def test_a_description_that_has_changed(  # pylint: disable=too-many-positional-
         assert (done.status, done.out) == (1, "") and message in done.err
     else:
         assert done.status == 0 and done.data[0]["thing"]["total_records"] == 2
+
+
+@pytest.mark.parametrize("name", ["history", "History"])
+def test_a_history_of_another_kind_is_not_imported(
+    run: Run, sqlite_uri: str, tmp_path: Path, name: str
+) -> None:
+    """It would end the counter; under another name it is a collection like others."""
+    path = tmp_path / f"{name}.csv"
+    path.write_text("id,what\n1,founded\n", encoding="utf-8")
+    for how in ("--linear", "--parallel", "--dry-run --linear"):
+        refused = run(f"{how} {path}", sqlite_uri)
+        assert (refused.status, f"another name: NAME={path}" in refused.err) == (1, True)
+    assert run(f"--linear events={path}", sqlite_uri).status == 0

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpnorton.errors import MisfitError, UsageError
+from hpnorton.errors import MisfitError, RefusedError, UsageError
 from hpnorton.fields import Field
 from hpnorton.ingest import journal
 from hpnorton.schema import Collection, describe
@@ -153,7 +153,8 @@ def open_shop(catalog: Catalog) -> Shop:
     """The shop's collections, with what the counter adds to the database if it is not there yet.
 
     Rentals get the fields rented_at and due, by which they are also looked for. Raises UsageError
-    if there is no shop, or rentals have another key than the counter needs.
+    if there is no shop, or rentals have another key than the counter needs, and RefusedError if
+    the history is another program's.
     """
     rentals = catalog.get(RENTALS)
     if set(rentals.key) != {USER_ID, PRODUCT_ID}:
@@ -168,7 +169,7 @@ def open_shop(catalog: Catalog) -> Shop:
     try:
         catalog.store.check_fit(HISTORY)
     except MisfitError as error:
-        raise UsageError(
+        raise RefusedError(
             f"the counter keeps its history in a collection named {HISTORY.name}, but here that is "
             "another one; import its file under another name (NAME=FILE), and the shop into "
             "another database (--uri)"

@@ -20,7 +20,7 @@ from hpnorton.ingest.loading import LOCK_SECONDS, Job
 from hpnorton.ingest.outage import until_answered
 from hpnorton.ingest.rejects import write_rejects
 from hpnorton.ingest.reports import SHOWN_FAULTS, Ending
-from hpnorton.ingest.targets import check_same
+from hpnorton.ingest.targets import check_history, check_same
 from hpnorton.ingest.work import Cut, Work
 from hpnorton.inputs import Reading
 from hpnorton.schema import Collection
@@ -221,6 +221,7 @@ def plan(
     seen: dict[str, Collection] = {}
     present = set(store.collections())
     for file, layout in opened:
+        check_history(layout.collection, file.path)
         if seen.get(file.collection) != layout.collection:
             if file.collection in present:
                 check_same(journal.noted_collection(store, file.collection), layout.collection)

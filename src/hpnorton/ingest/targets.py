@@ -15,6 +15,7 @@ from pathlib import Path
 from hpnorton.errors import SchemaError
 from hpnorton.fields import Field
 from hpnorton.schema import Collection
+from hpnorton.stores.changes import HISTORY
 
 _ALIKE = 0.85  # of two names, as difflib has it
 _WORD = re.compile(r"[^\W\d_]+")
@@ -93,6 +94,20 @@ def check_same(earlier: Collection | None, collection: Collection) -> None:
                 f"the field {each.name} of the collection {name} is of the type {was}, the file's "
                 f"is {each.type}; {advice}"
             )
+
+
+def check_history(collection: Collection, file: str) -> None:
+    """Raise SchemaError for records that would take the place of the counter's history."""
+    if collection.name.casefold() != HISTORY.name.casefold():
+        return
+    types = {each.name: each.type for each in collection.fields}
+    expected = {each.name: each.type for each in HISTORY.fields}
+    if (collection.name, collection.key, types) != (HISTORY.name, HISTORY.key, expected):
+        raise SchemaError(
+            f"the counter keeps its history in a collection named {HISTORY.name}, and {file} is "
+            "not one that --export has written, with its datapackage.json; import it under another "
+            f"name: NAME={file}"
+        )
 
 
 def is_plain(collection: Collection) -> bool:
