@@ -72,15 +72,27 @@ def test_columns_that_are_not_required_may_be_absent() -> None:
     [
         (["id", "Name", "id"], "has column 'id' twice; rename one of them"),
         (["id", "id", "Name", "Name"], "has columns 'Name', 'id' twice"),
-        (["id", "Name", "Nam"], "has column 'Nam', .* did you mean column 'Name'[?]"),
+        (["id", "Nam"], "has column 'Nam', .* did you mean column 'Name'[?]$"),
+        (["id", "Name", "Nam"], "has column 'Nam', .* know; take column 'Nam' out of the file"),
         (["ID", "name"], "columns 'ID', 'name', .* did you mean columns 'id', 'Name'[?]"),
         (["id", "Name", " note "], "did you mean column 'Note'"),
         (
             ["id", "Name", "colour"],
-            "'colour', .* does not know; take it out of the file, or describe it",
+            "'colour', .* does not know; take column 'colour' out of the file, or describe it",
         ),
-        (["id", "Name", ""], "column '', .* does not know; take it out"),
-        (["id", "Name", "nam", "colour"], "columns 'nam', 'colour', .*; take it out"),
+        (["id", "Name", ""], "ends in a comma with no name behind; give the column a name"),
+        (["id", "Name", "", ""], "ends in 2 commas with no name behind"),
+        (
+            ["id", "na me", "colour"],
+            "did you mean column 'Name' in place of column 'na me'[?] Take column 'colour' out of "
+            "the file, or describe it in datapackage.json",
+        ),
+        (
+            ["id", "Name", "size", "colour"],
+            "; take columns 'size', 'colour' out of .* or describe them",
+        ),
+        (["number", "Name"], "the key id of things is missing: rename the column that holds it"),
+        (["what", "else"], "know; it does not look like a file of things: say COLLECTION=FILE"),
         (["id"], "lacks column 'Name', which things needs; add the column"),
         (["stock"], "lacks columns 'id', 'Name'"),
     ],
@@ -347,3 +359,18 @@ def test_a_column_name_may_hold_quotes(name: str) -> None:
     warnings: list[str] = []
     assert clean_header(["sku", name], ["sku"], "a.csv", warnings) == ["sku", name]
     assert not warnings
+
+
+def test_a_column_without_a_name_is_named_by_its_place() -> None:
+    """Also where several have none."""
+    with pytest.raises(FileError, match="^x.csv: column 2 has no name in the header; name each"):
+        lay_out(THINGS, ["id", "", "Name"], "x.csv")
+    with pytest.raises(FileError, match="^x.csv: columns 1, 3 have no name"):
+        lay_out(THINGS, ["", "id", "", "Name"], "x.csv")
+
+
+def test_a_header_that_is_one_quoted_cell() -> None:
+    """It is named as such; words of one name stay."""
+    with pytest.raises(FileError, match="^x.csv: the header is a single cell in quotes"):
+        check_delimiter(["id,Name,stock"], "x.csv")
+    check_delimiter(["Last name, first name"], "x.csv")

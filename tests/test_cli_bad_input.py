@@ -170,13 +170,14 @@ def test_a_name_in_other_capitals_is_asked_about(
 ) -> None:
     """SQLite would take Customers for customers and MongoDB would not: both refuse, with advice."""
     described = hpnorton("--linear", csv_file("Customers.csv", HEADER, ANN), uri=uri)
-    assert described.status == 1 and "say customers=FILE" in described.err
+    assert described.status == 1 and "Customers.csv: the collection is called" in described.err
+    assert "say customers=" in described.err
     things = csv_file("thing.csv", "id", "1"), csv_file("THING.csv", "id", "2")
     together = hpnorton("--parallel", *things, uri=uri)
     assert together.status == 1 and "differs from 'thing' only in capitals" in together.err
     assert hpnorton("--linear", things[0], uri=uri).status == 0
     later = hpnorton("--linear", things[1], uri=uri)
-    assert later.status == 1 and "say thing=FILE" in later.err
+    assert later.status == 1 and f"say thing={things[1]}" in later.err
 
 
 def test_a_rule_of_another_tools_table_is_told(

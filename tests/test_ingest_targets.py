@@ -241,3 +241,39 @@ def test_a_history_of_another_kind_is_not_imported(
         refused = run(f"{how} {path}", sqlite_uri)
         assert (refused.status, f"another name: NAME={path}" in refused.err) == (1, True)
     assert run(f"--linear events={path}", sqlite_uri).status == 0
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2", "--stream"])
+@pytest.mark.parametrize("name", ["PRODUCT.CSV", "Product.csv"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_name_that_differs_in_case_only(  # pylint: disable=too-many-positional-arguments # fixtures
+    run: Run, csv_file: Write, sqlite_uri: str, way: str, name: str, is_there: bool
+) -> None:
+    """The message names the file, the collection, and what to say; on empty databases too."""
+    lines = "product_id,description,product_type,quantity_available", "P1,Tent,X,2"
+    if is_there:
+        assert run(f"--linear {csv_file('product.csv', *lines)} --quiet", sqlite_uri).status == 0
+    path = csv_file(f"from/{name}", *lines)
+    rest = "--every 0 0" if way == "--stream" else ""
+    flag, *more = way.split()
+    done = run(f"{flag} {path} {' '.join(more)} {rest} --quiet", sqlite_uri)
+    assert (done.status, done.out) == (1, "")
+    assert f"{path}: the collection is called 'product' (small letters); say product=" in done.err
+
+
+def test_the_columns_of_another_collection(run: Run, csv_file: Write, sqlite_uri: str) -> None:
+    """The message says which, whether the collection was named or is called as the file is."""
+    path = csv_file("rental.csv", "product_id,description,product_type,quantity_available", "P1,")
+    for text in (path, f"customers={path}"):
+        done = run(f"--linear {text} --quiet", sqlite_uri)
+        assert (done.status, done.out) == (1, "")
+        assert "its columns are those of product, not of " in done.err
+        assert f"say product={path}" in done.err
+
+
+@pytest.mark.parametrize("text", [".", "..", "/", "x=."])
+def test_a_folder_is_named_as_one(run: Run, sqlite_uri: str, text: str) -> None:
+    """Also where its name is none that a collection could have."""
+    done = run(f"--linear {text}", sqlite_uri)
+    assert done.status == 1
+    assert f"{text.removeprefix('x=')} is a folder; name the CSV files in it" in done.err

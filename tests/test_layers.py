@@ -39,6 +39,7 @@ FLOORS = (
     ("remarks",),
     ("records",),
     ("rows",),
+    ("headers",),
     ("checks",),
     ("files",),
     ("inputs",),

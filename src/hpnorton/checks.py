@@ -4,7 +4,6 @@ Columns are checked whole, since that is several times faster than cell by cell;
 same. Codes are those of the Data Package world.
 """
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
@@ -15,6 +14,7 @@ from itertools import compress
 
 from hpnorton.errors import FileError
 from hpnorton.fields import Field, Value
+from hpnorton.headers import listed, nameless_column, unknown_columns
 from hpnorton.keys import trimmed
 from hpnorton.remarks import Oddity, Remark, odd_cells
 from hpnorton.rows import NONE_MISQUOTED, Misquoted, Row
@@ -25,9 +25,9 @@ Record = tuple[Value, ...]
 
 MOST_ROW_BYTES = 15 * 2**20  # a document of MongoDB has 16 MiB, with the names of the fields
 _OTHER_DELIMITERS = ";\t|"
+_JOINED = re.compile(r"\w,\w")  # names of columns, not words of one name
 _NO_BYTE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _EMPTY_KEY = "is empty, but is part of the key"
-_MOST_LISTED, _LONG = 10, 100  # columns in a message, and the characters of a column's name
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,12 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     Columns may come in any order and those that are not required may be absent. Raises FileError.
     """
     known = {field.name: field for field in collection.fields}
+    if "" in header and "" not in known:
+        raise FileError(f"{file}: {nameless_column(header)}")
     if repeated := sorted(name for name, count in Counter(header).items() if count > 1):
         raise FileError(f"{file}: the header has {listed(repeated)} twice; rename one of them")
-    if unknown := [name for name in header if name not in known]:
-        raise FileError(f"{file}: {_unknown_columns(unknown, list(known), collection.name)}")
+    if not known.keys() >= set(header):
+        raise FileError(f"{file}: {unknown_columns(header, collection)}")
     needed = [f.name for f in collection.fields if f.required or f.name in collection.key]
     if absent := [name for name in needed if name not in header]:
         raise FileError(
@@ -150,6 +152,11 @@ def check_width(header: Sequence[str], file: str) -> None:
 
 def check_delimiter(header: Sequence[str], file: str) -> None:
     """Raises FileError for a header whose columns something else than a comma separates."""
+    if len(header) == 1 and _JOINED.search(header[0]):
+        raise FileError(
+            f"{file}: the header is a single cell in quotes, with commas in it; take the quotes "
+            "around whole lines out"
+        )
     used = [mark for mark in _OTHER_DELIMITERS if len(header) == 1 and mark in header[0]]
     if header[0].lower().startswith("sep="):
         raise FileError(f"{file}: the first line is Excel's 'sep='; delete that line")
@@ -157,32 +164,6 @@ def check_delimiter(header: Sequence[str], file: str) -> None:
         raise FileError(
             f"{file}: the columns seem to be separated by {used[0]!r}; save it with commas"
         )
-
-
-def _unknown_columns(unknown: list[str], known: list[str], collection: str) -> str:
-    message = f"the header has {listed(unknown)}, which {collection} does not know"
-    if len(unknown) > _MOST_LISTED or max(map(len, unknown)) > _LONG:
-        return f"{message}; is it a file of {collection}?"
-    by_case = {name.casefold(): name for name in known}
-    close = [
-        by_case.get(name.strip().casefold())
-        or next(iter(difflib.get_close_matches(name, known, n=1)), None)
-        for name in unknown
-    ]
-    if all(close):
-        return f"{message}; did you mean {listed([name for name in close if name])}?"
-    return f"{message}; take it out of the file, or describe it in datapackage.json"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Columns as a message names them, and not for ever."""
-    more = f" and {len(names) - _MOST_LISTED:,} more" if len(names) > _MOST_LISTED else ""
-    first = ", ".join(map(_shortened, names[:_MOST_LISTED]))
-    return ("column " if len(names) == 1 else "columns ") + first + more
-
-
-def _shortened(name: str) -> str:
-    return repr(name) if len(name) <= _LONG else f"{name[:_LONG]!r}..."
 
 
 def check_rows(

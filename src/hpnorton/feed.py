@@ -7,10 +7,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from hpnorton.checks import listed
 from hpnorton.csvfile import CsvFile
 from hpnorton.errors import FileError
 from hpnorton.files import is_zipped
+from hpnorton.headers import listed
 from hpnorton.ingest.rejects import ended
 from hpnorton.records import is_open
 

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,6 +119,8 @@ def _check_name(source: Source, folders: Sequence[Path], known: Callable[[], Kno
     try:
         check_collection_name(source.collection)
     except SchemaError:
+        if os.path.isdir(source.path):
+            raise FileError(f"{source.path} is a folder; name the CSV files in it") from None
         _check_target(source, (), folders, known)
         raise
 
@@ -130,6 +132,7 @@ def _check_target(
     if source.is_certain or source.collection in known().names:
         return
     described = [*described_in(folders), *known().definitions.values()]
+    _check_case(source, known().names)
     likely = likely_target(source.collection, header, described, known().names)
     if likely is None:
         return
@@ -139,6 +142,18 @@ def _check_target(
         f"{path}: {why}; say {shlex.quote(f'{target}={path}')} if it belongs there, or "
         f"COLLECTION={shlex.quote(path)} with a name for a collection of its own"
     )
+
+
+def _check_case(source: Source, names: Iterable[str]) -> None:
+    """Refuses a collection whose name differs from one of `names` in case only."""
+    for name in names:
+        if name != source.collection and name.casefold() == source.collection.casefold():
+            path = shown(source.path)
+            small = " (small letters)" if name.islower() else ""
+            raise FileError(
+                f"{path}: the collection is called {name!r}{small}; say "
+                + shlex.quote(f"{name}={path}")
+            )
 
 
 def _own_folders(source: Source, known: Callable[[], Known]) -> list[Path]:
@@ -161,7 +176,11 @@ def _layout(
     A file that no data package describes is one of the collection that is there already, if one is.
     """
     check_width(file.header, file.path)
-    described = describe(file.collection, folders)
+    try:
+        described = describe(file.collection, folders)
+    except SchemaError:
+        _check_case(source, (each.name for each in described_in(folders)))
+        raise
     there = None
     if described is None:
         there = made.get(file.collection) or database().definitions.get(file.collection)
@@ -182,4 +201,19 @@ def _layout(
             f"no datapackage.json describes {file.collection}: all columns are text, the key is "
             f"{collection.key[0]}"
         )
+    if not set(header) <= set(collection.columns):
+        _check_others(source, header, folders, database)
     return replace(lay_out(collection, header, file.path), header=tuple(file.header))
+
+
+def _check_others(
+    source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
+) -> None:
+    """Refuses a file that has exactly the columns of another collection."""
+    for other in (*described_in(folders), *known().definitions.values()):
+        if other.name != source.collection and set(other.columns) == set(header):
+            path = shown(source.path)
+            raise FileError(
+                f"{path}: its columns are those of {other.name}, not of {source.collection}; say "
+                + shlex.quote(f"{other.name}={path}")
+            )
