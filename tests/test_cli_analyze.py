@@ -1,16 +1,19 @@
 """--analyze on the command line."""
 
 import csv
+import fcntl
 import gzip
 import io
 import signal
 import subprocess
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Run
+from tests.faults.processes import wait_for
 from tests.helpers.commandline import ROOT, CommandLine
 from tests.helpers.terminal import on_terminal
 
@@ -176,6 +179,18 @@ def test_how_goes_with_what(hpnorton: CommandLine) -> None:
     assert "--count goes with --analyze\n" in hpnorton("--count", "a=b").err
 
 
+def is_waiting(process: "subprocess.Popen[bytes]") -> bool:
+    """Whether a process has read all of its stdin, a pipe, and sleeps until there is more.
+
+    A signal that came just before it begins to sleep would be handled only afterwards.
+    """
+    assert process.stdin is not None
+    unread = fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4))
+    stat = Path(f"/proc/{process.pid}/stat")
+    state = stat.read_text("utf-8").rpartition(")")[2].split()[0] if stat.exists() else "S"
+    return not any(unread) and state == "S"
+
+
 def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
     """Exit 130 at once, also while it waits for stdin."""
     with hpnorton.start("--analyze", "-", stdin=subprocess.PIPE) as process:
@@ -183,6 +198,7 @@ def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
         rows = b"id\n" + b"1\n" * 2**20
         process.stdin.write(rows)  # more than a pipe holds: it has begun to read
         process.stdin.flush()
+        wait_for(lambda: is_waiting(process), process)
         process.send_signal(signal.SIGINT)  # stdin stays open: nothing else ends it
         assert process.wait(DEADLINE) == 130
         assert process.stderr is not None and process.stderr.read() == b"Error: interrupted\n"

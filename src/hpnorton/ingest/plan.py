@@ -281,15 +281,25 @@ def _earlier(
         return note if is_same and is_enough and is_there else None
     if not is_same:
         raise FileError(
-            f"{file.path} has changed since its import began ({note.started}): it had "
-            f"{note.size:,} bytes, it has {made.size:,}"
-            f"{', but not the same' if note.size == made.size else ''}; import it without --resume"
+            f"{file.path} has changed since its import began ({_to_the_minute(note.started)}): "
+            f"{_how_it_differs(note.size or 0, made.size)}; import it without --resume"
         )
     if note.mode != options.mode:
         raise FileError(
             f"the import of {file.path} began with --mode {note.mode}; resume it in the same way"
         )
     return note
+
+
+def _how_it_differs(size_then: int, size_now: int) -> str:
+    if size_now == size_then:
+        return f"its content has changed ({size_now:,} bytes then and now)"
+    return f"it had {size_then:,} bytes, it has {size_now:,}"
+
+
+def _to_the_minute(moment: str) -> str:
+    """A moment, ISO 8601, as a person reads it."""
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _take_up(planned: Planned, store: Store) -> None:
