@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from hpnorton.widths import wrapped
 from tests.conftest import ROOT, Run
 from tests.shop import DATASET, import_files
 
@@ -92,3 +93,35 @@ def test_times_of_rentals_are_told_to_the_minute(
         assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d$", shown, re.MULTILINE)
         assert not re.search(r"T\d\d:", shown)
         assert re.search(r"T\d\d:\d\d:\d\d", run(f"{command} --format json", shop).out)
+
+
+def test_the_history_of_imports_adds_up(
+    run: Run, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each count has its place on every screen; a pipe has every column and the whole path."""
+    counts = ("inserted", "updated", "unchanged", "conflicts", "rejected")
+    import_files(sqlite_uri, *DATASET)
+    import_files(sqlite_uri, *DATASET)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    piped = run("--history --format table", sqlite_uri).out
+    assert set(counts) | {"id", "file", "rejects_file"} <= set(piped.splitlines()[0].split())
+    assert str(DATASET[0]) in piped
+    for width in (60, 80, 100, 120, 160):
+        monkeypatch.setenv("COLUMNS", str(width))
+        head, _, *lines = run("--history --format table", sqlite_uri).out.splitlines()
+        assert head.startswith("started") and max(map(len, lines)) <= width
+        if width < 118:
+            assert sum("10 inserted" in line for line in lines) == 2
+            assert sum("10 unchanged" in line for line in lines) == 2
+        else:
+            assert set(counts) <= set(head.split()) and DATASET[0].name in lines[0]
+
+
+def test_paths_go_on_behind_a_slash() -> None:
+    """A word that is wider than the screen is broken within a name only if that is wider too."""
+    assert wrapped(["from ", "/srv/deliveries/customers.csv"], 16) == [
+        "from /srv/",
+        "deliveries/",
+        "customers.csv",
+    ]
+    assert wrapped(["s3://bucket/customers.csv"], 12) == ["s3://bucket/", "customers.cs", "v"]

@@ -37,7 +37,7 @@ class Table:
         self._whole = frozenset(whole)
         self._prose = frozenset(prose)
         self._by = by
-        self._room = _terminal_width() if room is None else room
+        self._room = terminal_width() if room is None else room
         self.count = 0
         self.header: list[str] = []
         self._layout = self._measure()
@@ -100,5 +100,6 @@ class Table:
         return None
 
 
-def _terminal_width() -> int:
+def terminal_width() -> int:
+    """The columns of the terminal, of which a file or a pipe has any number."""
     return shutil.get_terminal_size((_UNLIMITED, 24)).columns

@@ -4,9 +4,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 
 _NUMBER_AT_END = re.compile(r"[-+\d.,:/]*\d[-+.,:/]*$")
 _NUMBER_GOES_ON = re.compile(r"[-+.,:/]?\d")
+_BEHIND_A_SLASH = re.compile(r"(?<=/)(?=[^/])")
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"  # makes a narrow character a wide one
 _JOINING_JAMO = ("\u1160", "\u11ff")  # the vowels and finals of a decomposed Hangul syllable
 
@@ -60,9 +62,12 @@ def _usual_width(text: str) -> int:
 
 
 def wrapped(words: Iterable[str], width: int) -> list[str]:
-    """Lines of at most `width` columns; a word that is wider goes on in the next line."""
+    """Lines of at most `width` columns; a word that is wider goes on in the next line.
+
+    A path goes on behind a slash, where that is possible.
+    """
     lines = [""]
-    for word in words:
+    for word in chain.from_iterable(_parts(word, width) for word in words):
         if width_of(lines[-1]) + width_of(word.rstrip()) <= width:
             lines[-1] += word
             continue
@@ -70,6 +75,11 @@ def wrapped(words: Iterable[str], width: int) -> list[str]:
             lines = []
         lines += _pieces(word, width)
     return [line.rstrip() for line in lines]
+
+
+def _parts(word: str, width: int) -> list[str]:
+    """A word, or what stands between the slashes of one that is too wide."""
+    return [word] if width_of(word) <= width else _BEHIND_A_SLASH.split(word)
 
 
 def _pieces(text: str, width: int, most: int | None = None) -> list[str]:

@@ -114,9 +114,7 @@ def test_a_file_that_has_changed_is_not_resumed(hpnorton: CommandLine, big: Path
     again = hpnorton("--linear", big, "--resume")
     assert again.status == 1
     size = f"{big.stat().st_size:,}"
-    told = (
-        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d UTC\): its content has changed \({size} bytes then and"
-    )
+    told = rf"\d{{4}}-\d\d-\d\d \d\d:\d\d UTC\): its content has changed \({size} bytes then and"
     assert re.search(rf"Error: {re.escape(str(big))} has changed since its .* \({told}", again.err)
     assert "import it without --resume" in again.err
     assert _rows_in(hpnorton) == done

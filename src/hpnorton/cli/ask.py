@@ -4,13 +4,11 @@
 import argparse
 import json
 import os
-import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import CSV, Act, Parser, utf8
 from hpnorton.cli.show import answer, minute, tell
@@ -52,9 +50,11 @@ _ANSWERS: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
 }
 # What a person has room for, of all that a rental or a note holds.
 _OVERDUE_COLUMNS = ("user_id", "name", "phone_number", "product_id", "due", "days_overdue")
-_HISTORY_COLUMNS = ("collection", "status", "read", "inserted", "updated", "rejected")
-# And from which width of a terminal on there is room for more of a note.
-_MORE_OF_HISTORY = ((90, "conflicts"), (120, "file"), (160, "id"), (230, "rejects_file"))
+_HISTORY_COLUMNS = ("collection", "status", "read")
+_COUNTS = ("inserted", "updated", "unchanged", "conflicts", "rejected")
+# And from which width of a table on there is room for more of a note.
+_MORE_OF_HISTORY = ((100, "file"), (160, "id"), (240, "rejects_file"))
+_COUNTS_ROOM = 118  # below it there is none for a column of each count
 
 
 def add_flags(parser: Parser) -> None:
@@ -195,19 +195,27 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
 
     from hpnorton.ingest import journal
     from hpnorton.stores import open_store
+    from hpnorton.table import terminal_width
 
     with closing(open_store(settings.uri)) as store:
         imports = [asdict(note) for note in journal.imports(store)]
     if not imports and not arguments.quiet:
         tell(f"Nothing was imported into {redact(settings.uri)}.")
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    more = [name for room, name in _MORE_OF_HISTORY if width >= room]
-    shown = (
-        {"started": minute(note["started"])}
-        | {column: note[column] for column in (*_HISTORY_COLUMNS, *more)}
-        | ({"file": os.path.basename(note["file"])} if "file" in more else {})
-        for note in imports
-    )
+    shown = (_import_for_table(note, terminal_width()) for note in imports)
     columns = [field.name for field in fields(journal.ImportNote)]
     answer(imports, arguments, noun="import", columns=columns, as_table=shown)
     return ExitStatus.OK
+
+
+def _import_for_table(note: dict[str, Any], width: int) -> dict[str, Any]:
+    """A note of an import in a table that may be so wide."""
+    more = [name for room, name in _MORE_OF_HISTORY if width >= room]
+    counts = {name: note[name] for name in _COUNTS}
+    if width < _COUNTS_ROOM:
+        counts = {"what": ", ".join(f"{count} {name}" for name, count in counts.items() if count)}
+    shown = {"started": minute(note["started"])}
+    shown |= {name: note[name] for name in _HISTORY_COLUMNS} | counts
+    shown |= {name: note[name] for name in more}
+    if "file" in more and "rejects_file" not in more:
+        shown["file"] = os.path.basename(note["file"])
+    return shown
