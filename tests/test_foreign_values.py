@@ -94,6 +94,53 @@ def test_a_whole_number_is_the_integer_it_is(
     assert done(run, "--check", shop) == []
 
 
+@pytest.mark.parametrize("value", [4.0, 4])
+def test_a_whole_double_is_no_type_error(run: Run, shop: str, value: object) -> None:
+    """--quality sees it as --check does; a fraction among whole doubles is one."""
+    for product_id in ("P1", "P2", "P3"):
+        set_stock(shop, product_id, value)
+    assert type_errors(run, shop, PRODUCTS)[QUANTITY] == 0
+    for product_id, stored in (("P1", 4.0), ("P2", 5.5), ("P3", 6.0)):
+        set_stock(shop, product_id, stored)
+    assert type_errors(run, shop, PRODUCTS)[QUANTITY] == 1
+
+
+def type_errors(run: Run, uri: str, collection: str) -> dict[str, int]:
+    """The type errors that --quality counts, by field."""
+    (found,) = done(run, f"--quality {collection}", uri)
+    return {each["field"]: each["type_errors"] for each in found["fields"]}
+
+
+@pytest.mark.parametrize("text", ["five", ""])
+def test_a_text_in_a_number_field_is_named_by_record_and_field(
+    run: Run, shop: str, tmp_path: Path, text: str
+) -> None:
+    """Of any collection that is described: --check lists it, and --export warns of it."""
+    set_and_check(run, shop, tmp_path, text)
+
+
+def test_a_text_in_a_number_field_of_a_table_is_named_too(
+    run: Run, sqlite_uri: str, tmp_path: Path
+) -> None:
+    """SQLite keeps any text in a column of numbers."""
+    import_shop(sqlite_uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3}, ("BEN", "P2"))
+    set_and_check(run, sqlite_uri, tmp_path, "five")
+
+
+def set_and_check(run: Run, shop: str, tmp_path: Path, text: str) -> None:
+    """Stores a text where a number should be, and expects to be told of it."""
+    Hand(shop).set("customers", {"user_id": "BEN"}, Credit_limit=text)
+    checked = run("--check", shop)
+    assert checked.status == 1
+    (fault,) = checked.data
+    assert (fault["fault"], fault["user_id"], fault["product_id"]) == ("value", "BEN", None)
+    told = f'the Credit_limit of customers BEN is "{text}", not a'
+    assert told in fault["message"]
+    exported = run(f"--export {tmp_path}/out", shop)
+    assert (exported.status, told in exported.err) == (0, True)
+    assert "cannot be imported again" in exported.err
+
+
 @pytest.mark.parametrize("kind", NOT_WHOLE)
 @pytest.mark.parametrize("product_id", ["P1", "P3"])
 def test_a_stock_that_is_no_whole_number_is_named(

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import cast
 
-from hpnorton.catalog import MEND_STOCK, Parties, described, parties_of
+from hpnorton.catalog import (
+    MEND_STOCK,
+    Parties,
+    described,
+    parties_of,
+    texts_for_numbers,
+    told_text,
+)
 from hpnorton.errors import MisfitError
 from hpnorton.ingest import journal
 from hpnorton.ingest.reports import Ending
@@ -21,6 +28,7 @@ from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import HISTORY, Kind, Place
 from hpnorton.stores.protocol import Condition, CounterStore, Document
 
+_MEND_TEXT = "import the record with --mode upsert, or correct it with the program that wrote it"
 _RENTALS_A_QUERY = 5000
 _WORDS: Mapping[str, str] = {
     Kind.RENT: "rented out",
@@ -91,8 +99,8 @@ class Audit:
 
         For every product: stock now = stock at its import + what was done at the counter since, and
         it is not negative. Every rental has its customer and its product. What is rented by the
-        history is a rental, and what was taken back had been rented and is none. A collection that
-        cannot be checked is a fault.
+        history is a rental, and what was taken back had been rented and is none. No text is in a
+        field of numbers. A collection that cannot be checked is a fault.
         """
         present = {CUSTOMERS, PRODUCTS, RENTALS} & set(self._store.collections())
         unfit = {name: why for name in sorted(present) if (why := self._misfit(name))}
@@ -100,6 +108,7 @@ class Audit:
             yield _fault("unchecked", None, None, f"{why} Nothing of {name} was checked.")
         if unfit:
             return
+        yield from self._texts()
         parties = parties_of(self._store)
         moves: defaultdict[str, list[Document]] = defaultdict(list)
         pairs: defaultdict[Pair, list[Document]] = defaultdict(list)
@@ -128,6 +137,20 @@ class Audit:
         if name in (CUSTOMERS, PRODUCTS) and len(noted.key) > 1:
             return f"the key of {name} has several fields: {', '.join(noted.key)}."
         return None
+
+    def _texts(self) -> Iterator[Document]:
+        """Texts in fields of numbers, but for stocks, which are checked by themselves."""
+        for name in self._store.collections():
+            noted = journal.noted_collection(self._store, name)
+            if noted is None:
+                continue
+            for place, field, value in texts_for_numbers(self._store, noted):
+                if field.name != noted.stock:
+                    message = f"{told_text(place, field, value)}; {_MEND_TEXT}"
+                    product_id, user_id = (
+                        place.text if name == each else None for each in (PRODUCTS, CUSTOMERS)
+                    )
+                    yield _fault("value", product_id, user_id, message)
 
     def _check_stocks(
         self, parties: Parties, moves: Mapping[str, list[Document]]

@@ -1,6 +1,6 @@
 """What the collections of a database are: as they were imported, or as a data package says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,10 +18,13 @@ from hpnorton.shop import (
     RENTED_AT,
     USER_ID,
 )
-from hpnorton.stores.changes import HISTORY
-from hpnorton.stores.protocol import CounterStore, Document, Store
+from hpnorton.stored import Value
+from hpnorton.stores.changes import HISTORY, Place
+from hpnorton.stores.protocol import Condition, CounterStore, Document, Store
 from hpnorton.suggest import did_you_mean
+from hpnorton.texts import quoted
 
+_NUMERIC = ("integer", "number", "year")
 _KINDS: Mapping[type, str] = {str: "text", float: "number with a point", bool: "boolean"}
 MEND_STOCK = (
     "import the product with --mode upsert and its stock, or let the program that wrote this "
@@ -128,6 +131,23 @@ def described(value: object) -> str:
     if value is None:
         return "empty"
     return f"{str(value)!r}, a {_KINDS.get(type(value), type(value).__name__)}"
+
+
+def texts_for_numbers(store: Store, collection: Collection) -> Iterator[tuple[Place, Field, Value]]:
+    """Yield each text that another program has stored in a field of numbers, and where it is."""
+    for field in collection.fields:
+        for sign in ("=", ">") if field.type in _NUMERIC else ():
+            where: Condition = (field.name, sign, "")
+            for record in store.find(collection.name, collection.key, (where,)):
+                if isinstance(value := record[field.name], str):
+                    key = tuple(record.get(name) for name in collection.key)
+                    yield Place(collection, key), field, value
+
+
+def told_text(place: Place, field: Field, value: Value) -> str:
+    """A text in a field of numbers, for a message."""
+    text = quoted(str(value))
+    return f"the {field.name} of {place.collection.name} {place.text} is {text}, not {field.noun}"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from hpnorton.catalog import Catalog
+from hpnorton.catalog import Catalog, texts_for_numbers, told_text
 from hpnorton.descriptors import descriptor_of, written_field
 from hpnorton.errors import FileError
 from hpnorton.fields import Field
@@ -33,12 +33,14 @@ class Exported:
     """A collection's file, its records, and those of their cells that look like formulas.
 
     `formulas` has the first ones, as row (the header is row 1) and field; `formula_count` all.
+    `texts` names texts in fields of numbers, which cannot be imported again.
     """
 
     collection: str
     file: Path
     records: int = 0
     formula_count: int = 0
+    texts: list[str] = field(default_factory=list)
     formulas: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -59,6 +61,7 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
             _check_replaceable(folder, [PACKAGE_NAME, *(f"{name}.csv" for name in known)])
             for name, collection in known.items():
                 made, fields = _write(store, collection, folder / f"{name}.csv")
+                made.texts = [told_text(*each) for each in texts_for_numbers(store, collection)]
                 written.append(made)
                 resources.append(_resource(collection, fields, made.file.name, known))
         _write_package(folder / PACKAGE_NAME, resources)

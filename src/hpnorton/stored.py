@@ -51,7 +51,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value in INT64
+    return (number := whole_number(value)) is not None and number in INT64
 
 
 def _is_number(value: Any) -> bool:

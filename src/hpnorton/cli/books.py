@@ -95,6 +95,8 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     )
     for each in written:
         _tell_formulas(each)
+        for text in each.texts:
+            tell(f"{each.file}: {text}; it was written as it is, and cannot be imported again")
     for name in left_out:
         tell(
             f"Error: {name} was left out: HPNorton has not imported it, so what its fields are is "

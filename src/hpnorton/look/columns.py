@@ -125,7 +125,9 @@ def _faults(field: Field, values: Sequence[Any], missing: AbstractSet[int]) -> d
         checked = ((at, field.stored_fault(values[at])) for at in _others(values, missing))
         return {at: code for at, code in checked if code is not None}
     some: Iterable[Any] = set(present)
-    if kinds <= {int, float} and not field.enum and field.type in ("integer", "number"):
+    # Between whole doubles there may be fractions.
+    are_alike = field.type == "number" or (field.type == "integer" and kinds == {int})
+    if are_alike and kinds <= {int, float} and not field.enum:
         if all(map(math.isfinite, present)):
             ends = (min(present), max(present))
             some = some if any(map(field.stored_fault, ends)) else ()
