@@ -254,7 +254,8 @@ def test_a_header_alone_is_no_error(hpnorton: CommandLine, csv_file: Write, uri:
     done = hpnorton("--linear", csv_file("customers.csv", HEADER), uri=uri)
     assert done.status == 0
     assert done.data[0]["customers"]["read"] == 0
-    assert "no rows below the header" in done.err
+    assert done.err.count("no rows below the header") == 1
+    assert done.data[0]["customers"]["warnings"] == ["there are no rows below the header"]
 
 
 def test_everything_wrong_is_told_at_once(hpnorton: CommandLine, csv_file: Write) -> None:

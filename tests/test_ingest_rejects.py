@@ -11,8 +11,17 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import FileError
 from hpnorton.ingest import rejects
-from hpnorton.ingest.rejects import Flaw, Refused, Rejects, pack, unpack, write_rejects
+from hpnorton.ingest.rejects import (
+    Flaw,
+    Refused,
+    Rejects,
+    check_folder,
+    pack,
+    unpack,
+    write_rejects,
+)
 from hpnorton.ingest.reports import RowFault
+from tests.conftest import Run
 
 WRONG = Flaw("stock", "type-error", "five", "is not a whole number")
 BLANK = Flaw(None, "blank-row", None, "the row is blank")
@@ -243,3 +252,41 @@ def test_what_cannot_be_written_to_its_end_replaces_nothing(tmp_path: Path) -> N
     with pytest.raises(FileError, match="--rejects"):
         write_rejects(iter([refused(3, b"y\n")]), tmp_path, "x-1", "x.csv", b"id\n")
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel", "--linear --dry-run", "--stream"])
+def test_a_folder_for_rejects_that_is_a_file(
+    run: Run, sqlite_uri: str, tmp_path: Path, way: str
+) -> None:
+    """It is found before any row is imported, wherever in the path the file is."""
+    path, taken = tmp_path / "thing.csv", tmp_path / "zz.csv"
+    path.write_text("id,n\nA,1\nB\n")
+    taken.write_text("a file")
+    for folder in (taken, taken / "deeper" / "still"):
+        done = run(f"{way} {path} --rejects {folder} --quiet", sqlite_uri)
+        assert (done.status, done.out) == (1, "")
+        assert done.err == (
+            f"Error: {taken} is a file, not a folder; name a folder with --rejects\n"
+        )
+        assert not (tmp_path / "store.db").exists()
+
+
+def test_no_empty_folder_for_rejects_stays(run: Run, sqlite_uri: str, tmp_path: Path) -> None:
+    """It is made when a row is rejected."""
+    path, folder = tmp_path / "thing.csv", tmp_path / "a" / "b"
+    path.write_text("id,n\nA,1\n")
+    assert run(f"--linear {path} --rejects {folder} --quiet", sqlite_uri).status == 0
+    assert not folder.parent.exists()
+    path.write_text("id,n\nB\n")
+    assert run(f"--linear {path} --rejects {folder} --quiet", sqlite_uri).status == 3
+    assert len(list(folder.iterdir())) == 2
+
+
+def test_a_folder_for_rejects_without_permission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that somebody has named is refused at once; the default may not be needed."""
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # root may write anywhere
+    with pytest.raises(FileError, match=f"no permission to write in {tmp_path}; name another"):
+        check_folder(tmp_path / "new", is_named=True)
+    check_folder(tmp_path / "new", is_named=False)

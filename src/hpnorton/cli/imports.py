@@ -148,9 +148,12 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
 def import_options(arguments: argparse.Namespace, settings: Settings, **more: Any) -> "Options":
     """The options of an import that the flags ask for, and more."""
     from hpnorton.ingest.plan import Options
+    from hpnorton.ingest.rejects import check_folder
     from hpnorton.stores.protocol import Mode
 
     rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
+    if rejects is not None:
+        check_folder(rejects, is_named=bool(arguments.rejects))
     patience = arguments.retry_timeout
     chosen: dict[str, Any] = {
         "mode": Mode(arguments.mode or Mode.INSERT),
@@ -206,13 +209,11 @@ def tell_end(report: "FileReport", mode: str | None) -> None:
 
     `mode` is that of the import, as the command line has it.
     """
-    counts, name = report.counts, printable(report.file)
+    name = printable(report.file)
     for warning in report.warnings:
         tell(f"{name}: {printable(warning)}")
     if report.rejects_file and not report.was_done:
         tell(f"{name}: {_what_to_fix(report, mode)}")
-    if not counts.read and not report.failure and not report.was_done:
-        tell(f"{name}: there are no rows below the header")
     if report.failure:
         place = "" if report.failure.startswith(report.file) else f"{report.file}: "
         tell(f"Error: {place}{report.failure}; {_what_is_done(report)}")

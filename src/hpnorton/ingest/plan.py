@@ -147,6 +147,8 @@ class Planned:
             elif self.has_begun:
                 self._tell_refused()
                 self.lane.report.warnings += self.lane.work.remarks.sentences()
+                if not (self.lane.report.counts.read or self.lane.report.failure):
+                    self.lane.report.warnings.append("there are no rows below the header")
                 if not self.options.is_dry_run:
                     self.ask(lambda: self._note_end(store))
         self.lane.work.close()

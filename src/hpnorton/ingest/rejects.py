@@ -7,6 +7,7 @@ can be imported; `COLLECTION-RUN.reasons.jsonl` one object a fault.
 import base64
 import heapq
 import json
+import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -128,6 +129,22 @@ class Rejects:
             for refused in unpack(self._spool.read(length).decode()):
                 if refused.row not in self._amended:
                     yield refused
+
+
+def check_folder(folder: Path, *, is_named: bool) -> None:
+    """Raise FileError if rejected rows can surely not be written to a folder; make nothing yet.
+
+    Where nobody has named it (`is_named`), an import without rejected rows may do without it, as in
+    a folder that is read only.
+    """
+    place = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    if not place.is_dir():
+        raise FileError(f"{place} is a file, not a folder; name a folder with --rejects")
+    if is_named and not os.access(place, os.W_OK | os.X_OK):
+        raise FileError(
+            f"the rejected rows cannot be written to {folder}: no permission to write in {place}; "
+            "name another folder with --rejects"
+        )
 
 
 def write_rejects(
