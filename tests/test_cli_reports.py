@@ -81,3 +81,34 @@ def test_warnings_in_csv(run: Run, csv_file: Write, sqlite_uri: str) -> None:
     assert "all columns are text, the key is id" in dict(zip(header, row))["warnings"]
     lines = run(f"--linear {path} --quiet --format jsonl", sqlite_uri).out.splitlines()
     assert json.loads(lines[0])["warnings"] == []  # now it is known what it is
+
+
+def test_a_table_tells_files_apart(
+    run: Run, csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of one collection, and those with other names, stand there by name, in 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    first = csv_file("a/things.csv", "id", "1")
+    second = csv_file("b/things.csv", "id", "2", "3", ",", "4")
+    shown = run(f"--linear {first} {second} --format table", sqlite_uri).out.splitlines()
+    assert shown[0].split() == "collection file read inserted blank seconds".split()
+    assert [line.split()[:4] for line in shown[2:]] == [
+        ["things", "a/things.csv", "1", "1"],
+        ["things", "b/things.csv", "3", "3"],
+    ]
+    long = csv_file("a_delivery_with_a_long_name_of_march.csv", "id", "1")
+    shown = run(f"--linear things={long} --format table", sqlite_uri).out.splitlines()
+    assert "name_of_" not in shown[2] and shown[2].split()[1].endswith("_march.csv")
+    shown = run(f"--linear {first} --format table", sqlite_uri).out.splitlines()
+    assert "file" not in shown[0] and "blank" not in shown[0] and "conflicts" in shown[0]
+
+
+def test_a_table_says_what_was_done_before(
+    run: Run, csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only zeros."""
+    monkeypatch.setenv("COLUMNS", "80")
+    path = csv_file("things.csv", "id", "1")
+    run(f"--linear {path}", sqlite_uri)
+    shown = run(f"--linear {path} --resume --format table", sqlite_uri).out.splitlines()
+    assert "status" in shown[0] and "done before" in shown[2]

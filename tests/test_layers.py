@@ -84,7 +84,7 @@ FLOORS = (
     ("table",),
     ("output",),
     ("export",),
-    ("cli.flags", "cli.pager"),
+    ("cli.flags", "cli.pager", "cli.summary"),
     ("cli.show", "cli.help", "cli.completion"),
     ("cli.imports", "cli.ask", "cli.counter", "cli.books", "cli.database", "cli.analyze"),
     ("cli.compare", "cli.stream", "cli.look"),

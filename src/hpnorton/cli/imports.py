@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hpnorton.cli.flags import CSV, Act, Numbers, Parser, file_path, seconds
 from hpnorton.cli.show import show, tell
+from hpnorton.cli.summary import summaries
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
 from hpnorton.streams import write_message
@@ -29,9 +30,6 @@ RESUME = "--resume"
 REJECTS = "rejects"
 _FROM_ENVIRONMENT = '"$HPNORTON_URI"'
 RETRY_SECONDS, LOCK_SECONDS = 60.0, 600.0  # as in hpnorton.ingest, slow to import here
-
-# A person has 80 characters of room, and no use for the columns that others add up to.
-_TABLE_COLUMNS = ("read", "inserted", "updated", "unchanged", "conflicts", "rejected")
 
 
 def add_flags(parser: Parser) -> None:
@@ -173,6 +171,8 @@ def import_options(arguments: argparse.Namespace, settings: Settings, **more: An
 
 def show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
     """Show the reports of some files."""
+    from hpnorton.table import terminal_width
+
     documents = [(report.collection, report.as_document()) for report in reports]
     show(
         (
@@ -183,14 +183,7 @@ def show_reports(reports: Sequence["FileReport"], form: str | None) -> None:
         ),
         form,
         as_json=({name: document} for name, document in documents),
-        as_table=(
-            {
-                "collection": report.collection,
-                **{column: document[column] for column in _TABLE_COLUMNS},
-                "seconds": round(report.elapsed, 2),
-            }
-            for report, (_, document) in zip(reports, documents)
-        ),
+        as_table=summaries(reports, terminal_width()),
     )
 
 
