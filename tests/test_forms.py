@@ -157,7 +157,12 @@ def test_a_key_is_read(collection: Collection, text: str, key: tuple[object, ...
     ("collection", "text", "message"),
     [
         (PAIR, "x", "the key of pair is left,n; 'x' is not that"),
-        (PAIR, "x,1,2", "the key of pair is left,n; 'x,1,2' is not that"),
+        (
+            PAIR,
+            "x,1,2",
+            "the key of pair is left,n; 'x,1,2' is not that; put a part that holds a comma in "
+            """double quotes, as in '"A,B",C'""",
+        ),
         (PAIR, "", "the key of pair is left,n; '' is not that"),
         (PAIR, "x\n,1", "the key of pair is left,n; 'x\\n,1' is not that"),
         (PAIR, "x,1\ny,2", "the key of pair is left,n; 'x,1\\ny,2' is not that"),

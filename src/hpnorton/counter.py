@@ -32,7 +32,7 @@ from hpnorton.shop import (
 )
 from hpnorton.stored import Value, whole_number
 from hpnorton.stores.changes import Change, Kind, Place
-from hpnorton.stores.protocol import Condition, CounterStore, Document
+from hpnorton.stores.protocol import Condition, CounterStore, Document, Key
 
 _LONGEST_PAUSE = 0.02  # seconds
 _MOST = 2**63 - 1  # SQLite's and MongoDB's largest whole number
@@ -214,14 +214,24 @@ class Counter:
 
     def _known(self, collection: Collection, text: str) -> Place:
         """The record with an id as it is typed: see lookup.py."""
+        if key := self._meant(collection, text):
+            return Place(collection, key)
+        other, kinds, hint = self.shop.customers, ("customer", "product"), ""
+        if collection is self.shop.customers:
+            other, kinds = self.shop.products, ("product", "customer")
+            hint = "; the customer comes first, then the product"
+        if self._meant(other, text):
+            raise UnknownIdError(f"{text} is a {kinds[0]}, not a {kinds[1]}{hint}")
         name = collection.key[0]
-        field = next(field for field in collection.fields if field.name == name)
-        with suppress(CellError):
-            wanted = (field.parse_typed(text),)
-            if key := lookup.meant(self.store, collection.name, collection.key, wanted):
-                return Place(collection, key)
         lists = f"; {_LISTS[collection.name]} lists them" if collection.name in _LISTS else ""
         raise UnknownIdError(f"{collection.name} has no {name} {text!r}{lists}")
+
+    def _meant(self, collection: Collection, text: str) -> Key | None:
+        field = next(field for field in collection.fields if field.name == collection.key[0])
+        with suppress(CellError):
+            wanted = (field.parse_typed(text),)
+            return lookup.meant(self.store, collection.name, collection.key, wanted)
+        return None
 
     def _rental(self, customer: Place, product: Place) -> Place:
         ids = {USER_ID: customer.key[0], PRODUCT_ID: product.key[0]}

@@ -75,7 +75,11 @@ def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
     except csv.Error:
         parts = []
     if len(parts) != len(names):
-        raise UsageError(f"the key of {collection.name} is {','.join(names)}; {text!r} is not that")
+        quote = "; put a part that holds a comma in double quotes, as in '\"A,B\",C'"
+        raise UsageError(
+            f"the key of {collection.name} is {','.join(names)}; {text!r} is not that"
+            f"{quote if len(parts) > len(names) else ''}"
+        )
     fields = {field.name: field for field in collection.fields}
     try:
         return tuple(fields[name].parse_typed(part) for name, part in zip(names, parts))

@@ -33,6 +33,11 @@ _USUAL_KEYS: Mapping[str, tuple[str, ...]] = {
     RENTALS: (USER_ID, PRODUCT_ID),
 }
 
+# Where an id is that was not found: the other collection, what that makes it, the question for it.
+_OTHERS: Mapping[str, tuple[str, str, str]] = {
+    CUSTOMERS: (PRODUCTS, "product, not a customer", "--customers-renting-product"),
+    PRODUCTS: (CUSTOMERS, "customer, not a product", "--rentals-for-customer"),
+}
 _PAIR = (USER_ID, PRODUCT_ID)  # the key of rentals
 _MOST_DIGITS = len(str(INT64.stop))
 
@@ -106,7 +111,9 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     """
     text = typed(text)
     if not text:
-        raise UsageError("say what to find: a part of an id, a name, an e-mail address, a phone")
+        raise UsageError(
+            "say what to find: a part of an id, a name, an e-mail address or a phone number"
+        )
     if len(text) > MAX_SEARCHED_CHARACTERS:
         raise UsageError(f"say what to find in at most {MAX_SEARCHED_CHARACTERS:,} characters")
     if records := list(_with_id(store, text)):
@@ -193,4 +200,8 @@ def _known(store: CounterStore, collection: str, field: str, text: str, flag: st
             f"HPNorton has not imported {collection}, so nobody is found there by an id; save it "
             "as a CSV file, and import that into another database (--uri)"
         )
+    name, kinds, instead = _OTHERS[collection]
+    (other,) = key_of(store, name)
+    if _record(store, name, (other,), typed(text)):
+        raise UnknownIdError(f"{text} is a {kinds}; ask with {instead} {text}")
     raise UnknownIdError(f"{collection} has no {field} {text!r}; {flag} lists them")

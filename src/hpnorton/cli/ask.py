@@ -48,6 +48,13 @@ _ANSWERS: dict[str, tuple[Sequence[str], Sequence[str], Sequence[str]]] = {
     "find": ((COLLECTION,), (PRODUCTS, CUSTOMERS), ()),
     "overdue": ((), (RENTALS,), ("days_overdue",)),
 }
+# What is said where an answer is empty, of the text that was asked about.
+_NOTHING = {
+    "find": "Nothing matches {!r}",
+    "overdue": "Nothing is overdue",
+    "rentals_for_customer": "{} has nothing rented",
+    "customers_renting_product": "Nobody has rented {}",
+}
 # What a person has room for, of all that a rental or a note holds.
 _OVERDUE_COLUMNS = ("user_id", "name", "phone_number", "product_id", "due", "days_overdue")
 _HISTORY_COLUMNS = ("collection", "status", "read")
@@ -111,8 +118,8 @@ def _ask(
         records: Iterator[Document] = getattr(inventory, question)(store, *about)
         first = next(records, None)
         if first is None and not arguments.quiet:
-            what = f"Nothing matches {about[0]!r}" if question == "find" else "There are none"
-            tell(f"{what} in {redact(settings.uri)}.")
+            nothing = _NOTHING.get(question, "There are none").format(*about)
+            tell(f"{nothing} in {redact(settings.uri)}.")
         found = chain([] if first is None else [first], records)
         keys = inventory.key_of(store, keyed) if keyed else ()
         is_keyed = len(keys) == 1 and (first is None or keys[0] in first)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hpnorton.stores.protocol import Document
 
 RENT, ADJUST_STOCK = "--rent", "--adjust-stock"
+_MAX_DELTA_DIGITS = 9
 _RENTAL = ("USER_ID", "PRODUCT_ID")
 # What a clerk has room for.
 _TABLE_COLUMNS = (USER_ID, "name", PRODUCT_ID, RENTED_AT, DUE, RETURNED_AT)
@@ -124,8 +125,10 @@ def _show_rental(rental: "Document", form: str | None) -> None:
 
 def _adjust_stock(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     product_id, delta = map(str.strip, arguments.values)
-    if not re.fullmatch(r"[-+]?[0-9]{1,9}", delta):
+    if not re.fullmatch(r"[-+]?[0-9]+", delta):
         raise UsageError(f"the DELTA {delta!r} is not a whole number such as 3 or -1")
+    if len(delta.lstrip("+-0")) > _MAX_DELTA_DIGITS:
+        raise UsageError(f"the DELTA {delta} is beyond {10**_MAX_DELTA_DIGITS - 1:,}, the limit")
     with _open_counter(settings) as counter:
         product = counter.adjust_stock(product_id, int(delta), arguments.reason.strip())
     show([product], arguments.format)

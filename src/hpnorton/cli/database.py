@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hpnorton.cli.flags import Act, Parser, utf8
 from hpnorton.cli.show import show, tell
-from hpnorton.errors import ExitStatus, HPNortonError, UsageError
+from hpnorton.errors import ExitStatus, HPNortonError, StoreMissingError, UsageError
 from hpnorton.settings import Settings, redact
 from hpnorton.streams import write_message
 from hpnorton.texts import tellable
@@ -89,7 +89,13 @@ def _lost_references(catalog: "Catalog", names: Sequence[str]) -> Iterator[str]:
 def _drop_database(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from hpnorton.stores import open_store
 
-    with closing(open_store(settings.uri)) as store:
+    try:
+        opened = open_store(settings.uri)
+    except StoreMissingError as error:
+        raise StoreMissingError(
+            f"nothing was removed: there is no database at {redact(settings.uri)}"
+        ) from error
+    with closing(opened) as store:
         _confirm(arguments, settings, "the database")
         store.drop_database()
     show([{"database": redact(settings.uri)}], arguments.format)
