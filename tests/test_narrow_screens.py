@@ -125,3 +125,16 @@ def test_paths_go_on_behind_a_slash() -> None:
         "customers.csv",
     ]
     assert wrapped(["s3://bucket/customers.csv"], 12) == ["s3://bucket/", "customers.cs", "v"]
+
+
+@pytest.mark.parametrize("command", ["--quality", "--fields"])
+def test_each_collection_has_a_table_of_its_own(
+    run: Run, shop: str, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Its title is the collection: so several have the room that one has."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run(f"{command} --format table --quiet", shop).out.splitlines()
+    titles = [at for at, line in enumerate(lines) if line in ("customers", "product", "rental")]
+    assert [lines[at] for at in titles] == ["customers", "product", "rental"]
+    assert all(lines[at + 1].lstrip().startswith("field") for at in titles)
+    assert command == "--fields" or not any(line.startswith("field:") for line in lines)

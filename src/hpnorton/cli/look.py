@@ -94,6 +94,7 @@ def _show_fields(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
     answer(
         _field_records(found, arguments.format),
         arguments,
+        by="collection" if len(found) > 1 else None,
         as_json=(
             {
                 "collection": each.collection,
@@ -151,6 +152,7 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
         answer(
             (line for each in found for line in _quality_records(each)),
             arguments,
+            by="collection" if len(found) > 1 else None,
             as_json=(each.as_document() for each in found),
             as_table=_for_table(
                 (line for each in found for line in _quality_records(each)),
