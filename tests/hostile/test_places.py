@@ -64,7 +64,7 @@ def test_rejects_that_cannot_be_written(
     """Exit 1 where the folder is a file; through a link to a folder they are written."""
     (tmp_path / "rejects").symlink_to(precious)
     done = ask("--linear", csv_file(*BAD), uri=sqlite_uri)
-    assert done.status == 1 and "name another folder with --rejects" in done.err
+    assert done.status == 1 and "name a folder with --rejects" in done.err
     assert precious.read_bytes() == b"precious"
     (tmp_path / "rejects").unlink()
     (tmp_path / "real").mkdir()
