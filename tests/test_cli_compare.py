@@ -81,7 +81,7 @@ def test_a_table_is_followed_by_the_sentence(hpnorton: CommandLine, tmp_path: Pa
     assert [row.split()[0] for row in rows] == ["linear", "per", "pool"]
     assert max(map(len, rows)) <= 80
     assert blank == "" and ADVICE.match(advice)
-    assert refused == "1 of 2 rows were rejected, in every run."
+    assert refused == "1 of 2 rows was rejected, in every run."
     assert caution.endswith("Repeat the runs with --repeat 5 to be sure.")
 
 

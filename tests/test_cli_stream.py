@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from hpnorton.stores import open_store
+from hpnorton.texts import counted
 from tests.helpers.commandline import ROOT, CommandLine, Outcome
 from tests.servers import Server
 
@@ -124,7 +125,7 @@ def test_ctrl_c_ends_a_wait_at_once(hpnorton: CommandLine, csv_file: Write, uri:
     assert done.status == 130
     report = done.data[0]["customers"]
     assert (report["read"], report["inserted"], report["total_records"]) == (1, 1, 1)
-    assert "Error: " in done.err and "it was interrupted; 1 of its rows are done" in done.err
+    assert "Error: " in done.err and "it was interrupted; 1 of its rows is done" in done.err
     (note,) = hpnorton("--history", uri=uri).data
     assert (note["status"], note["read"]) == ("interrupted", 1)
     again = hpnorton("--stream", path, *AT_ONCE, uri=uri).data[0]["customers"]
@@ -195,7 +196,9 @@ def test_a_text_file_gets_a_line_a_row(
     (report,) = done.data
     assert (report["file"], report["to"]) == (str(path), str(to))
     assert to.read_bytes().count(b"\n") == 1 + report["rows"]
-    assert f"Error: {path}: it was interrupted; {report['rows']} rows are written" in done.err
+    assert (
+        f"Error: {path}: it was interrupted; {counted(report['rows'], 'row')} written" in done.err
+    )
     to.unlink()
     assert hpnorton("--stream", path, *AT_ONCE, "--to", to).status == 0
     assert to.read_bytes() == path.read_bytes()
@@ -303,7 +306,7 @@ def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server
     append(path, f"{customer(2)}\n")
     _, err = feed.communicate(timeout=DEADLINE)
     assert feed.returncode == 1
-    assert b"it was tried again for 0.5 s; 1 of its rows are done" in err
+    assert b"it was tried again for 0.5 s; 1 of its rows is done" in err
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,13 @@ def test_no_database_is_no_reason_to_import(run: Run, tmp_path: Path) -> None:
     assert refused.status == 1
     assert "nothing was removed: there is no database at" in refused.err
     assert "import" not in refused.err
+
+
+@pytest.mark.parametrize(("rows", "told"), [(1, "1 record)"), (2, "2 records)")])
+def test_one_is_singular(run: Run, sqlite_uri: str, tmp_path: Path, rows: int, told: str) -> None:
+    """Counts agree with their nouns, as where --drop-collections says what it would remove."""
+    path = tmp_path / "thing.csv"
+    path.write_text("id\n" + "".join(f"{n}\n" for n in range(rows)), encoding="utf-8")
+    assert run(f"--linear {path}", sqlite_uri).status == 0
+    refused = run("--drop-collections thing", sqlite_uri)
+    assert f"thing ({told} from" in refused.err

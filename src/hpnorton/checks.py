@@ -20,6 +20,7 @@ from hpnorton.remarks import Oddity, Remark, odd_cells
 from hpnorton.rows import NONE_MISQUOTED, Misquoted, Row
 from hpnorton.schema import MAX_COLUMNS, Collection
 from hpnorton.signatures import is_cp1252
+from hpnorton.texts import counted
 
 Record = tuple[Value, ...]
 
@@ -115,7 +116,7 @@ def lay_out(collection: Collection, header: Sequence[str], file: str) -> Layout:
     if absent := [name for name in needed if name not in header]:
         raise FileError(
             f"{file}: the header lacks {listed(absent)}, which {collection.name} needs; "
-            "add the column"
+            f"add {'the column' if len(absent) == 1 else 'them'}"
         )
     fields = tuple(field for field in collection.fields if field.name in header)
     positions = tuple(header.index(field.name) for field in fields)
@@ -261,7 +262,7 @@ def _without(faults: Sequence[Fault], positions: Sequence[int]) -> Sequence[int]
 
 
 def _shape_fault(layout: Layout, at: int, row: Row) -> Fault:
-    expected = f"the row has {len(row)} cells, the header {layout.width}"
+    expected = f"the row has {counted(len(row), 'cell')}, the header {layout.width}"
     if len(row) > layout.width:
         return Fault(at, "extra-cell", f"{expected}; does a cell with a comma lack its quotes?")
     if any("\n" in cell or "\r" in cell for cell in row):

@@ -27,6 +27,7 @@ from hpnorton.ingest.sources import Source
 from hpnorton.ingest.work import Task
 from hpnorton.inputs import Reading
 from hpnorton.records import is_open
+from hpnorton.texts import counted
 
 _FATES = {
     "inserted": "inserted",
@@ -107,7 +108,7 @@ def stream_into_file(
             copied.ending = _replay(file.chunks(1), every, put)
         except OSError as error:
             raise FileError(
-                f"{target} cannot be written: {error.strerror}; {copied.rows:,} rows of "
+                f"{target} cannot be written: {error.strerror}; {counted(copied.rows, 'row')} of "
                 f"{file.path} are there, all of them whole: make room and start again, with "
                 "another --to FILE"
             ) from error

@@ -31,6 +31,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, such as 1 row, or 2 rows."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def quoted(text: str) -> str:
     """A text as a message quotes it: printable, and not for ever."""
     more = "..." if len(text) > _SHOWN_CHARACTERS else ""

@@ -10,6 +10,7 @@ from hpnorton.cli.show import answer, show, tell
 from hpnorton.errors import ExitStatus, UnknownCollectionError
 from hpnorton.settings import Settings
 from hpnorton.shop import CUSTOMERS, PRODUCTS, RENTALS
+from hpnorton.texts import counted
 
 if TYPE_CHECKING:
     from hpnorton.export import Exported
@@ -53,28 +54,24 @@ def _check(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         audit = Audit(store)
         with store.snapshot():
             faults = list(audit.faults())
-            counted = (
-                f"{_counted(store.count(PRODUCTS), PRODUCTS)} and "
-                f"{_counted(store.count(RENTALS), RENTALS)}"
+            checked = (
+                f"{counted(store.count(PRODUCTS), PRODUCTS)} and "
+                f"{counted(store.count(RENTALS), RENTALS)}"
             )
     answer(faults, arguments)
     if not faults and not arguments.quiet:
-        tell(f"The books balance: {counted} were checked.")
+        tell(f"The books balance: {checked} were checked.")
     if faults:
         tell(
-            f"Error: the books do not balance: {_counted(len(faults), 'fault')} in {counted}; "
+            f"Error: the books do not balance: {counted(len(faults), 'fault')} in {checked}; "
             "--history ID tells what happened to a product"
         )
     elif audit.unproven:
         tell(
-            f"Of {_counted(audit.unproven, PRODUCTS)} nothing proves the stock: HPNorton has not "
+            f"Of {counted(audit.unproven, PRODUCTS)} nothing proves the stock: HPNorton has not "
             "imported the first one"
         )
     return ExitStatus.FAILED if faults else ExitStatus.OK
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
@@ -113,4 +110,4 @@ def _tell_formulas(exported: "Exported") -> None:
         )
     more = exported.formula_count - len(exported.formulas)
     if more:
-        tell(f"{exported.file}: and {more:,} more cells like that")
+        tell(f"{exported.file}: and {counted(more, 'more cell')} like that")

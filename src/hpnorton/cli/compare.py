@@ -104,7 +104,8 @@ def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
     show(rows, form, as_json=[made.as_document()], as_table=_table(made))
     sentence = f"\n{made.advice.sentence}"
     if made.refused:
-        sentence += f"\n{made.refused:,} of {made.rows:,} rows were rejected, in every run."
+        verb = "was" if made.refused == 1 else "were"
+        sentence += f"\n{made.refused:,} of {made.rows:,} rows {verb} rejected, in every run."
     if made.caution:
         sentence += f"\n{made.caution}"
     if form == TABLE:

@@ -12,7 +12,7 @@ from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, HPNortonError, StoreMissingError, UsageError
 from hpnorton.settings import Settings, redact
 from hpnorton.streams import write_message
-from hpnorton.texts import tellable
+from hpnorton.texts import counted, tellable
 
 if TYPE_CHECKING:
     from hpnorton.catalog import Catalog
@@ -54,9 +54,7 @@ def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> Exit
     with closing(open_store(settings.uri)) as store:
         names = choose(store, arguments.values)
         dropped = [{"collection": name, "records": store.count(name)} for name in names]
-        listed = ", ".join(
-            f"{each['collection']} ({each['records']:,} records)" for each in dropped
-        )
+        listed = ", ".join(f"{name} ({counted(store.count(name), 'record')})" for name in names)
         if arguments.values:
             for reference in _lost_references(Catalog(store, [settings.data]), names):
                 tell(reference)

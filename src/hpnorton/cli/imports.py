@@ -18,7 +18,7 @@ from hpnorton.cli.summary import summaries
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
 from hpnorton.streams import write_message
-from hpnorton.texts import printable, tellable
+from hpnorton.texts import counted, printable, tellable
 
 if TYPE_CHECKING:
     from hpnorton.ingest.plan import Limit, Options
@@ -219,23 +219,22 @@ def _what_to_fix(report: "FileReport", mode: str | None) -> str:
     if counts.rejected:
         which = "it" if counts.rejected == 1 else "them"
         way = f" with --mode {mode}" if mode else ""
-        told.append(f"{_rows(counts.rejected)} rejected.")
+        told.append(f"{counted(counts.rejected, 'row')} rejected.")
         told.append(f"Fix {which} in {rejects} and import that file{way}.")
     if counts.conflicts:
         see = "" if counts.rejected else f" (see {rejects})"
-        told.append(f"{_rows(counts.conflicts)} in conflict{see}: the records that were there are")
+        told.append(
+            f"{counted(counts.conflicts, 'row')} in conflict{see}: the records that were there are"
+        )
         told.append("kept; --mode upsert replaces them.")
     return f"{' '.join(told)} Reasons: {Path(rejects).with_suffix('.reasons.jsonl')}"
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _what_is_done(report: "FileReport") -> str:
     from hpnorton.ingest.reports import Ending
 
-    done = f"{report.counts.read:,} of its rows are done"
+    read = report.counts.read
+    done = f"{read:,} of its rows {'is' if read == 1 else 'are'} done"
     if report.can_resume:
         return done
     if report.ending is Ending.STOPPED:

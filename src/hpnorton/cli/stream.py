@@ -9,6 +9,7 @@ from hpnorton.cli.imports import import_options, show_reports, tell_end
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings
+from hpnorton.texts import counted
 
 if TYPE_CHECKING:
     from hpnorton.ingest.rejects import Refused
@@ -88,7 +89,7 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
     show([document | {"elapsed": round(copied.elapsed, 6)}], arguments.format)
     if copied.ending is Ending.DONE:
         return ExitStatus.ROWS_REFUSED if copied.rejected else ExitStatus.OK
-    tell(f"Error: {path}: it was interrupted; {copied.rows:,} rows are written")
+    tell(f"Error: {path}: it was interrupted; {counted(copied.rows, 'row')} written")
     return ExitStatus.INTERRUPTED
 
 

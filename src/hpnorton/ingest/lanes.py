@@ -13,6 +13,7 @@ from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostE
 from hpnorton.files import refused
 from hpnorton.ingest.reports import Ending, FileReport
 from hpnorton.ingest.work import Task, Work
+from hpnorton.texts import counted
 
 _MAX_NAMED = 10  # files in a message
 
@@ -152,7 +153,7 @@ class Lane:
             if tasks is None:
                 self._phases = None
                 self.report.ending = Ending.DONE
-                log.info("{}: {:,} rows", self.report.file, self.report.counts.read)
+                log.info("{}: {}", self.report.file, counted(self.report.counts.read, "row"))
             else:
                 self._tasks = tasks
         return None

@@ -325,7 +325,8 @@ class _Runner:
         are_done = all(planned.lane.is_done for planned in self._begun.values())
         is_over = are_done and not self._order.waiting
         if limit.is_exceeded(refused, read, is_over=is_over):
-            reason = f"it was stopped, because more than {limit} rows were refused (--max-errors)"
+            rows = "row was" if str(limit) == "1" else "rows were"
+            reason = f"it was stopped, because more than {limit} {rows} refused (--max-errors)"
             for planned in self._files:
                 if not planned.has_ended:
                     planned.lane.stop(Ending.STOPPED, reason, can_resume=False)
