@@ -38,7 +38,7 @@ def start_a_cluster() -> Iterator[Any]:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",  # its default is one port for all
         ) as cluster,
     ):
         yield cluster
