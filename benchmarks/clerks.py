@@ -35,9 +35,9 @@ from till import (
     state,
 )
 
-from hpnorton.counter import Counter
 from hpnorton.errors import RefusedError, UnknownIdError
-from hpnorton.stores.protocol import CounterStore
+from hpnorton.rental.counter import Counter
+from hpnorton.stores.base import CounterStore
 
 CLERKS = (3, 8, 32)
 HOLDS = (0.0, 3.0)  # seconds

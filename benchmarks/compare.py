@@ -33,7 +33,7 @@ from measure import (
 from shell import SIDE_FILES, generate, positive
 
 # measure.py has made it importable.
-from hpnorton.timing.children import Ended, open_children
+from hpnorton.compare.children import Ended, open_children
 
 COMPARE = ("--quiet", "--format", "json", "--compare")
 PRODUCTION = sorted(str(path) for path in (HOME / "data" / "production").glob("*.csv"))

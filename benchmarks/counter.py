@@ -31,8 +31,8 @@ from shell import generate, hpnorton_import, positive
 from start import run_as_users_do
 from till import Pair, at_counter
 
-from hpnorton.shop import ACTIVE, CUSTOMERS, DUE, PRODUCTS, RENTALS
-from hpnorton.stores.changes import Place
+from hpnorton.rental_names import ACTIVE, CUSTOMERS, DUE, PRODUCTS, RENTALS
+from hpnorton.stores.history import Place
 
 SMALL_FILES = HOME / "data" / "production"
 QUIET = ("--quiet", "--format", "json")

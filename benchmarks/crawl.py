@@ -28,7 +28,7 @@ from measure import (
 from mongo import NX, connected, real_server, script_server
 from shell import positive
 
-from hpnorton.stores.shapes import Shapes
+from hpnorton.stores.mongo.bson_schema import Shapes
 from hpnorton.workers import no_garbage_collection
 from tests.servers import NxServer
 

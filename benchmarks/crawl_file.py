@@ -20,8 +20,8 @@ from measure import BenchmarkError, exit_status
 # The package is importable by what measure does.
 from hpnorton.parallel import parallel_map
 from hpnorton.settings import SQLITE_PREFIX
+from hpnorton.stores.mongo.bson_schema import Shapes
 from hpnorton.stores.ranges import Database
-from hpnorton.stores.shapes import Shapes
 from hpnorton.stores.tallies import FieldTally
 from hpnorton.workers import no_garbage_collection
 

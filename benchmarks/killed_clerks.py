@@ -38,12 +38,12 @@ from till import (
     state,
 )
 
-from hpnorton.counter import Counter
 from hpnorton.errors import RefusedError, UnknownIdError
-from hpnorton.shop import PRODUCT_ID, PRODUCTS
+from hpnorton.rental.counter import Counter
+from hpnorton.rental_names import PRODUCT_ID, PRODUCTS
 from hpnorton.stores import open_store
-from hpnorton.stores.changes import Kind, Place
-from hpnorton.stores.protocol import CounterStore
+from hpnorton.stores.base import CounterStore
+from hpnorton.stores.history import Kind, Place
 
 CLERKS = 3
 SHOP_ROWS = 100

@@ -85,7 +85,7 @@ def cutting_share(file: Path, import_cpu: float) -> str:
     """How much of an import's CPU time it takes to cut a file into chunks."""
     sys.path.insert(0, str(HOME / "src"))
     # pylint: disable-next=import-outside-toplevel # found only now
-    from hpnorton.csvfile import CsvFile
+    from hpnorton.tabular.reader import CsvFile
 
     gc.disable()
     opened = CsvFile(str(file), COLLECTION)

@@ -20,11 +20,11 @@ from shell import generate, hpnorton_import
 
 sys.path.insert(0, str(HOME / "src"))
 # pylint: disable=wrong-import-position # found only now
-from hpnorton.audit import Audit
-from hpnorton.catalog import Catalog, open_shop
-from hpnorton.counter import Counter
 from hpnorton.log import start_log
-from hpnorton.shop import (
+from hpnorton.rental.audit import Audit
+from hpnorton.rental.catalog import Catalog, open_shop
+from hpnorton.rental.counter import Counter
+from hpnorton.rental_names import (
     ACTIVE,
     CUSTOMERS,
     PRODUCT_ID,
@@ -35,8 +35,8 @@ from hpnorton.shop import (
     USER_ID,
 )
 from hpnorton.stores import open_store
-from hpnorton.stores.changes import HISTORY
-from hpnorton.stores.protocol import CounterStore
+from hpnorton.stores.base import CounterStore
+from hpnorton.stores.history import HISTORY
 
 # pylint: enable=wrong-import-position
 
@@ -70,7 +70,9 @@ def at_counter(uri: str) -> Iterator[Counter]:
 def processes() -> ForkServerContext:
     """How clerks are started: quickly, from a process that has imported all they need."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["till", "hpnorton.stores.mongo", "hpnorton.stores.sqlite"])
+    context.set_forkserver_preload(
+        ["till", "hpnorton.stores.mongo.store", "hpnorton.stores.sqlite.store"]
+    )
     return context
 
 

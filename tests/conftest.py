@@ -30,7 +30,17 @@ SQLITE = "sqlite"
 OF_EACH_KIND = ("uri", "shop")
 # What is tested with each kind of database, also without --whole: the stores, and what differs
 # with them. All other tests use SQLite then, and test_smoke.py runs each command on MongoDB.
-STORE_TESTS = ("test_stores*", "test_counter*", "test_books*", "test_ingest_run*", "test_smoke*")
+STORE_TESTS = (
+    "stores/test_*contract.py",
+    "stores/test_m*.py",
+    "stores/test_sq*.py",
+    "stores/test_d*.py",
+    "stores/test_names.py",
+    "rental/test_counter*.py",
+    "rental/test_record_history.py",
+    "importer/test_runner.py",
+    "test_smoke.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -121,8 +131,8 @@ def cut_into_many_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
     None of the servers that can be had here has one.
     """
-    monkeypatch.setattr("hpnorton.look.crawl._FEWEST_RECORDS", 25)
-    monkeypatch.setattr("hpnorton.stores.mongo_ranges.are_quick", lambda collection: True)
+    monkeypatch.setattr("hpnorton.profile.fields._FEWEST_RECORDS", 25)
+    monkeypatch.setattr("hpnorton.stores.mongo.ranges.are_quick", lambda collection: True)
 
 
 @pytest.fixture

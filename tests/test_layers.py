@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,89 +14,26 @@ SOURCE = Path(__file__).parent.parent / "src"
 TESTS = Path(__file__).parent
 PACKAGE = "hpnorton"
 
-# From the ground up; the modules of one floor do not know each other. The package's own __init__
-# holds the version, which every module may read.
-FLOORS = (
-    ("hpnorton", "ingest", "look", "timing"),
-    (
-        "errors",
-        "suggest",
-        "shop",
-        "streams",
-        "signatures",
-        "timing.figures",
-        "timing.machine",
-        "timing.advice",
-        "timing.stopwatch",
-    ),
-    ("settings", "timing.children"),
-    ("texts",),
-    ("log", "patterns", "remotes", "marks", "lexical"),
-    ("keys",),
-    ("stored",),
-    ("fields",),
-    ("descriptors",),
-    ("schema",),
-    ("remarks",),
-    ("records",),
-    ("rows",),
-    ("headers",),
-    ("checks",),
-    ("files",),
-    ("inputs",),
-    ("chunks",),
-    ("csvfile",),
+# From the ground up: packages, and the modules beside them. Those of one layer do not know each
+# other; the package's own __init__ holds the version, which every module may read.
+LAYERS = (
+    ("",),
+    ("errors", "suggest", "standard_streams", "rental_names"),
+    ("settings",),
+    ("sanitize",),
+    ("log",),
     ("workers",),
-    ("look.sketch", "look.guess", "look.oddities"),
-    ("look.analysis",),
-    ("stores.changes",),
-    ("stores.protocol",),
-    ("stores.compare", "stores.sql", "stores.sqlite_files", "stores.tallies", "stores.pace"),
-    ("stores.ranges", "stores.shapes", "stores.twins"),
-    ("stores.mongo_ranges",),
-    ("stores.sqlite_scan", "stores.mongo_scan", "stores.sqlite_readonly"),
-    ("stores.sqlite_connection", "stores.mongo_connection"),
-    ("stores.sqlite_batches", "stores.sqlite_search", "stores.mongo_documents"),
-    ("stores.mongo_batches",),
-    ("stores.mongo_counter",),
-    ("stores.sqlite", "stores.mongo", "stores.dryrun"),
+    ("tabular",),
+    ("schema",),
     ("stores",),
     ("parallel",),
-    ("lookup",),
-    ("ingest.reports",),
-    ("ingest.rejects", "ingest.journal", "ingest.outage", "ingest.restock", "ingest.targets"),
-    ("ingest.sources",),
-    ("ingest.blocks",),
-    ("ingest.loading",),
-    ("ingest.secondlook",),
-    ("ingest.work", "timing.scratch", "timing.shorten"),
-    ("ingest.lanes", "timing.phases", "timing.trials"),
-    ("ingest.order", "ingest.plan", "timing.comparison", "timing.styles", "feed"),
-    ("ingest.run", "timing.plots"),
-    ("stream", "catalog", "forms", "timing.page"),
-    ("inventory",),
-    ("counter", "books", "audit"),
-    ("look.moments", "look.columns"),
-    ("look.crawl",),
-    ("look.quality",),
-    ("progress",),
-    ("widths",),
-    ("layout",),
-    ("table",),
-    ("output",),
+    ("importer",),
+    ("profile", "compare"),
+    ("rental",),
     ("export",),
-    ("cli.flags", "cli.pager", "cli.summary"),
-    ("cli.show", "cli.help", "cli.completion"),
-    ("cli.imports", "cli.ask", "cli.counter", "cli.books", "cli.database", "cli.analyze"),
-    ("cli.compare", "cli.stream", "cli.look"),
-    ("cli.company",),
     ("cli",),
 )
-FLOOR_OF = {
-    name if name == PACKAGE else f"{PACKAGE}.{name}": floor
-    for floor, names in enumerate(FLOORS)
-    for name in names
-}
+LAYER_OF = {name: layer for layer, names in enumerate(LAYERS) for name in names}
 # What the package itself offers to programs; it is imported when it is used.
 OFFERED = {"hpnorton.parallel"}
 HEAVY = ("matplotlib", "pymongo", "rich", "loguru", "multiprocessing", "sqlite3")
@@ -129,17 +67,35 @@ def is_ours(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] == PACKAGE
 
 
-def test_every_module_has_a_floor() -> None:
-    """The list of floors names the package's modules, all of them and no others."""
-    assert sorted(MODULES) == sorted(FLOOR_OF)
+def package_of(name: str) -> str:
+    """The name of the package or module at the top that a module belongs to."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def imports_of(name: str) -> set[str]:
+    """The package's modules that a module imports."""
+    return set(imported(MODULES[name].read_text(encoding="utf-8")))
+
+
+def test_every_module_has_a_layer() -> None:
+    """The list of layers names what is at the top of the package, all of it and nothing else."""
+    assert {package_of(name) for name in MODULES} == set(LAYER_OF)
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_imports_point_downward(name: str) -> None:
-    """A module imports only modules of lower floors."""
-    source = MODULES[name].read_text(encoding="utf-8")
-    upward = {other for other in imported(source) if FLOOR_OF[other] >= FLOOR_OF[name]}
+    """A module imports only from lower layers, and from its own package."""
+    own = package_of(name)
+    others = {other for other in imports_of(name) if package_of(other) != own}
+    upward = {other for other in others if LAYER_OF[package_of(other)] >= LAYER_OF[own]}
     assert upward == (OFFERED if name == PACKAGE else set())
+
+
+@pytest.mark.parametrize("package", sorted(LAYER_OF.keys() - {""}))
+def test_no_package_has_a_circle(package: str) -> None:
+    """The modules of a package import each other in one direction."""
+    names = [name for name in MODULES if package_of(name) == package]
+    TopologicalSorter({name: imports_of(name) & set(names) for name in names}).prepare()
 
 
 def test_the_package_imports_nothing_of_its_own() -> None:
@@ -162,10 +118,10 @@ def test_the_package_imports_nothing_of_its_own() -> None:
     ("source", "found"),
     [
         ("import hpnorton.log as log", ["hpnorton.log"]),
-        ("from hpnorton.cli import ask, main", ["hpnorton.cli.ask", "hpnorton.cli"]),
+        ("from hpnorton.cli import query, main", ["hpnorton.cli.query", "hpnorton.cli"]),
         ("from hpnorton import __version__", ["hpnorton"]),
         ("def f():\n  from hpnorton.errors import FileError", ["hpnorton.errors"]),
-        ("if TYPE_CHECKING:\n  import hpnorton.ingest.reports", ["hpnorton.ingest.reports"]),
+        ("if TYPE_CHECKING:\n  import hpnorton.importer.report", ["hpnorton.importer.report"]),
         ("import csv\nfrom hpnorton_other import cli", []),
     ],
 )
@@ -174,7 +130,7 @@ def test_no_import_is_overlooked(source: str, found: list[str]) -> None:
     assert list(imported(source)) == found
 
 
-@pytest.mark.parametrize("module", ["hpnorton.cli", "hpnorton.cli.flags"])
+@pytest.mark.parametrize("module", ["hpnorton.cli", "hpnorton.cli.arguments"])
 def test_the_command_line_imports_nothing_heavy(module: str) -> None:
     """To import the command line, as --help does, imports nothing that takes long."""
     code = f"import sys, {module}; print(*sys.modules)"

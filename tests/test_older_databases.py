@@ -8,10 +8,18 @@ import pymongo
 import pytest
 
 from hpnorton.stores import open_store
-from hpnorton.stores.protocol import Document, Mode
+from hpnorton.stores.base import Document, Mode
 from tests.conftest import Run
 from tests.helpers.older_databases import forget_first_stocks
-from tests.shop import DATASET, faults, first_and_now, import_files, lines, stocks, write_products
+from tests.helpers.shop import (
+    DATASET,
+    faults,
+    first_and_now,
+    import_files,
+    lines,
+    stocks,
+    write_products,
+)
 
 
 @pytest.fixture(name="older")

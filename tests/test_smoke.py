@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from hpnorton import cli
-from hpnorton.cli.flags import Act
+from hpnorton.cli.arguments import Act
 from tests.conftest import Run
 from tests.helpers.commandline import ROOT, Outcome
+from tests.helpers.shop import DATASET, import_files, open_till
 from tests.servers import NxServer, running
-from tests.shop import DATASET, import_files, open_till
 
 RENTAL = ROOT / "data" / "test" / "rental.csv"
 QUESTIONS = (

@@ -1,23 +1,23 @@
 """A rental store's inventory on the command line.
 
-The map, from the ground up; a module imports only from those before it: `errors` (what can go
-wrong, and its exit status), `suggest` (did you mean ...?), `shop` (a rental store's words),
-`streams` (stdin, stdout, stderr), `settings` (settings.ini, environment, flags), `texts` (what may
-be shown), `log` (loguru), `patterns` (matched in bounded time), `lexical` (the form of each type),
-`keys` (the text of a key), `marks` (what spreadsheets leave in cells), `stored` (values in a
-database), `fields` (a cell becomes a value), `descriptors` and `schema` (what a collection is, from
-datapackage.json), `signatures` (what is no CSV), `records` (where a row ends), `rows` (text becomes
-rows), `headers` (those that do not fit), `checks` (rows become records, or faults), `remotes` (what
-URLs name), `files` (paths and URLs), `inputs` (the bytes of a file, also of one that grows),
-`csvfile` (a file becomes chunks, a chunk becomes rows), `workers` (executors: this process, others,
-or a cluster), `stores` (SQLite and MongoDB behind one protocol, and the history of changes),
-`parallel` (the same work on parts of a database), `ingest` (the import), `stream` (a file as a live
-feed) and `feed` (a text file that takes its rows), `catalog` (what a database's collections are),
-`forms` (records typed in by hand), `inventory` (the questions), `counter` (rent, take back, edit),
-`books` (the history), `audit` (its proof), `look` (what is in a file or a database that nobody has
-described, and how good it is), `timing` (linear against parallel), `progress`, `widths`, `layout`,
-`table` and `output` (what a person sees), `export` (the database as files), `cli` (flags). Each
-package has a map of its own.
+The map, from the ground up; imports point downward only. Beside the packages are `errors` (what
+can go wrong, and its exit status), `suggest` (did you mean ...?), `standard_streams` (stdin, stdout
+and stderr), `rental_names` (the names of the shop's collections and fields), `settings`
+(settings.ini, environment, flags), `sanitize` (what may be shown), `log` (loguru) and `workers`
+(executors: this process, others, or a cluster).
+
+- `tabular`: bytes become chunks, chunks become rows.
+- `schema`: what a record is, and how rows are validated.
+- `stores`: SQLite and MongoDB behind one protocol, and the history of changes.
+- `parallel`: the same work on many parts of a database.
+- `importer`: files become counts that add up.
+- `profile`: what is in a file or database that nobody has described.
+- `compare`: linear against parallel, measured.
+- `rental`: the shop's counter, questions and audit.
+- `export`: the database as files.
+- `cli`: flags.
+
+Each package has a map of its own.
 
 `parallel_map` is for programs of your own; the README has an example.
 """

@@ -9,16 +9,16 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, TextIO
 
-from hpnorton.catalog import Catalog, texts_for_numbers, told_text
-from hpnorton.descriptors import descriptor_of, written_field
 from hpnorton.errors import FileError
-from hpnorton.fields import Field
-from hpnorton.files import replacing
-from hpnorton.lexical import written_year
-from hpnorton.output import UnixLines
-from hpnorton.schema import PACKAGE_NAME, Collection
-from hpnorton.stored import Value, whole_number
-from hpnorton.stores.protocol import CounterStore, Document
+from hpnorton.rental.catalog import Catalog, texts_for_numbers, told_text
+from hpnorton.schema.collection import PACKAGE_NAME, Collection
+from hpnorton.schema.descriptors import descriptor_of, written_field
+from hpnorton.schema.field import Field
+from hpnorton.schema.lexical import written_year
+from hpnorton.schema.stored import Value, whole_number
+from hpnorton.stores.base import CounterStore, Document
+from hpnorton.tabular.files import replacing
+from hpnorton.tabular.writer import UnixLines
 
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

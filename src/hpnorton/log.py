@@ -9,9 +9,9 @@ from functools import cache
 from traceback import format_exception
 from typing import TYPE_CHECKING
 
+from hpnorton.sanitize import printable, tellable
 from hpnorton.settings import LOG_LEVELS
-from hpnorton.streams import write_message
-from hpnorton.texts import printable, tellable
+from hpnorton.standard_streams import write_message
 
 if TYPE_CHECKING:
     from loguru import Logger

@@ -11,8 +11,8 @@ import pytest
 
 from tests.faults.proxy import Proxy, at_random
 from tests.helpers.commandline import CommandLine, Outcome
+from tests.helpers.shop import write_customers, write_products
 from tests.servers import Server
-from tests.shop import write_customers, write_products
 
 ROWS = 2000
 MOST_CUTS = 8

@@ -1,8 +1,8 @@
 """A worker that dies, in every phase of every command that has workers.
 
 A proxy before the server holds the worker at a chosen command, so that it dies where it should.
-tests/faults/test_killed_imports.py kills workers of imports into SQLite, tests/test_cluster.py one
-of a Dask cluster.
+tests/faults/test_killed_imports.py kills workers of imports into SQLite,
+tests/importer/test_cluster.py one of a Dask cluster.
 """
 
 import os
@@ -25,8 +25,8 @@ from tests.faults.processes import (
 )
 from tests.faults.proxy import Command, Fate, Proxy, Rule, after_chunks, at
 from tests.helpers.commandline import CommandLine, Outcome
+from tests.helpers.shop import write_csv, write_customers, write_products
 from tests.servers import Server
-from tests.shop import write_csv, write_customers, write_products
 
 Write = Callable[..., Path]
 PEOPLE = [f"U{number}" for number in range(100)]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton.ingest import secondlook
-from hpnorton.ingest.secondlook import KeyHashes
+from hpnorton.importer import duplicates
+from hpnorton.importer.duplicates import KeyHashes
 from tests.faults.limits import limited
 from tests.helpers.commandline import CommandLine
 
@@ -135,7 +135,7 @@ def test_no_room_for_the_rejects_of_a_feed(
 
 def test_no_room_for_the_hashes_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """The system's error is told where they are added, and not again when they are forgotten."""
-    monkeypatch.setattr(secondlook, "_MEMORY_BYTES", 4)
+    monkeypatch.setattr(duplicates, "_MEMORY_BYTES", 4)
     with _little_room(100):
         hashes = KeyHashes()
         with pytest.raises(OSError, match="File too large"):

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import Start
 from tests.faults.processes import end_of
 from tests.helpers.commandline import CommandLine
-from tests.shop import write_csv, write_customers, write_products
+from tests.helpers.shop import write_csv, write_customers, write_products
 
 Write = Callable[..., Path]
 ROWS = {"sqlite": 20_000, "mongodb": 4_000}  # so that both take about a second

@@ -19,8 +19,8 @@ from tests.faults.conftest import Start
 from tests.faults.processes import DEADLINE, end_of, wait_for
 from tests.faults.proxy import Proxy, after_chunks, at
 from tests.helpers.commandline import CommandLine
+from tests.helpers.shop import write_customers, write_products
 from tests.servers import Server
-from tests.shop import write_customers, write_products
 
 Write = Callable[..., Path]
 ROWS = 12_000

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpnorton.ingest import run as ingest
+from hpnorton.importer import runner as ingest
 
 
 class AnyOrder(Executor):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from hpnorton.descriptors import field_from_descriptor
-from hpnorton.fields import Field, Value
+from hpnorton.schema.descriptors import field_from_descriptor
+from hpnorton.schema.field import Field, Value
 
 TYPE, CONSTRAINT = "type-error", "constraint-error"
 

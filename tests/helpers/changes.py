@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from hpnorton.fields import Field
-from hpnorton.schema import Collection
-from hpnorton.stores.changes import HISTORY, Change, Kind, Place
-from hpnorton.stores.protocol import CounterStore, Document, Mode, batch_of
+from hpnorton.schema.collection import Collection
+from hpnorton.schema.field import Field
+from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
+from hpnorton.stores.history import HISTORY, Change, Kind, Place
 
 CUSTOMERS = Collection("customers", (Field("user_id"), Field("Name")), ("user_id",))
 

@@ -12,7 +12,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-from hpnorton.stores.mongo import MongoStore
+from hpnorton.stores.mongo.store import MongoStore
 
 Command = dict[str, Any]
 

@@ -3,9 +3,9 @@
 
 from collections.abc import Sequence
 
-from hpnorton.stores.changes import Change
-from hpnorton.stores.mongo import MongoStore
-from hpnorton.stores.mongo_connection import RawDocument
+from hpnorton.stores.history import Change
+from hpnorton.stores.mongo.connection import RawDocument
+from hpnorton.stores.mongo.store import MongoStore
 
 
 def die_over(store: MongoStore, change: Change, steps: int) -> Sequence[RawDocument]:

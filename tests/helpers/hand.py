@@ -5,8 +5,8 @@ from contextlib import closing
 
 import pymongo
 
-from hpnorton.fields import Value
-from hpnorton.stores.protocol import Document
+from hpnorton.schema.field import Value
+from hpnorton.stores.base import Document
 
 KEYS = {"product": ("product_id",), "rental": ("user_id", "product_id")}
 

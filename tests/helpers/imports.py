@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hpnorton.files import fingerprint
-from hpnorton.ingest import journal
-from hpnorton.stores.protocol import Mode
+from hpnorton.importer import journal
+from hpnorton.stores.base import Mode
+from hpnorton.tabular.files import fingerprint
 
 
 def package(folder: Path, **parents: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pymongo
 
-from hpnorton.stores.protocol import Document
+from hpnorton.stores.base import Document
 
 
 def forget_first_stocks(uri: str) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import strategies as st
 
-from hpnorton.checks import Record
-from hpnorton.fields import Field
-from hpnorton.schema import Collection, ForeignKey
-from hpnorton.stores.protocol import Batch, Conflict, Document, Key, Mode, Store, Written
+from hpnorton.schema.collection import Collection, ForeignKey
+from hpnorton.schema.field import Field
+from hpnorton.schema.validate import Record
+from hpnorton.stores.base import Batch, Conflict, Document, Key, Mode, Store, Written
 
 CUSTOMERS = Collection(
     "customers",

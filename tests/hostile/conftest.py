@@ -12,8 +12,8 @@ from hpnorton.log import start_log
 from hpnorton.stores import open_store
 from tests.conftest import MONGO_SERVERS, NX
 from tests.helpers.commandline import ROOT, Outcome
+from tests.helpers.shop import DATASET, import_files, open_till
 from tests.servers import NxServer, running
-from tests.shop import DATASET, import_files, open_till
 
 Ask = Callable[..., Outcome]
 TAKE_REJECTS = ("--linear", "--parallel", "--stream")

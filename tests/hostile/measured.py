@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from hpnorton.timing import stopwatch
+from hpnorton.compare import stopwatch
 
 _RSS_BYTES = 1 if sys.platform == "darwin" else 1024
 # Isolated and without site-packages, it is smaller than what it measures.

@@ -13,15 +13,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from hpnorton.checks import check_rows, lay_out
-from hpnorton.chunks import raw_records, read_blocks
-from hpnorton.csvfile import CsvFile
 from hpnorton.errors import HPNortonError
-from hpnorton.look.analysis import analyze, questions_for
-from hpnorton.schema import Collection, load_package, undescribed
+from hpnorton.profile.analysis import analyze, questions_for
+from hpnorton.schema.collection import Collection, load_package, undescribed
+from hpnorton.schema.validate import check_rows, lay_out
 from hpnorton.settings import Settings, read_settings
-from hpnorton.stores import sql
-from tests.shop import PACKAGE
+from hpnorton.stores.sqlite import sql
+from hpnorton.tabular.chunk import raw_records, read_blocks
+from hpnorton.tabular.reader import CsvFile
+from tests.helpers.shop import PACKAGE
 
 Target = Callable[[Path, bytes], None]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.helpers.shop import run
 from tests.hostile.targets import (
     EVERY_PACKAGE,
     HEADER,
@@ -20,7 +21,6 @@ from tests.hostile.targets import (
     read_settings_file,
     read_typed_csv,
 )
-from tests.shop import run
 
 FOUND = Path(__file__).parent / "found"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton.keys import clean
 from hpnorton.stores import open_store
-from hpnorton.stores.protocol import Document
+from hpnorton.stores.base import Document
+from hpnorton.tabular.keys import clean
 from tests.helpers.commandline import CommandLine
+from tests.helpers.shop import everything
 from tests.hostile.conftest import Ask
-from tests.shop import everything
 
 Write = Callable[..., Path]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.commandline import CommandLine
+from tests.helpers.shop import DATASET, HEADERS
 from tests.helpers.terminal import on_terminal
 from tests.hostile.conftest import Ask
-from tests.shop import DATASET, HEADERS
 
 Write = Callable[..., Path]
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.checks import lay_out
-from hpnorton.csvfile import CsvFile
-from hpnorton.ingest.loading import Job
-from hpnorton.schema import undescribed
+from hpnorton.importer.load import Job
+from hpnorton.sanitize import tellable, without_secrets
+from hpnorton.schema.collection import undescribed
+from hpnorton.schema.validate import lay_out
 from hpnorton.settings import redact
-from hpnorton.texts import tellable, without_secrets
+from hpnorton.tabular.reader import CsvFile
 from tests.faults.processes import children_of
 from tests.helpers.commandline import CommandLine
 from tests.hostile.conftest import Ask

@@ -82,7 +82,7 @@ LIMITS = (
     ),
     Limit(
         _NX,
-        ("test_stores_mongo.py::test_a_document_that_cannot_be_read*",),
+        ("stores/test_mongo.py::test_a_document_that_cannot_be_read*",),
         "it breaks off over a date after the year 9999",
         "Got response id",
     ),
@@ -113,7 +113,7 @@ LIMITS = (
     ),
     Limit(
         _FERRET,
-        ("test_counter_races.py::*",),
+        ("rental/test_counter_races.py::*",),
         "of updates made at once some are lost; not for several clerks at once",
         "",
         is_run=False,

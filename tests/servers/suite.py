@@ -32,14 +32,11 @@ OTHERS = "HPNORTON_TEST_MONGO"
 # What the store has to do, and what stands on it; the command line beyond that is the same on all.
 CHOSEN = (
     "servers/features.py",
-    "test_stores*.py",
-    "test_ingest*.py",
-    "test_cli_import.py",
-    "test_books.py",
-    "test_counter*.py",
-    "test_forms.py",
-    "test_export.py",
-    "test_look*.py",
+    "stores/test_*.py",
+    "importer/test_*.py",
+    "cli/test_import.py",
+    "rental/test_*.py",
+    "profile/test_*.py",
     "test_parallel.py",
 )
 OWN = [kind.name for kind in SERVERS]

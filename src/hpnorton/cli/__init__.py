@@ -13,23 +13,23 @@ from pathlib import Path
 
 from hpnorton.cli import (
     analyze,
-    ask,
-    books,
-    company,
+    audit,
     compare,
     completion,
     counter,
-    database,
-    imports,
-    look,
+    drop,
+    flag_rules,
+    import_,
+    profile,
+    query,
     stream,
 )
-from hpnorton.cli.flags import Operation, Parser, add_settings
+from hpnorton.cli.arguments import Operation, Parser, add_settings
 from hpnorton.cli.help import show_help, wants_help
 from hpnorton.cli.show import tell
 from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError
 from hpnorton.settings import SQLITE_PREFIX, Settings, current_folder, read_settings, redact
-from hpnorton.streams import discard_rest, until_closed, usable_streams
+from hpnorton.standard_streams import discard_rest, until_closed, usable_streams
 from hpnorton.suggest import did_you_mean
 
 
@@ -100,17 +100,17 @@ def parse(argv: Sequence[str]) -> Namespace:
     """The arguments; FILEs and COLLECTIONs may stand behind other flags too. Raises UsageError."""
     made = parser()
     if wants_help(argv):
-        show_help(made, argv, company.GOES_WITH)
+        show_help(made, argv, flag_rules.GOES_WITH)
         made.exit()
     arguments, rest = made.parse_known_args(argv)
     behind = [*arguments.behind, *rest]
     if behind:
         unknown = [text for text in behind if text.startswith("-") and text != "-"]
-        if unknown or arguments.flag not in company.TAKE_MORE:
+        if unknown or arguments.flag not in flag_rules.TAKE_MORE:
             hint = _meant(made, arguments.flag, unknown or behind)
             made.error(f"unrecognized arguments: {' '.join(behind)}{hint}")
         arguments.values += behind
-    company.settle(arguments)
+    flag_rules.settle(arguments)
     return arguments
 
 
@@ -134,15 +134,15 @@ def parser() -> Parser:
         allow_abbrev=False,
     )
     made.set_defaults(flag=None, values=None, behind=[], operation=_nothing)
-    imports.add_flags(made)
-    ask.add_flags(made)
-    look.add_flags(made)
+    import_.add_flags(made)
+    query.add_flags(made)
+    profile.add_flags(made)
     counter.add_flags(made)
-    books.add_flags(made)
+    audit.add_flags(made)
     compare.add_flags(made)
     analyze.add_flags(made)
     stream.add_flags(made)
-    database.add_flags(made)
+    drop.add_flags(made)
     add_settings(made)
     completion.add_flags(made)
     return made

@@ -7,14 +7,14 @@ import re
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import CSV, TABLE, Act, Parser
+from hpnorton.cli.arguments import CSV, TABLE, Act, Parser
 from hpnorton.cli.pager import paged
 from hpnorton.cli.show import answer, chosen_format, tell
 from hpnorton.errors import ExitStatus, UsageError
 from hpnorton.settings import Settings, expand_home
 
 if TYPE_CHECKING:
-    from hpnorton.look.analysis import ColumnTally, Tally
+    from hpnorton.profile.analysis import ColumnTally, Tally
 
     Document = dict[str, Any]
 
@@ -54,11 +54,11 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
 
     workers = 1 if arguments.workers is None else arguments.workers
     if workers != 1:
-        warm_up("hpnorton.look.analysis")
-    from hpnorton.csvfile import CsvFile
-    from hpnorton.files import is_url
-    from hpnorton.look.analysis import analyze, questions_for
-    from hpnorton.progress import show_analysis
+        warm_up("hpnorton.profile.analysis")
+    from hpnorton.cli.progress import show_analysis
+    from hpnorton.profile.analysis import analyze, questions_for
+    from hpnorton.tabular.files import is_url
+    from hpnorton.tabular.reader import CsvFile
 
     asks = arguments.year_of is not None or arguments.count
     if arguments.format == CSV and asks:
@@ -78,8 +78,8 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
 
 
 def _show(tally: "Tally", path: str, header: list[str], arguments: argparse.Namespace) -> None:
-    from hpnorton.look.guess import DEFAULT
-    from hpnorton.texts import readable
+    from hpnorton.profile.column_types import DEFAULT
+    from hpnorton.sanitize import readable
 
     names = [readable(name) for name in header]
     columns = [
@@ -130,7 +130,7 @@ def _show_tables(
     arguments: argparse.Namespace,
 ) -> None:
     """The columns of a file as a table, other tables below it, and a sentence."""
-    from hpnorton.table import Table
+    from hpnorton.cli.table import Table
 
     whole = columns[0].keys() - {"min", "max"} if columns else ()
     tables = [Table(map(_short, columns), whole=whole), *map(Table, others)]
@@ -143,8 +143,8 @@ def _show_tables(
 
 
 def _column(column: "ColumnTally") -> "Document":
-    from hpnorton.look.guess import Kind
-    from hpnorton.texts import readable
+    from hpnorton.profile.column_types import Kind
+    from hpnorton.sanitize import readable
 
     guess = column.guess
     low, high = guess.shown(guess.low), guess.shown(guess.high)
@@ -163,7 +163,7 @@ def _column(column: "ColumnTally") -> "Document":
 
 def _short(column: "Document") -> "Document":
     """A column as a person has room for it: long texts are cut, but for numbers and codes."""
-    from hpnorton.look.guess import DEFAULT
+    from hpnorton.profile.column_types import DEFAULT
 
     left_out = ("number", "estimated", "format")
     short = {"#": column["number"], **{n: column[n] for n in column if n not in left_out}}

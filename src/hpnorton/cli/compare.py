@@ -7,13 +7,13 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hpnorton.cli.flags import JSON, TABLE, Act, Parser, file_path, whole
+from hpnorton.cli.arguments import JSON, TABLE, Act, Parser, file_path, whole
 from hpnorton.cli.show import chosen_format, show, tell
 from hpnorton.errors import ComparisonError, ExitStatus
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
-    from hpnorton.timing.trials import Comparison, Grid
+    from hpnorton.compare.trials import Comparison, Grid
 
 COMPARE = "--compare"
 _REPEAT = 3
@@ -52,8 +52,8 @@ def add_flags(parser: Parser) -> None:
 
 
 def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.ingest.sources import dataset_sources, parse_source
-    from hpnorton.timing.comparison import compare
+    from hpnorton.compare.comparison import compare
+    from hpnorton.importer.sources import dataset_sources, parse_source
 
     if arguments.report is not None:
         _check_matplotlib()
@@ -70,7 +70,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     )
     _show(made, arguments)
     if arguments.report is not None:
-        from hpnorton.timing.page import write_report
+        from hpnorton.compare.page import write_report
 
         path = write_report(made, arguments.report)
         tell(f"The report is at {path}")
@@ -89,7 +89,7 @@ def _check_matplotlib() -> None:
 
 
 def _grid(arguments: argparse.Namespace, settings: Settings) -> "Grid":
-    from hpnorton.timing.trials import Grid, default_workers
+    from hpnorton.compare.trials import Grid, default_workers
     from hpnorton.workers import cores
 
     workers = [count or cores() for count in arguments.workers or default_workers()]

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hpnorton.cli.flags import Parser
+from hpnorton.cli.arguments import Parser
 from hpnorton.cli.pager import paged
 
 SHELLS = ("bash", "zsh", "fish")

@@ -8,16 +8,16 @@ from contextlib import closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser, utf8
+from hpnorton.cli.arguments import Act, Parser, utf8
 from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus, StoreLostError, UsageError
+from hpnorton.rental_names import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
 from hpnorton.settings import Settings
-from hpnorton.shop import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
 
 if TYPE_CHECKING:
-    from hpnorton.counter import Counter
-    from hpnorton.schema import Collection
-    from hpnorton.stores.protocol import Document
+    from hpnorton.rental.counter import Counter
+    from hpnorton.schema.collection import Collection
+    from hpnorton.stores.base import Document
 
 RENT, ADJUST_STOCK = "--rent", "--adjust-stock"
 _MAX_DELTA_DIGITS = 9
@@ -86,8 +86,8 @@ def add_flags(parser: Parser) -> None:
 @contextmanager
 def _open_counter(settings: Settings) -> Iterator["Counter"]:
     """The counter of a database; what clerks have died over is finished before it is closed."""
-    from hpnorton.catalog import Catalog, open_shop
-    from hpnorton.counter import Counter
+    from hpnorton.rental.catalog import Catalog, open_shop
+    from hpnorton.rental.counter import Counter
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
@@ -136,7 +136,7 @@ def _adjust_stock(arguments: argparse.Namespace, settings: Settings) -> ExitStat
 
 
 def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton import forms
+    from hpnorton.rental import assignments
 
     name, *texts = arguments.values
     _check_writable(name)
@@ -144,16 +144,17 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         raise UsageError(f"a rental takes something from stock: add it with {RENT}")
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
-        record = forms.complete(collection, forms.read_values(collection, texts))
-        forms.check_references(counter.store, collection, record)
+        record = assignments.complete(collection, assignments.read_values(collection, texts))
+        assignments.check_references(counter.store, collection, record)
         counter.add(collection, record)
     show([record], arguments.format)
     return ExitStatus.OK
 
 
 def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton import forms, lookup
-    from hpnorton.stores.changes import Place
+    from hpnorton.rental import assignments
+    from hpnorton.stores import lookup
+    from hpnorton.stores.history import Place
 
     name, *rest = arguments.values
     if len(rest) < 2:
@@ -161,19 +162,19 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     _check_writable(name)
     with _open_counter(settings) as counter:
         collection = counter.shop.get(name)
-        typed = forms.read_key(collection, rest[0])
+        typed = assignments.read_key(collection, rest[0])
         key = lookup.meant(counter.store, collection.name, collection.key, typed)
         place = Place(collection, key or typed)
-        values = forms.read_values(collection, rest[1:])
+        values = assignments.read_values(collection, rest[1:])
         _check_editable(collection, values)
-        forms.check_references(counter.store, collection, values)
+        assignments.check_references(counter.store, collection, values)
         record = counter.edit(place, values)
     show([record], arguments.format)
     return ExitStatus.OK
 
 
 def _check_writable(name: str) -> None:
-    from hpnorton.stores.changes import HISTORY
+    from hpnorton.stores.history import HISTORY
 
     if name == HISTORY.name:
         raise UsageError("the history is what has happened; nothing is added to it, or edited")
@@ -193,7 +194,7 @@ def _check_editable(collection: "Collection", values: "Document") -> None:
 
 
 def _day(text: str) -> date:
-    from hpnorton import lexical
+    from hpnorton.schema import lexical
 
     try:
         return date.fromisoformat(lexical.day(text))

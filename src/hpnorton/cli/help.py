@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from hpnorton.cli.flags import Act, Parser
+from hpnorton.cli.arguments import Act, Parser
 from hpnorton.cli.pager import paged
 from hpnorton.suggest import did_you_mean
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from hpnorton.streams import until_closed, write_message
-from hpnorton.texts import tellable
+from hpnorton.sanitize import tellable
+from hpnorton.standard_streams import until_closed, write_message
 
 if TYPE_CHECKING:
-    from hpnorton.output import Output
+    from hpnorton.cli.output import Output
 
 # Quit if all fits one screen, do not wrap long lines, leave the text on the screen.
 _LESS_OPTIONS = "FRSX"

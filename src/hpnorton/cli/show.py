@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hpnorton.cli.flags import JSON, TABLE
+from hpnorton.cli.arguments import JSON, TABLE
 from hpnorton.cli.pager import paged
-from hpnorton.shop import PRODUCT_ID, RENTED_AT, RETURNED_AT, USER_ID
-from hpnorton.streams import write_message
-from hpnorton.texts import tellable
+from hpnorton.rental_names import PRODUCT_ID, RENTED_AT, RETURNED_AT, USER_ID
+from hpnorton.sanitize import tellable
+from hpnorton.standard_streams import write_message
 
 _Records = Iterable[Mapping[str, Any]]
 _WHOLE = (USER_ID, PRODUCT_ID, "record", "collection")
@@ -36,7 +36,7 @@ def show(
     `key` is as in output.write_records; `as_json` and `as_table` are the records in other shapes,
     for those formats. A reader that closes stdout, as `head` does, ends this and nothing else.
     """
-    from hpnorton.output import write_records
+    from hpnorton.cli.output import write_records
 
     chosen = chosen_format(form)
     records = _in_shape(chosen, records, as_json, as_table)
@@ -60,8 +60,8 @@ def answer(
     There the number of records stands below their table, if `noun` says what they are. `columns`
     are as in output.write_records, `by` as in table.Table.
     """
-    from hpnorton.output import write_records
-    from hpnorton.table import Table
+    from hpnorton.cli.output import write_records
+    from hpnorton.cli.table import Table
 
     chosen = chosen_format(arguments.format)
     records = _in_shape(chosen, records, as_json, as_table)

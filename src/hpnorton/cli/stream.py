@@ -4,17 +4,17 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from hpnorton.cli.flags import Act, Parser, file_path, flag_of, seconds
-from hpnorton.cli.imports import import_options, show_reports, tell_end
+from hpnorton.cli.arguments import Act, Parser, file_path, flag_of, seconds
+from hpnorton.cli.import_ import import_options, show_reports, tell_end
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.sanitize import counted
 from hpnorton.settings import Settings
-from hpnorton.texts import counted
 
 if TYPE_CHECKING:
-    from hpnorton.ingest.rejects import Refused
-    from hpnorton.inputs import Reading
-    from hpnorton.stream import Every
+    from hpnorton.importer.rejects import Refused
+    from hpnorton.importer.stream import Every
+    from hpnorton.tabular.open import Reading
 
 STREAM = "--stream"
 _LEAST, _MOST = 1.0, 3.0  # seconds
@@ -54,8 +54,8 @@ def add_flags(parser: Parser) -> None:
 
 
 def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.inputs import Reading
-    from hpnorton.stream import Every
+    from hpnorton.importer.stream import Every
+    from hpnorton.tabular.open import Reading
 
     least, most = arguments.every or (_LEAST, _MOST)
     if least > most:
@@ -68,11 +68,11 @@ def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
 
 def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading") -> ExitStatus:
-    from hpnorton.files import shown
-    from hpnorton.ingest.reports import Ending
-    from hpnorton.ingest.sources import parse_source
-    from hpnorton.inputs import STDIN
-    from hpnorton.stream import stream_into_file
+    from hpnorton.importer.report import Ending
+    from hpnorton.importer.sources import parse_source
+    from hpnorton.importer.stream import stream_into_file
+    from hpnorton.tabular.files import shown
+    from hpnorton.tabular.open import STDIN
 
     for name in _ONLY_INTO_THE_DATABASE:
         if getattr(arguments, name) is not None:
@@ -96,10 +96,10 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
 def _into_store(
     arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "Reading"
 ) -> ExitStatus:
-    from hpnorton.files import shown
-    from hpnorton.ingest.sources import parse_source
-    from hpnorton.inputs import STDIN
-    from hpnorton.stream import stream_into_store
+    from hpnorton.importer.sources import parse_source
+    from hpnorton.importer.stream import stream_into_store
+    from hpnorton.tabular.files import shown
+    from hpnorton.tabular.open import STDIN
 
     source = parse_source(arguments.values)
 

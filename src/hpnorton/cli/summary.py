@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpnorton.ingest.reports import FileReport
+    from hpnorton.importer.report import FileReport
 
 _COUNTS = ("inserted", "updated", "unchanged", "conflicts", "rejected")
 _MAX_FILE = 24  # characters of a file's name on a terminal
@@ -44,7 +44,7 @@ def summaries(reports: "Sequence[FileReport]", width: int) -> Iterator[dict[str,
 
 def _file_names(reports: "Sequence[FileReport]") -> list[str]:
     """How the files are called, as short as tells them apart; empty if their collections do."""
-    from hpnorton.ingest.sources import parse_source
+    from hpnorton.importer.sources import parse_source
 
     collections = {report.collection for report in reports}
     is_told = all(

@@ -9,7 +9,7 @@ from typing import overload
 
 from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX
-from hpnorton.stores.protocol import Store
+from hpnorton.stores.base import Store
 from hpnorton.stores.ranges import Database
 from hpnorton.workers import warm_up
 
@@ -25,13 +25,13 @@ def open_store(uri: str, *, create: bool = False, patience: float | None = None)
     # Each adapter is imported when it is used: pymongo alone takes 0.1 s.
     # pylint: disable=import-outside-toplevel
     if uri.startswith(SQLITE_PREFIX):
-        from hpnorton.stores.sqlite import SqliteStore
-        from hpnorton.stores.sqlite_connection import LOCK_SECONDS
+        from hpnorton.stores.sqlite.connection import LOCK_SECONDS
+        from hpnorton.stores.sqlite.store import SqliteStore
 
         path = uri.removeprefix(SQLITE_PREFIX)
         seconds = LOCK_SECONDS if patience is None else patience
         return SqliteStore(path, create=create, patience=seconds)
-    from hpnorton.stores.mongo import MongoStore
+    from hpnorton.stores.mongo.store import MongoStore
 
     return MongoStore(uri)
 
@@ -39,7 +39,7 @@ def open_store(uri: str, *, create: bool = False, patience: float | None = None)
 def warm_up_workers(uri: str, module: str) -> None:
     """Starts the process that workers are forked from, which imports `module` and the adapter."""
     is_sqlite = uri.startswith(SQLITE_PREFIX)
-    warm_up(module, "hpnorton.stores.sqlite" if is_sqlite else "hpnorton.stores.mongo")
+    warm_up(module, "hpnorton.stores.sqlite.store" if is_sqlite else "hpnorton.stores.mongo.store")
 
 
 _KEPT: dict[tuple[str, str | None], Store] = {}
@@ -84,7 +84,7 @@ def _open(uri: str, scratch: str | None, create: bool, patience: float | None) -
     if scratch is None:
         return open_store(uri, create=create, patience=patience)
     # pylint: disable-next=import-outside-toplevel # as above
-    from hpnorton.stores.dryrun import DryRunStore
+    from hpnorton.stores.dry_run import DryRunStore
 
     try:
         present = open_store(uri, patience=patience)

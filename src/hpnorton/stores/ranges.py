@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hpnorton.stores.protocol import CounterStore, Key
+from hpnorton.stores.base import CounterStore, Key
 from hpnorton.stores.tallies import FieldTally
 
 # As Store.absent.

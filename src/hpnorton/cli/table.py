@@ -1,0 +1,105 @@
+"""Records as a table that fits a terminal.
+
+Columns are measured in the first records only, so that a table of any length takes little memory
+and begins at once.
+"""
+
+import shutil
+from collections.abc import Collection, Generator, Iterable, Iterator
+from itertools import chain, islice
+
+from hpnorton.cli.layout import Layout, Record, cell_of, measured
+
+_SAMPLED_RECORDS = 1000
+_UNLIMITED = 10_000
+
+
+class Table:
+    """Records under a header, or in blocks, no wider than the terminal.
+
+    Numbers, dates, times, phone numbers, ids and e-mail addresses are never cut, nor is anything in
+    the columns `whole`; `prose` goes on in the next line. With `by`, a table begins for each value
+    of that field, which is its title.
+    `header` holds the lines above the first record; there are none above blocks, and none without
+    records. `count` is how many records lines() has written so far.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[Record],
+        *,
+        whole: Collection[str] = (),
+        prose: Collection[str] = (),
+        by: str | None = None,
+        room: int | None = None,
+    ) -> None:
+        self._records = iter(records)
+        self._whole = frozenset(whole)
+        self._prose = frozenset(prose)
+        self._by = by
+        self._room = terminal_width() if room is None else room
+        self.count = 0
+        self.header: list[str] = []
+        self._layout = self._measure()
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the whole table, the header first."""
+        while self._layout.columns:
+            yield from self.header
+            later = yield from self._rows(self._layout)
+            if later is None:
+                return
+            # It has another title, or a field that no record had before: a new table begins.
+            self._records = chain([later], self._records)
+            self._layout = self._measure()
+            yield ""
+
+    def _measure(self) -> Layout:
+        """Fits the columns to the next records, which are then written first."""
+        sample: list[Record] = []
+        read: list[Record] = []
+        for record in islice(self._records, _SAMPLED_RECORDS):
+            read.append(record)
+            if self._title(record) != self._title(read[0]):
+                break
+            sample.append(record)
+        self._records = chain(read, self._records)
+        names = dict.fromkeys(name for record in sample for name in record if name != self._by)
+        columns = [
+            measured(
+                name,
+                [record.get(name) for record in sample],
+                is_key=name in self._whole,
+                is_prose=name in self._prose,
+            )
+            for name in names
+        ]
+        layout = Layout(columns, self._room)
+        title = self._title(read[0]) if read else None
+        self.header = ([] if title is None else [cell_of(title)]) + layout.header()
+        return layout
+
+    def _title(self, record: Record) -> object:
+        return None if self._by is None else record.get(self._by)
+
+    def _rows(self, layout: Layout) -> Generator[str, None, Record | None]:
+        """The lines of the records, up to one that needs a new table, which is returned."""
+        known = {column.name for column in layout.columns} | {self._by}
+        title: object = None
+        was_block = False
+        for at, record in enumerate(self._records):
+            title = title if at else self._title(record)
+            if not known.issuperset(record) or self._title(record) != title:
+                return record
+            self.count += 1
+            is_block, lines = layout.lines(record)
+            if at and (is_block or was_block):
+                yield ""
+            was_block = is_block
+            yield from lines
+        return None
+
+
+def terminal_width() -> int:
+    """The columns of the terminal, of which a file or a pipe has any number."""
+    return shutil.get_terminal_size((_UNLIMITED, 24)).columns

@@ -1,0 +1,219 @@
+"""The order of the file decides: a second look at keys that a file holds more than once.
+
+Chunks that are done side by side end in any order, so of two rows with one key the later one may
+have come first. Such keys are rare. Workers tell which ones may be concerned, as 32-bit hashes;
+only rows whose keys have these hashes are read again, when all chunks are done, and what came out
+wrong is put right. It can be repeated: an import that is killed here is resumed here.
+"""
+
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from hpnorton.importer.journal import BegunNote, has_bit, unpack_bits
+from hpnorton.importer.load import (
+    Exchange,
+    FoundRow,
+    Job,
+    conflict_flaw,
+    exchange_records,
+    hash_of,
+    put_records,
+)
+from hpnorton.importer.rejects import Refused, Rejects
+from hpnorton.importer.report import Counts
+from hpnorton.stores.base import Key, Mode
+from hpnorton.stores.diff import first_difference
+from hpnorton.tabular.files import forget
+
+_HASHES_A_ROUND = 100_000  # some 10 MB in each process
+_PARTS = 64
+_HASH_BITS = 32
+_MEMORY_BYTES = 2**18
+
+
+class KeyHashes:
+    """The hashes of all keys of a file, on disk in parts that fit into memory one by one."""
+
+    def __init__(self) -> None:
+        self._parts = [
+            # pylint: disable-next=consider-using-with # close() closes it
+            tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)
+            for _ in range(_PARTS)
+        ]
+
+    def close(self) -> None:
+        """Forgets the hashes."""
+        for spool in self._parts:
+            forget(spool)
+
+    def add(self, packed: bytes) -> None:
+        """Adds the sorted hashes of a chunk's keys."""
+        hashes = array("I", packed)
+        step = (1 << _HASH_BITS) // _PARTS
+        ends = [bisect_left(hashes, step * part) for part in range(_PARTS)] + [len(hashes)]
+        for spool, (start, end) in zip(self._parts, pairwise(ends)):
+            if start < end:
+                spool.write(hashes[start:end].tobytes())
+
+    def repeated(self) -> Iterator[int]:
+        """The hashes that were added more than once."""
+        for spool in self._parts:
+            spool.seek(0)
+            hashes = sorted(array("I", spool.read()))
+            yield from {one for one, other in pairwise(hashes) if one == other}
+
+
+def rounds(hashes: Iterable[int]) -> Iterator[frozenset[int]]:
+    """The hashes in sets that are small enough to be sent around."""
+    some: set[int] = set()
+    for number in hashes:
+        some.add(number)
+        if len(some) == _HASHES_A_ROUND:
+            yield frozenset(some)
+            some.clear()
+    if some:
+        yield frozenset(some)
+
+
+class Taken:
+    """Which rows of a file were not inserted because their keys were taken, chunk by chunk.
+
+    A row whose chunk was repeated may have been inserted the first time: its key seems to be taken
+    then. What was noted when its chunk began says whether it can have been.
+    """
+
+    def __init__(self) -> None:
+        self._bits: dict[int, bytes | str] = {}
+        self._starts: list[int] | None = None
+        self._repeated: set[int] = set()
+        self._begun: list[tuple[int, int, bytes]] = []
+        self._most_rows = 0
+
+    def add(self, first_row: int, packed: str | None, *, is_repeated: bool = False) -> None:
+        """Adds what the note of a chunk says."""
+        self._bits[first_row] = packed or ""
+        self._starts = None
+        if is_repeated:
+            self._repeated.add(first_row)
+
+    def limit(self, notes: Iterable[BegunNote]) -> None:
+        """Believes of rows whose chunk was repeated what was noted when it began."""
+        made = [(note.first_row, note.rows, unpack_bits(note.taken)) for note in notes]
+        self._begun = sorted(made)
+        self._most_rows = max((rows for _, rows, _ in made), default=0)
+
+    @property
+    def has_repeated(self) -> bool:
+        """Whether any chunk was done more than once, as it is or cut in another way."""
+        ends = ((start, start + rows) for start, rows, _ in self._begun)
+        return bool(self._repeated) or any(one[1] > other[0] for one, other in pairwise(ends))
+
+    def __contains__(self, row: int) -> bool:
+        return self._seems_taken(row) and not self.may_be_own(row)
+
+    def may_be_own(self, row: int) -> bool:
+        """Whether a row that seems taken may have been inserted before its chunk was repeated."""
+        begun = list(self._begun_with(row))
+        is_repeated = self._first(row) in self._repeated or len(begun) > 1
+        was_taken = bool(begun) and all(has_bit(bits, row - start) for start, bits in begun)
+        return self._seems_taken(row) and is_repeated and not was_taken
+
+    def _seems_taken(self, row: int) -> bool:
+        first = self._first(row)
+        bits = self._bits[first]
+        if isinstance(bits, str):
+            bits = self._bits[first] = unpack_bits(bits)
+        return has_bit(bits, row - first)
+
+    def _first(self, row: int) -> int:
+        """The first row of a row's chunk."""
+        starts = self._starts = self._starts or sorted(self._bits)
+        return starts[bisect_left(starts, row + 1) - 1]
+
+    def _begun_with(self, row: int) -> Iterator[tuple[int, bytes]]:
+        """Where the chunks with a row began, and what was noted then."""
+        low = bisect_left(self._begun, (row - self._most_rows + 1,))
+        high = bisect_left(self._begun, (row + 1,))
+        for start, rows, bits in self._begun[low:high]:
+            if row < start + rows:
+                yield start, bits
+
+
+def suspects(rejects: Rejects) -> Iterator[int]:
+    """The hashes of the keys that are in conflict."""
+    return (hash_of(refused.key) for refused in rejects if refused.key is not None)
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """What puts the records of some keys right: work for a worker, and what takes its result."""
+
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    take: Callable[[Any], None]
+
+
+@dataclass
+class SecondLook:
+    """What has to be known to put an import in order."""
+
+    job: Job
+    taken: Taken
+    rejects: Rejects
+    counts: Counts
+
+    def settle(self, found: Iterable[FoundRow]) -> Wrong | None:
+        """What is not as it should be: the first row of each key is stored; of upserts the last."""
+        by_key: dict[Key, list[FoundRow]] = {}
+        for row in sorted(found, key=lambda row: row.row):
+            by_key.setdefault(row.key, []).append(row)
+        several = [rows for rows in by_key.values() if len(rows) > 1]
+        if self.job.mode is Mode.UPSERT:
+            last = [rows[-1].record for rows in several]
+            return Wrong(put_records, (self.job, last), lambda done: None) if last else None
+        conflicts = {refused.row for refused in self.rejects if refused.key in by_key}
+        wrong = [rows for rows in several if self._may_be_wrong(rows, conflicts)]
+
+        def recount(exchanged: Sequence[int]) -> None:
+            for at in exchanged:
+                self._recount(wrong[at], conflicts)
+
+        exchanges = [self._exchange(rows) for rows in wrong]
+        return Wrong(exchange_records, (self.job, exchanges), recount) if wrong else None
+
+    def _may_be_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
+        """Whether a later row of this very file may keep out the first one."""
+        return rows[0].row in conflicts and any(found.row not in self.taken for found in rows)
+
+    def _exchange(self, rows: list[FoundRow]) -> Exchange:
+        is_sure = any(
+            found.row not in self.taken and not self.taken.may_be_own(found.row) for found in rows
+        )
+        return Exchange(rows[0].record, [found.record for found in rows], is_sure)
+
+    def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
+        """Counts the rows of one key as if they had come in their order."""
+        first, *others = rows
+        conflicting = sum(found.row in conflicts for found in rows)
+        self.counts.conflicts -= conflicting
+        # One of the rows was inserted, or none if the chunk that did so was repeated.
+        inserted = self._exchange(rows).is_sure
+        self.counts.inserted += 0 if inserted else 1
+        self.counts.unchanged -= len(rows) - conflicting - inserted
+        self.rejects.amend(first.row, None)
+        for found in others:
+            at = first_difference(found.record, first.record)
+            if at is None:
+                self.counts.unchanged += 1
+                self.rejects.amend(found.row, None)
+                continue
+            self.counts.conflicts += 1
+            field = self.job.layout.columns[at]
+            flaw = conflict_flaw(self.job.layout, found.record, field, first.record[at])
+            refused = Refused(found.row, found.line, found.raw, [flaw], found.key)
+            self.rejects.amend(found.row, refused)

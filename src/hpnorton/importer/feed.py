@@ -1,0 +1,119 @@
+"""A text file that rows are appended to, by several processes at a time."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from hpnorton.errors import FileError
+from hpnorton.importer.rejects import ended
+from hpnorton.schema.headers import listed
+from hpnorton.tabular.files import is_zipped
+from hpnorton.tabular.reader import CsvFile
+from hpnorton.tabular.record_ends import is_open
+
+_CHECKED_ROWS = 10_000
+
+
+@contextmanager
+def open_target(
+    target: Path, file: CsvFile, on_warning: Callable[[str], None]
+) -> Iterator[IO[bytes]]:
+    """A text file to append lines to, each in one write, so that several processes may do so.
+
+    It has the columns of `file`: a new one gets its header. Its last row gets the line end that it
+    lacks. Raises FileError.
+    """
+    if is_zipped(target.name):
+        raise FileError(f"{target}: rows are appended as text; name a file without .gz with --to")
+    try:
+        if target.exists() and os.path.exists(file.place) and os.path.samefile(target, file.place):
+            raise FileError(f"{target} is the file that is streamed; name another one with --to")
+        # pylint: disable-next=consider-using-with # that is below
+        out = open(target, "ab", buffering=0)
+    except OSError as error:
+        raise FileError(f"{target} cannot be written: {error.strerror}") from error
+    with out:
+        try:
+            append(out, file.raw_header, only_if_empty=True)
+            with _alone(out):
+                last_row = _check_rows(target, file)
+                if not _ends_a_line(target):
+                    out.write(b"\n")
+                    on_warning(
+                        f"{target}, row {last_row}, the last one, had no line end; it has one now: "
+                        "check whether the row is whole"
+                    )
+        except OSError as error:
+            raise FileError(f"{target} cannot be written: {error.strerror}") from error
+        yield out
+
+
+def _check_rows(target: Path, file: CsvFile) -> int:
+    """Raises FileError unless rows of `file` belong below those of `target`; how many it has."""
+    with closing(CsvFile(os.path.abspath(target), "")) as existing:
+        _check_columns(target, file, existing.header)
+        row = 1
+        for chunk in existing.chunks(_CHECKED_ROWS, passes_long_rows=True, with_data=True):
+            row += chunk.rows
+            if is_open(chunk.data or b""):  # of the last row only
+                raise FileError(
+                    f"{target}, row {row}, the last one, opens a quote that nothing closes: what "
+                    "is appended would be a part of it; close the quote, or name another file with "
+                    "--to"
+                )
+    return row
+
+
+def _check_columns(target: Path, file: CsvFile, header: Sequence[str]) -> None:
+    """Raises FileError if rows of `file` do not belong below the `header` of `target`."""
+    if header == file.header:
+        return
+    added = [name for name in file.header if name not in header]
+    lacking = [name for name in header if name not in file.header]
+    parts = [f"{file.path} has {listed(added)} besides"] if added else []
+    parts += [f"{file.path} lacks {listed(lacking)}"] if lacking else []
+    parts = parts or [f"{file.path} has the same columns in another order"]
+    raise FileError(
+        f"{target} has other columns: {', and '.join(parts)}; name another file with --to"
+    )
+
+
+def append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> None:
+    """Writes a line, whole in one go, or not at all; several processes may do so at a time.
+
+    With `only_if_empty` nothing is written below other lines. On a full disk the system takes a
+    part of it, which is taken back. Raises OSError.
+    """
+    rest = ended(record)
+    with _alone(out):
+        start = out.seek(0, os.SEEK_END)
+        if only_if_empty and start:
+            return
+        try:
+            while rest:
+                rest = rest[out.write(rest) :]
+        except OSError:
+            if out.tell() > start:
+                out.truncate(start)
+            raise
+
+
+@contextmanager
+def _alone(out: IO[bytes]) -> Iterator[None]:
+    """Keeps other streams from writing to the same file, where the file system can do that."""
+    with suppress(OSError):  # else a line is written in one go all the same
+        fcntl.flock(out, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(out, fcntl.LOCK_UN)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) in (b"\n", b"\r")  # others may append meanwhile

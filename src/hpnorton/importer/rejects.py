@@ -1,0 +1,183 @@
+"""Refused rows: kept while an import runs, and written so that people can mend them.
+
+`COLLECTION-RUN.csv` holds the rows as they stood, under the file's header, so that the mended file
+can be imported; `COLLECTION-RUN.reasons.jsonl` one object a fault.
+"""
+
+import base64
+import heapq
+import json
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO
+
+from hpnorton.errors import FileError
+from hpnorton.importer.report import RowFault
+from hpnorton.sanitize import readable
+from hpnorton.schema.field import Value
+from hpnorton.tabular.files import forget, replacing
+
+_MEMORY_BYTES = 2**20
+_FAST = 1  # zlib's level
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One fault of a row: a field (None for the row as a whole), a code, the cell, and why."""
+
+    field: str | None
+    code: str
+    value: str | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that is not in the database, `raw` as it stands in the file, and its flaws.
+
+    Of a row that was too long to be read `raw` is empty.
+    `key` is the record's where another one with the same key was kept: a conflict.
+    """
+
+    row: int
+    line: int
+    raw: bytes
+    flaws: Sequence[Flaw]
+    key: tuple[Value, ...] | None = None
+
+    def faults(self, file: str) -> Iterator[RowFault]:
+        """The flaws with the place they are at."""
+        for flaw in self.flaws:
+            yield RowFault(
+                file, self.row, self.line, flaw.field, flaw.code, flaw.value, flaw.message
+            )
+
+
+def pack(rows: Sequence[Refused]) -> str:
+    """Refused rows as a short text, which a database can hold."""
+    plain = [
+        (
+            r.row,
+            r.line,
+            r.raw.decode(errors="surrogateescape"),
+            [(f.field, f.code, f.value, f.message) for f in r.flaws],
+            r.key,
+        )
+        for r in rows
+    ]
+    return base64.b64encode(zlib.compress(json.dumps(plain).encode(), _FAST)).decode()
+
+
+def unpack(text: str) -> Iterator[Refused]:
+    """The rows that were packed."""
+    for row, line, raw, flaws, key in json.loads(zlib.decompress(base64.b64decode(text))):
+        yield Refused(
+            row,
+            line,
+            raw.encode(errors="surrogateescape"),
+            [Flaw(*flaw) for flaw in flaws],
+            None if key is None else tuple(key),
+        )
+
+
+class Rejects:
+    """The refused rows of a file, from chunks that come in any order, on disk if they are many."""
+
+    def __init__(self) -> None:
+        # pylint: disable-next=consider-using-with # close() closes it
+        self._spool = SpooledTemporaryFile(max_size=_MEMORY_BYTES)
+        self._places: list[tuple[int, int, int]] = []
+        self._amended: dict[int, Refused | None] = {}
+        self._is_whole = True
+
+    def close(self) -> None:
+        """Forgets the rows."""
+        forget(self._spool)
+
+    def add(self, first_row: int, packed: str) -> None:
+        """Adds the refused rows of the chunk that begins at `first_row`. Raises OSError."""
+        data = packed.encode()
+        start = self._spool.seek(0, 2)
+        try:
+            self._spool.write(data)
+        except OSError:
+            self._is_whole = False
+            raise
+        self._places.append((first_row, start, len(data)))
+
+    def amend(self, row: int, refused: Refused | None) -> None:
+        """Puts something else in place of what is known of a row; None if it is not refused."""
+        self._amended[row] = refused
+
+    def __iter__(self) -> Iterator[Refused]:
+        """The rows in the order of the file. Raises FileError if some could not be kept."""
+        if not self._is_whole:
+            raise FileError(
+                "the rejected rows could not be kept; make room for temporary files in "
+                + gettempdir()
+            )
+        amended = [refused for _, refused in sorted(self._amended.items()) if refused]
+        yield from heapq.merge(self._unamended(), amended, key=lambda refused: refused.row)
+
+    def _unamended(self) -> Iterator[Refused]:
+        for _, offset, length in sorted(self._places):
+            self._spool.seek(offset)
+            for refused in unpack(self._spool.read(length).decode()):
+                if refused.row not in self._amended:
+                    yield refused
+
+
+def check_folder(folder: Path, *, is_named: bool) -> None:
+    """Raise FileError if rejected rows can surely not be written to a folder; make nothing yet.
+
+    Where nobody has named it (`is_named`), an import without rejected rows may do without it, as in
+    a folder that is read only.
+    """
+    place = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
+    if not place.is_dir():
+        raise FileError(f"{place} is a file, not a folder; name a folder with --rejects")
+    if is_named and not os.access(place, os.W_OK | os.X_OK):
+        raise FileError(
+            f"the rejected rows cannot be written to {folder}: no permission to write in {place}; "
+            "name another folder with --rejects"
+        )
+
+
+def write_rejects(
+    rejects: Iterator[Refused], folder: Path, name: str, file: str, header: bytes
+) -> Path:
+    """Writes `name`.csv and `name`.reasons.jsonl, and returns the path of the first.
+
+    Raises FileError. A file that is there under one of the names is replaced when it is written.
+    """
+    rows, reasons = folder / f"{name}.csv", folder / f"{name}.reasons.jsonl"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(rows) as csv, replacing(reasons) as jsonl:
+            csv.write(ended(header))
+            for refused in rejects:
+                if refused.raw:  # else it was too long to be kept
+                    csv.write(ended(refused.raw))
+                _write_reasons(jsonl, refused, file)
+    except OSError as error:
+        raise FileError(
+            f"the rejected rows of {file} cannot be written to {folder}: {error.strerror}; "
+            "name another folder with --rejects"
+        ) from error
+    return rows
+
+
+def _write_reasons(jsonl: IO[bytes], refused: Refused, file: str) -> None:
+    for fault in refused.faults(file):
+        text = {"file": readable(file), "value": fault.value and readable(fault.value)}
+        document = asdict(fault) | text
+        jsonl.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
+
+
+def ended(record: bytes) -> bytes:
+    """A record with a line end, which the last one of a file may lack."""
+    return record if record.endswith((b"\n", b"\r")) else record + b"\n"

@@ -1,0 +1,169 @@
+"""Counts that add up: what became of every row that was read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+
+from hpnorton.errors import ExitStatus, HPNortonError
+from hpnorton.sanitize import quoted, readable
+
+SHOWN_FAULTS = 10
+_DONE_BEFORE = "done before"
+_WORST_FIRST = (
+    ExitStatus.INTERRUPTED,
+    ExitStatus.FAILED,
+    ExitStatus.TOO_MANY_REFUSED,
+    ExitStatus.ROWS_REFUSED,
+)
+
+
+@dataclass(frozen=True)
+class RowFault:
+    """Why a row of a file is not in the database; `row` and `line` count the header as 1."""
+
+    file: str
+    row: int
+    line: int
+    field: str | None
+    code: str
+    value: str | None
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}, row {self.row}"
+        if self.line != self.row:
+            place += f" (line {self.line})"
+        if self.field is None:
+            return f"{place}: {self.message} [{self.code}]"
+        value = "" if not self.value else f"{quoted(self.value)} "
+        return f"{place}, {self.field}: {value}{self.message} [{self.code}]"
+
+
+@dataclass
+class Counts:
+    """What became of the rows of a chunk or a file; counts of chunks add up to those of a file.
+
+    `unchanged` rows were in the database with the same values, `conflicts` with others. `blank`
+    rows are none of those `read`: nobody sees anything in them.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    blank: int = 0
+
+    @property
+    def refused(self) -> int:
+        """The rows that are not in the database as they stand in the file."""
+        return self.rejected + self.conflicts
+
+    def check(self) -> None:
+        """Raises HPNortonError unless every row that was read is accounted for, once."""
+        known = (self.inserted, self.updated, self.unchanged, self.conflicts, self.rejected)
+        if self.read != sum(known) or min(*known, self.blank) < 0:
+            raise HPNortonError(f"the counts do not add up: {self}; please report this as a bug")
+
+    def add(self, other: "Counts") -> None:
+        """Adds the counts of another chunk."""
+        for name, count in asdict(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+class Ending(StrEnum):
+    """How the import of a file came to its end."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+    STOPPED = "stopped"
+
+
+_STATUSES = {
+    Ending.INTERRUPTED: ExitStatus.INTERRUPTED,
+    Ending.FAILED: ExitStatus.FAILED,
+    Ending.STOPPED: ExitStatus.TOO_MANY_REFUSED,
+}
+
+
+@dataclass
+class FileReport:
+    """What became of one file.
+
+    `elapsed` is in seconds, from its first chunk's start to its last one's end, `rows` are those
+    read in that time: after --resume, `counts` hold those of the run before as well. `codes`
+    counts the faults of the refused rows by code, `faults` holds the first few. `failure` says why
+    the file could not be imported to its end, `total_records` are the collection's afterwards.
+    `warnings` are sentences about what was imported, but deserves a look. `import_id` is that of
+    the import in the journal (None for a dry run, which is not noted there), and `started` when it
+    began, ISO 8601 in UTC. `was_done` says that an earlier import had done all of the file, so that
+    nothing of it was read now.
+    """
+
+    file: str
+    collection: str
+    counts: Counts = field(default_factory=Counts)
+    codes: Counter[str] = field(default_factory=Counter)
+    faults: list[RowFault] = field(default_factory=list)
+    ending: Ending = Ending.RUNNING
+    warnings: list[str] = field(default_factory=list)
+    import_id: str | None = None
+    started: str | None = None
+    failure: str | None = None
+    can_resume: bool = False
+    was_done: bool = False
+    rejects_file: str | None = None
+    elapsed: float = 0.0
+    rows: int = 0
+    total_records: int = 0
+
+    @property
+    def rows_per_second(self) -> int:
+        """How fast rows were read."""
+        return round(self.rows / self.elapsed) if self.elapsed else 0
+
+    @property
+    def status(self) -> ExitStatus:
+        """The exit status of an import of this file alone."""
+        if self.ending in _STATUSES:
+            return _STATUSES[self.ending]
+        return ExitStatus.ROWS_REFUSED if self.counts.refused else ExitStatus.OK
+
+    def forget(self) -> None:
+        """Counts nothing: what was written is no longer there."""
+        self.counts, self.rows, self.rejects_file = Counts(), 0, None
+
+    def as_document(self) -> dict[str, int | float | str | list[str] | None]:
+        """Return the report under the names of the command line's contract."""
+        counts = self.counts
+        counts.check()
+        return {
+            "success": counts.read - counts.refused,
+            "fail": counts.refused,
+            "total_records": self.total_records,
+            "elapsed": round(self.elapsed, 6),
+            "read": counts.read,
+            "inserted": counts.inserted,
+            "updated": counts.updated,
+            "unchanged": counts.unchanged,
+            "conflicts": counts.conflicts,
+            "rejected": counts.rejected,
+            "blank": counts.blank,
+            "rejects_file": self.rejects_file,
+            "rows_per_second": self.rows_per_second,
+            "file": readable(self.file),
+            "import_id": self.import_id,
+            "started": self.started,
+            "status": _DONE_BEFORE if self.was_done else str(self.ending),
+            "warnings": list(self.warnings),
+        }
+
+
+def exit_status(reports: Sequence[FileReport]) -> ExitStatus:
+    """The exit status of an import of several files: that of the worst of them."""
+    statuses = {report.status for report in reports}
+    return next((status for status in _WORST_FIRST if status in statuses), ExitStatus.OK)

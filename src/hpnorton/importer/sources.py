@@ -1,0 +1,219 @@
+"""What to import: files named on the command line, opened, and described by a data package."""
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hpnorton.errors import FileError, HPNortonError, OpenFilesError, SchemaError, UsageError
+from hpnorton.importer.targets import Known, likely_target, widened
+from hpnorton.schema.collection import (
+    Collection,
+    check_collection_name,
+    describe,
+    described_in,
+    undescribed,
+)
+from hpnorton.schema.validate import Layout, check_delimiter, check_width, clean_header, lay_out
+from hpnorton.settings import expand_home
+from hpnorton.tabular.files import is_url, is_zipped, name_of, shown
+from hpnorton.tabular.keys import composed
+from hpnorton.tabular.open import STDIN, Reading
+from hpnorton.tabular.reader import CsvFile
+
+_MAX_OPEN = 16  # files that wait for their turn
+_REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>[0-9]{8}-[0-9]{6}-[0-9a-f]{21})")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file to import (`-` is stdin) and the name of its collection.
+
+    `run` is the import that has rejected its rows, if they have been. `is_certain` says that
+    somebody has named the collection, which is not just called as the file is.
+    """
+
+    path: str
+    collection: str
+    run: str | None = None
+    is_certain: bool = False
+
+
+def parse_source(text: str) -> Source:
+    """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem.
+
+    The stem of a file of rejected rows, COLLECTION-RUN, says where they belong. ~ is the home
+    folder, also behind COLLECTION=, where no shell looks for it.
+    """
+    name, sign, path = text.partition("=")
+    if not sign or os.path.exists(expand_home(text)) or is_url(name):
+        name, path = "", text
+    path = path if is_url(path) else expand_home(path)
+    if path == STDIN and not name:
+        raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
+    plain = name_of(path)
+    stem = Path(plain[: -len(".gz")] if is_zipped(path) else plain).stem
+    rejected = _REJECTED.fullmatch(stem)
+    if rejected is None:
+        return Source(path, composed(name or stem), is_certain=bool(name))
+    collection = composed(name or rejected["collection"])
+    return Source(path, collection, rejected["run"], is_certain=True)
+
+
+def dataset_sources(folder: Path) -> list[Source]:
+    """The CSV files of a dataset's folder, by name. Raises FileError if there are none.
+
+    Their paths are relative where the folder is below the current one: they are for people too.
+    """
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    paths = sorted(p for p in folder.glob("*") if p.name.lower().endswith((".csv", ".csv.gz")))
+    if not paths:
+        raise FileError(
+            f"there are no CSV files in {folder}; name the files to import, or another dataset"
+        )
+    return [parse_source(str(path)) for path in paths]
+
+
+def open_sources(
+    sources: Sequence[Source],
+    folders: Sequence[Path],
+    stack: ExitStack,
+    reading: Reading = Reading.BULK,
+    known: Callable[[], Known] = Known,
+) -> list[tuple[CsvFile, Layout]]:
+    """Opens the files, each with its layout, and leaves closing them to `stack`.
+
+    A file is described by the datapackage.json beside it or in the folder above, else by one that
+    belongs in the same way to one of `folders`, or by what the database has noted. Rejected rows
+    are described as they were where they came from. `known` is asked for what the database knows,
+    if it is needed. Raises an HPNortonError that tells everything that is wrong with any of the
+    files, one a line.
+    """
+    made: dict[str, Collection] = {}
+    opened: list[tuple[CsvFile, Layout]] = []
+    faults: list[HPNortonError] = []
+    for source in sources:
+        try:
+            places = [*_own_folders(source, known), *folders]
+            _check_name(source, places, known)
+            file = CsvFile(source.path, source.collection, reading)
+            stack.callback(file.close)
+            opened.append((file, _layout(file, source, places, known, made)))
+            if len(opened) > _MAX_OPEN:
+                file.rest()
+        except OpenFilesError:
+            raise  # it is none of this file's
+        except HPNortonError as error:
+            faults.append(error)
+    if faults:
+        raise type(faults[0])("\n".join(map(str, faults)))
+    return opened
+
+
+def _check_name(source: Source, folders: Sequence[Path], known: Callable[[], Known]) -> None:
+    """Refuses a name that no collection can have, such as that of 'product (1).csv'."""
+    try:
+        check_collection_name(source.collection)
+    except SchemaError:
+        if os.path.isdir(source.path):
+            raise FileError(f"{source.path} is a folder; name the CSV files in it") from None
+        _check_target(source, (), folders, known)
+        raise
+
+
+def _check_target(
+    source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
+) -> None:
+    """Refuses a file that seems to be one of another collection, which nobody has described."""
+    if source.is_certain or source.collection in known().names:
+        return
+    described = [*described_in(folders), *known().definitions.values()]
+    _check_case(source, known().names)
+    likely = likely_target(source.collection, header, described, known().names)
+    if likely is None:
+        return
+    target, why = likely
+    path = shown(source.path)
+    raise FileError(
+        f"{path}: {why}; say {shlex.quote(f'{target}={path}')} if it belongs there, or "
+        f"COLLECTION={shlex.quote(path)} with a name for a collection of its own"
+    )
+
+
+def _check_case(source: Source, names: Iterable[str]) -> None:
+    """Refuses a collection whose name differs from one of `names` in case only."""
+    for name in names:
+        if name != source.collection and name.casefold() == source.collection.casefold():
+            path = shown(source.path)
+            small = " (small letters)" if name.islower() else ""
+            raise FileError(
+                f"{path}: the collection is called {name!r}{small}; say "
+                + shlex.quote(f"{name}={path}")
+            )
+
+
+def _own_folders(source: Source, known: Callable[[], Known]) -> list[Path]:
+    if source.path == STDIN or is_url(source.path):
+        return []
+    own = Path(source.path).absolute().parent
+    origin = known().origins.get(source.run) if source.run else None
+    return [origin, own] if origin else [own]
+
+
+def _layout(
+    file: CsvFile,
+    source: Source,
+    folders: Sequence[Path],
+    database: Callable[[], Known],
+    made: dict[str, Collection],
+) -> Layout:
+    """How a file holds records; what files before it have `made` a collection, it is for them all.
+
+    A file that no data package describes is one of the collection that is there already, if one is.
+    """
+    check_width(file.header, file.path)
+    try:
+        described = describe(file.collection, folders)
+    except SchemaError:
+        _check_case(source, (each.name for each in described_in(folders)))
+        raise
+    there = None
+    if described is None:
+        there = made.get(file.collection) or database().definitions.get(file.collection)
+    collection = described or there
+    known = collection.columns if collection else ()
+    if not set(file.header) <= set(known):
+        check_delimiter(file.header, file.path)
+    header = clean_header(file.header, known, file.path, file.warnings)
+    if there is not None:
+        collection = made[file.collection] = widened(there, header, file.warnings)
+    if collection is None:
+        _check_target(source, header, folders, database)
+        try:
+            collection = made[file.collection] = undescribed(file.collection, header)
+        except SchemaError as error:
+            raise FileError(f"{file.path}: {error}") from error
+        file.warnings.append(
+            f"no datapackage.json describes {file.collection}: all columns are text, the key is "
+            f"{collection.key[0]}"
+        )
+    if not set(header) <= set(collection.columns):
+        _check_others(source, header, folders, database)
+    return replace(lay_out(collection, header, file.path), header=tuple(file.header))
+
+
+def _check_others(
+    source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
+) -> None:
+    """Refuses a file that has exactly the columns of another collection."""
+    for other in (*described_in(folders), *known().definitions.values()):
+        if other.name != source.collection and set(other.columns) == set(header):
+            path = shown(source.path)
+            raise FileError(
+                f"{path}: its columns are those of {other.name}, not of {source.collection}; say "
+                + shlex.quote(f"{other.name}={path}")
+            )

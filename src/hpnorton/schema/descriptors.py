@@ -1,0 +1,181 @@
+"""A Field from its entry in a data package, whatever is written there."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from hpnorton import log
+from hpnorton.errors import SchemaError
+from hpnorton.schema.field import SOME_TIME, TYPES, Field, Value
+from hpnorton.schema.lexical import format_of_stored_times
+from hpnorton.schema.patterns import compiled
+from hpnorton.tabular.keys import composed
+
+_UNCHECKED_CONSTRAINTS = {
+    "unique": "is checked by --quality, but not by imports",
+    "jsonSchema": "is not checked",
+}
+_TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
+_ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
+
+
+def field_from_descriptor(
+    descriptor: Mapping[str, Any], missing_values: Sequence[Any], where: str
+) -> Field:
+    """A Field from its entry in a data package; `where` names the collection in messages.
+
+    `missing_values` are the schema's, which the field's own replace. What the standard knows and
+    HPNorton does not check is told in a warning of the log. Raises SchemaError.
+    """
+    name, kind = descriptor["name"], descriptor.get("type", "string")
+    if not isinstance(name, str):
+        raise SchemaError(f"{where} has a field whose name is no text: {str(name)[:100]}")
+    where = f"{where}, field {name}"
+    if kind not in TYPES:
+        known = ", ".join(TYPES)
+        raise SchemaError(f"{where}: the type {kind!r} cannot be stored; use one of {known}")
+    form = descriptor.get("format", "default")
+    if not isinstance(form, str):
+        raise SchemaError(f"{where}: the format is {form!r}, not a text")
+    form = form.removeprefix("fmt:")  # as version 0 of the standard had them
+    if (kind == "string" and form != "default") or form == "any":
+        log.warning("{}: the format {!r} is not checked", where, form)
+        form = "default"
+    try:
+        constraints = dict(descriptor.get("constraints", {}))
+        is_unique = bool(constraints.get("unique", False))
+        for unchecked, told in _UNCHECKED_CONSTRAINTS.items():
+            if constraints.pop(unchecked, None):
+                log.warning("{}: the constraint {!r} {}", where, unchecked, told)
+        plain = Field(
+            name=name,
+            type=kind,
+            format=form,
+            unique=is_unique,
+            missing_values=_missing_values(descriptor.get("missingValues", missing_values)),
+            true_values=_texts(descriptor, "trueValues", Field.true_values),
+            false_values=_texts(descriptor, "falseValues", Field.false_values),
+            decimal_char=_number_char(descriptor, "decimalChar", "."),
+            group_char=_number_char(descriptor, "groupChar", ""),
+            bare_number=descriptor.get("bareNumber", True),
+        )
+        _check_format(plain)
+        return _constrained(plain, constraints)
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, re.error) as error:
+        raise SchemaError(f"{where}: its description makes no sense: {error}") from error
+
+
+def descriptor_of(field: Field) -> dict[str, Any]:
+    """The entry in a data package of a field that written_field has given."""
+    flags = {"required": field.required, "unique": field.unique}
+    constraints: dict[str, Any] = {name: True for name, is_set in flags.items() if is_set}
+    if field.enum:
+        constraints["enum"] = list(field.enum)
+    values = (field.minimum, field.maximum, field.exclusive_minimum, field.exclusive_maximum)
+    given = {name: value for name, value in zip(_ORDER_CONSTRAINTS, values) if value is not None}
+    texts = (field.min_length, field.max_length, field.pattern)
+    given |= {name: value for name, value in zip(_TEXT_CONSTRAINTS, texts) if value is not None}
+    descriptor: dict[str, Any] = {"name": field.name, "type": field.type}
+    if field.missing_values != ("",):
+        descriptor["missingValues"] = list(field.missing_values)
+    if field.format != "default":
+        descriptor["format"] = field.format
+    return descriptor | ({"constraints": constraints | given} if constraints | given else {})
+
+
+def written_field(field: Field) -> Field:
+    """A field whose values are written as they are stored.
+
+    That is with ISO 8601 dates, a decimal point, true and false, whatever they came as. A single
+    text stands for null.
+    """
+    is_empty = not field.is_text or "" in field.missing_values or not field.missing_values
+    return Field(
+        field.name,
+        field.type,
+        required=field.required,
+        unique=field.unique,
+        format=format_of_stored_times(field.format) if field.type == "time" else "default",
+        missing_values=("" if is_empty else field.missing_values[0],),
+        enum=field.enum,
+        minimum=field.minimum,
+        maximum=field.maximum,
+        exclusive_minimum=field.exclusive_minimum,
+        exclusive_maximum=field.exclusive_maximum,
+        min_length=field.min_length,
+        max_length=field.max_length,
+        pattern=field.pattern,
+    )
+
+
+def _number_char(descriptor: Mapping[str, Any], name: str, default: str) -> str:
+    given = descriptor.get(name, default)
+    if not isinstance(given, str) or any(char in "+-eE" or char.isdecimal() for char in given):
+        raise ValueError(f"{name} is {given!r}, not a text without digits and signs")
+    if default and not given:
+        raise ValueError(f"{name} is empty")
+    return given
+
+
+def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> tuple[str, ...]:
+    given = descriptor.get(name, default)
+    if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
+        raise ValueError(f"{name} is {given!r}, not a list of texts")
+    return tuple(map(composed, given))
+
+
+def _check_format(field: Field) -> None:
+    """Raises an error if nothing can be written in the field's format."""
+    if field.type == "number" and field.decimal_char == field.group_char:
+        raise ValueError(f"decimalChar and groupChar are both {field.group_char!r}")
+    if field.type in ("date", "time", "datetime") and field.format != "default":
+        field.convert(SOME_TIME.strftime(field.format))
+
+
+def _missing_values(given: Any) -> tuple[str, ...]:
+    """The texts that mean null; the standard's version 2 may give each a label as well."""
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"missingValues is {given!r}, not a list")
+    texts = (item["value"] if isinstance(item, dict) else str(item) for item in given)
+    return tuple(map(composed, texts))
+
+
+def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
+    others = _ORDER_CONSTRAINTS if plain.is_text else _TEXT_CONSTRAINTS
+    for name, given in constraints.items():
+        if name not in _CONSTRAINTS or name in others:
+            raise ValueError(f"{name} is not for the type {plain.type}")
+        if name in ("minLength", "maxLength") and not isinstance(given, int):
+            raise ValueError(f"{name} is {given!r}, not a whole number")
+    pattern = constraints.get("pattern")
+    if pattern is not None:
+        compiled(pattern)
+    limits = [_constant(plain, constraints.get(name)) for name in _ORDER_CONSTRAINTS]
+    return replace(
+        plain,
+        required=bool(constraints.get("required", False)),
+        enum=tuple(_constant(plain, given) for given in constraints.get("enum", ())),
+        minimum=limits[0],
+        maximum=limits[1],
+        exclusive_minimum=limits[2],
+        exclusive_maximum=limits[3],
+        min_length=constraints.get("minLength"),
+        max_length=constraints.get("maxLength"),
+        pattern=pattern,
+    )
+
+
+def _constant(plain: Field, given: Any) -> Value:
+    """A value of the field's type from a constraint: JSON has numbers and booleans of its own."""
+    if isinstance(given, str):
+        return plain.convert(composed(given))
+    if given is None or (isinstance(given, bool) and plain.type == "boolean"):
+        return given
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        if plain.type == "number":
+            return float(given)
+        if plain.type in ("integer", "year") and given == int(given):
+            return int(given)
+    raise ValueError(f"{given!r} is not {plain.noun}")

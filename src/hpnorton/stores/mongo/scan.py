@@ -1,0 +1,200 @@
+"""A look at all documents of a MongoDB collection, range by range of `_id`."""
+
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any
+
+from bson import CodecOptions
+from bson.codec_options import DatetimeConversion
+from bson.raw_bson import RawBSONDocument
+from pymongo import errors
+from pymongo.collection import Collection as MongoCollection
+
+from hpnorton import log
+from hpnorton.stores.base import Key
+from hpnorton.stores.mongo import ranges
+from hpnorton.stores.mongo.bson_schema import Shapes
+from hpnorton.stores.ranges import Absent, Range, Tell, lookup_key
+from hpnorton.stores.tallies import FieldTally
+from hpnorton.workers import call_aside
+
+_DOCUMENTS_A_BATCH = 10_000  # but for servers that end a batch at 16 MB before
+_KEYS_A_QUERY = 1000
+_LENGTH_BYTES = 4
+_LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+
+
+class MongoScan:
+    """All documents of a collection; `translated` says in our words what pymongo raises.
+
+    `absent` is that of the store, which looks for `_id`s.
+    """
+
+    def __init__(
+        self,
+        collection: MongoCollection[dict[str, Any]],
+        translated: Callable[[], AbstractContextManager[None]],
+        absent: Absent,
+    ) -> None:
+        self._absent = absent
+        self._collection = collection.with_options(codec_options=_LENIENT)
+        self._translated = translated
+
+    def count(self) -> int:
+        """How many documents there are, as the server remembers; a view's are counted."""
+        with self._translated():
+            try:
+                return self._collection.estimated_document_count()
+            except errors.OperationFailure:
+                return self._collection.count_documents({})
+
+    def ranges(self, records: int) -> list[Range]:
+        """Ranges that hold about so many documents each, and together all.
+
+        A single one where the server has nothing to find the others with: see mongo_ranges.
+        """
+        name = self._collection.name
+        with self._translated():
+            is_quick = ranges.are_quick(self._collection)
+        if not is_quick:
+            log.debug("{}: the server has no index for ranges of _id; one cursor reads all", name)
+            return [Range(name)]
+        wanted = math.ceil(self.count() / records)
+        if wanted < 2:
+            return [Range(name)]
+        with self._translated():
+            return ranges.cut(self._collection, wanted)
+
+    def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
+        """The fields of the documents of a range.
+
+        While they are counted the server makes the next batch. One worker of several leaves that to
+        the others: a thread more takes two workers 4% longer, and one 7% less (measured).
+        """
+        shapes = Shapes(part.number)
+        with self._translated(), self._raw_batches(part) as batches:
+            if tell is None:
+                for batch in batches:
+                    shapes.add(batch)
+            else:
+                call_aside(shapes.add, batches, tell)
+        return shapes.tally()
+
+    def sample(self, size: int) -> FieldTally:
+        """The fields of so many documents, chosen at random: by the server, or of all of them.
+
+        A server with $sample may give a document twice.
+        """
+        shapes = Shapes()
+        with self._translated():
+            try:
+                raw = self._collection.with_options(codec_options=_RAW)
+                for document in raw.aggregate([{"$sample": {"size": size}}]):
+                    shapes.add(bytes(document.raw))
+            except errors.OperationFailure:
+                shapes = Shapes()
+                for chosen in _reservoir(self._raw_documents(), size):
+                    shapes.add(chosen)
+        return shapes.tally()
+
+    def columns(self, part: Range, names: Sequence[str]) -> Iterator[list[list[Any]]]:
+        """The values of some fields in a range; what a document lacks is None."""
+        with self._translated():
+            cursor = self._collection.find(
+                ranges.condition(part),
+                dict.fromkeys(("_id", *names), 1),
+                batch_size=_DOCUMENTS_A_BATCH,
+            )
+            while block := list(islice(cursor, _DOCUMENTS_A_BATCH)):
+                yield [[document.get(name) for document in block] for name in names]
+
+    def is_unique(self, names: Sequence[str]) -> bool:
+        """Whether a unique index sees to it that no two documents share these values."""
+        with self._translated():
+            indexes = self._collection.index_information().values()
+        return tuple(names) == ("_id",) or any(
+            index.get("unique")
+            and "partialFilterExpression" not in index
+            and {field for field, _ in index["key"]} <= set(names)
+            for index in indexes
+        )
+
+    def repeated(self, names: Sequence[str]) -> set[Key]:
+        """The values of these fields that several documents share; none that are null in part.
+
+        The server counts, if it can; else all values are counted here.
+        """
+        with self._translated():
+            repeated = self._repeated_there(names)
+        if repeated is None:
+            counts: Counter[Key] = Counter()
+            for block in self.columns(Range(self._collection.name), names):
+                counts.update(map(lookup_key, zip(*block)))
+            repeated = {key for key, count in counts.items() if count > 1}
+        return {key for key in repeated if None not in key}
+
+    def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
+        """The keys that no document has as its `_id` or, in another's, in these fields."""
+        lost = self._absent(self._collection.name, names, columns)
+        wanted = [key for key in lost if None not in key]
+        for start in range(0, len(wanted), _KEYS_A_QUERY):
+            some = wanted[start : start + _KEYS_A_QUERY]
+            condition: dict[str, Any] = {"$or": [dict(zip(names, key)) for key in some]}
+            if len(names) == 1:
+                condition = {names[0]: {"$in": [value for (value,) in some]}}
+            with self._translated():
+                for document in self._collection.find(condition, dict.fromkeys(names, 1)):
+                    lost.discard(lookup_key(map(document.get, names)))
+        return lost
+
+    def _repeated_there(self, names: Sequence[str]) -> set[Key] | None:
+        """What the server finds to be repeated; None if it cannot group by these fields."""
+        values = {f"k{at}": f"${name}" for at, name in enumerate(names)}
+        pipeline: list[Mapping[str, Any]] = [
+            {"$group": {"_id": values, "count": {"$sum": 1}}},
+            {"$match": {"count": {"$gt": 1}}},
+        ]
+        repeated: set[Key] = set()
+        try:
+            for group in self._collection.aggregate(pipeline, allowDiskUse=True):
+                if group["_id"] == values:  # nx-27017 takes them for texts
+                    return None
+                repeated.add(lookup_key(map(group["_id"].get, values)))
+        except errors.OperationFailure:
+            return None
+        return repeated
+
+    def _raw_batches(self, part: Range) -> Any:  # its type hints say that it gives others
+        """A cursor over the documents of a range as BSON, some thousands after the other."""
+        return self._collection.find_raw_batches(
+            ranges.condition(part), batch_size=_DOCUMENTS_A_BATCH
+        )
+
+    def _raw_documents(self) -> Iterator[bytes]:
+        with self._raw_batches(Range(self._collection.name)) as batches:
+            for batch in batches:
+                at = 0
+                while at < len(batch):
+                    end = at + int.from_bytes(batch[at : at + _LENGTH_BYTES], "little")
+                    yield batch[at:end]
+                    at = end
+
+
+def _reservoir(documents: Iterator[bytes], size: int) -> list[bytes]:
+    """So many of the documents, chosen at random.
+
+    https://en.wikipedia.org/wiki/Reservoir_sampling
+    """
+    chosen = list(islice(documents, size))
+    for number, document in enumerate(documents, start=size + 1):
+        place = random.randrange(number)
+        if place < size:
+            chosen[place] = document
+    return chosen

@@ -1,0 +1,210 @@
+"""The SQL of the embedded store: names, types and statements as text."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from hpnorton.schema.collection import OWN_PREFIX, Collection
+from hpnorton.schema.field import Field
+from hpnorton.stores.base import Condition
+
+BOOLEAN = "BOOLEAN"
+FIRST_STOCK = OWN_PREFIX + "stock"  # the column that keeps what was in stock at first
+_COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": BOOLEAN}
+ROWID_NAMES = ("rowid", "_rowid_", "oid")
+_REMEMBERED = 64  # statements of many rows
+
+
+def quote(name: str) -> str:
+    """An identifier, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def listed(names: Sequence[str]) -> str:
+    """Identifiers, separated by commas."""
+    return ", ".join(map(quote, names))
+
+
+def column_type(field: Field) -> str:
+    """The declared type of the column that holds a field."""
+    return _COLUMN_TYPES.get(field.type, "TEXT")
+
+
+def create_table(collection: Collection) -> str:
+    """Makes the table of a collection."""
+    lines = [
+        f"{quote(field.name)} {column_type(field)}"
+        + (" NOT NULL" if field.required or field.name in collection.key else "")
+        for field in collection.fields
+    ]
+    if collection.stock:
+        lines.append(f"{FIRST_STOCK} INTEGER")
+    lines.append(f"PRIMARY KEY ({listed(collection.key)})")
+    lines += [
+        f"FOREIGN KEY ({listed(foreign.fields)}) "
+        f"REFERENCES {quote(foreign.parent)} ({listed(foreign.parent_fields)})"
+        for foreign in collection.foreign_keys
+    ]
+    body = ",\n  ".join(lines)
+    return f"CREATE TABLE {quote(collection.name)} (\n  {body}\n)"
+
+
+def create_index(collection: Collection, fields: Sequence[str]) -> str:
+    """Makes an index if it is not there.
+
+    Tables and indexes share their names in SQLite. No collection's name may begin with ours.
+    """
+    name = quote(f"{OWN_PREFIX}{collection.name}({listed(fields)})")
+    return f"CREATE INDEX IF NOT EXISTS {name} ON {quote(collection.name)} ({listed(fields)})"
+
+
+def create_lookup(collection: Collection, field: str) -> str:
+    """Makes an index of the rows that have a value there, if it is not there."""
+    return f"{create_index(collection, (field,))} WHERE {quote(field)} IS NOT NULL"
+
+
+@lru_cache(_REMEMBERED)
+def insert(table: str, columns: tuple[str, ...], rows: int, stock: str | None = None) -> str:
+    """Inserts so many rows, but none whose key is there; `stock` is kept as the first stock too.
+
+    OR IGNORE, not ON CONFLICT DO NOTHING: that could still fail half-way, for a NULL, so SQLite
+    would keep a journal for each statement, which takes a fifth of the time (measured).
+    """
+    if stock not in columns:
+        places = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
+        return f"INSERT OR IGNORE INTO {quote(table)} ({listed(columns)}) VALUES {places}"
+    width, first = len(columns), columns.index(stock) + 1
+    numbers = [
+        [*range(start + 1, start + width + 1), start + first]
+        for start in range(0, rows * width, width)
+    ]
+    places = ", ".join(f"({', '.join(f'?{number}' for number in row)})" for row in numbers)
+    names = listed((*columns, FIRST_STOCK))
+    return f"INSERT OR IGNORE INTO {quote(table)} ({names}) VALUES {places}"
+
+
+@lru_cache(_REMEMBERED)
+def count_same(table: str, columns: tuple[str, ...], key: tuple[str, ...], rows: int) -> str:
+    """How many of so many rows are stored with the very same values."""
+    row = f"({', '.join('?' * len(columns))})"
+    # By `=` an index finds the key; the others may be null.
+    pairs = [f"t.{quote(n)} IS v.column{at}" for at, n in enumerate(columns, 1) if n not in key]
+    on = [f"t.{quote(name)} = v.column{columns.index(name) + 1}" for name in key]
+    return (
+        f"WITH v AS (VALUES {', '.join([row] * rows)}) SELECT count(*) FROM v "
+        f"CROSS JOIN {quote(table)} AS t ON {' AND '.join([*on, *pairs])}"
+    )
+
+
+@lru_cache(_REMEMBERED)
+def count_present(table: str, key: tuple[str, ...], rows: int) -> str:
+    """How many of so many keys are stored."""
+    row = f"({', '.join('?' * len(key))})"
+    on = [f"t.{quote(name)} = v.column{at}" for at, name in enumerate(key, 1)]
+    return (
+        f"WITH v AS (VALUES {', '.join([row] * rows)}) SELECT count(*) FROM v "
+        f"CROSS JOIN {quote(table)} AS t ON {' AND '.join(on)}"
+    )
+
+
+def update(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+    """Replaces the values of some columns where the key matches."""
+    values = ", ".join(f"{quote(name)} = ?" for name in columns)
+    return f"UPDATE {quote(table)} SET {values} WHERE {_equal(key)}"
+
+
+def select_by_keys(table: str, key: Sequence[str], columns: Sequence[str | None]) -> str:
+    """The values of `columns` (None: null) for those of the keys, JSON, that are stored.
+
+    CROSS JOIN keeps SQLite from scanning the table: the keys lead, the index answers.
+    """
+    chosen = ", ".join("NULL" if name is None else f"t.{quote(name)}" for name in columns)
+    if len(key) == 1:
+        on = f"t.{quote(key[0])} = wanted.value"
+    else:
+        parts = (f"json_extract(wanted.value, '$[{part}]')" for part in range(len(key)))
+        on = " AND ".join(f"t.{quote(name)} = {part}" for name, part in zip(key, parts))
+    return f"SELECT {chosen} FROM json_each(?) AS wanted CROSS JOIN {quote(table)} AS t ON {on}"
+
+
+def select(
+    table: str, columns: Sequence[str], sort: Sequence[str], where: Sequence[Condition]
+) -> str:
+    """Some columns of the rows that meet the conditions, sorted."""
+    condition = " AND ".join(f"{quote(name)} {sign} ?" for name, sign, _ in where)
+    return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition or '1'}" + (
+        f" ORDER BY {listed(sort)}" if sort else ""
+    )
+
+
+def select_joined(
+    table: str, where: Condition, target: str, columns: Sequence[str], key: str, reference: str
+) -> str:
+    """Columns of the rows of `target` that matching rows refer to, sorted by its key."""
+    name, sign, _ = where
+    chosen = ", ".join(f"target.{quote(column)}" for column in columns)
+    return (
+        f"SELECT {chosen} FROM {quote(table)} AS source "
+        f"JOIN {quote(target)} AS target ON source.{quote(reference)} = target.{quote(key)} "
+        f"WHERE source.{quote(name)} {sign} ? ORDER BY target.{quote(key)}"
+    )
+
+
+def select_where(table: str, columns: Sequence[str], condition: str, sort: Sequence[str]) -> str:
+    """Columns of the rows that meet a condition, sorted."""
+    # The plus keeps SQLite from reading all rows in the order of an index.
+    order = ", ".join(f"+{quote(name)}" for name in sort) or "1"
+    return f"SELECT {listed(columns)} FROM {quote(table)} WHERE {condition} ORDER BY {order}"
+
+
+def select_stocks(table: str, key: str, first: str | None, stock: str, is_one: bool) -> str:
+    """The key, the first stock (None: nobody has noted it) and the stock of every row, or of one.
+
+    The parameter is then its key.
+    """
+    where = f"WHERE {quote(key)} = ? " if is_one else ""
+    return (
+        f"SELECT {quote(key)}, {quote(first) if first else 'NULL'}, {quote(stock)} "
+        f"FROM {quote(table)} {where}ORDER BY {quote(key)}"
+    )
+
+
+def replace_stock(table: str, column: str, key: Sequence[str]) -> str:
+    """Replaces the stock where the key matches and the stock is as given: key, seen, new, moved.
+
+    The first stock becomes so much less than the new one, unless `moved` is null.
+    """
+    seen, new, moved = (f"?{len(key) + at}" for at in (1, 2, 3))
+    first = f"CASE WHEN {moved} IS NULL THEN {FIRST_STOCK} ELSE {new} - {moved} END"
+    return (
+        f"UPDATE {quote(table)} SET {quote(column)} = {new}, {FIRST_STOCK} = {first} "
+        f"WHERE {_equal(key, first=1)} AND {quote(column)} IS {seen}"
+    )
+
+
+def delete(table: str, key: Sequence[str]) -> str:
+    """Removes the row with a key."""
+    return f"DELETE FROM {quote(table)} WHERE {_equal(key)}"
+
+
+def increase(table: str, column: str, key: Sequence[str]) -> str:
+    """Adds to the value of a column where the key matches."""
+    name = quote(column)
+    return f"UPDATE {quote(table)} SET {name} = {name} + ? WHERE {_equal(key)}"
+
+
+def correct(table: str, column: str, key: Sequence[str]) -> str:
+    """Changes the first stock where the key matches, and the stock as much.
+
+    Where one of the numbers is null the stock becomes that of the statement.
+    """
+    name = quote(column)
+    return (
+        f"UPDATE {quote(table)} SET {name} = coalesce({name} + (?1 - {FIRST_STOCK}), ?1), "
+        f"{FIRST_STOCK} = ?1 WHERE {_equal(key, first=2)}"
+    )
+
+
+def _equal(names: Sequence[str], first: int | None = None) -> str:
+    """The condition on a key, with parameters that are numbered from `first` on, if given."""
+    numbers = [""] * len(names) if first is None else range(first, first + len(names))
+    return " AND ".join(f"{quote(name)} = ?{number}" for name, number in zip(names, numbers))

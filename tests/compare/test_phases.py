@@ -1,0 +1,109 @@
+"""Where the time goes: clocks that add up, around a real import in one process and in several."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hpnorton.compare.phases import CHECK, DATABASE, PHASES, READ, WAIT, Clock, read_clocks
+from tests.helpers.commandline import ROOT, CommandLine
+
+
+def spin(seconds: float) -> None:
+    """Works for a while."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_a_phase_inside_another_counts_once() -> None:
+    """The time inside is the inner one's, and the sum is the whole."""
+    clock = Clock()
+    start = time.perf_counter()
+    with clock.phase(DATABASE):
+        spin(0.02)
+        with clock.phase(WAIT):
+            spin(0.05)
+        spin(0.02)
+    elapsed = time.perf_counter() - start
+    spent = clock.spent
+    assert spent[DATABASE].wall >= 0.04 and spent[WAIT].wall >= 0.05
+    assert spent[DATABASE].wall + spent[WAIT].wall <= elapsed
+    assert spent[READ].wall == spent[CHECK].wall == 0
+    assert 0 < spent[DATABASE].cpu <= spent[DATABASE].wall + 0.02
+
+
+def test_what_stands_between_the_steps_of_an_iterator_is_not_its() -> None:
+    """Only the steps count; what comes out is the same."""
+    clock = Clock()
+
+    def steps() -> Iterator[int]:
+        for number in range(3):
+            spin(0.01)
+            yield number
+
+    seen = []
+    start = time.perf_counter()
+    for number in clock.timed_steps(READ, steps)():
+        spin(0.05)
+        seen.append(number)
+    elapsed = time.perf_counter() - start
+    assert seen == [0, 1, 2]
+    assert 0.03 <= clock.spent[READ].wall <= elapsed - 3 * 0.05
+
+
+def test_a_phase_ends_with_an_error() -> None:
+    """What comes after an error counts for nothing."""
+    clock = Clock()
+
+    def fail() -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        clock.timed(CHECK, fail)()
+    before = clock.spent[CHECK].wall
+    with clock.phase(READ):
+        spin(0.01)
+    assert clock.spent[CHECK].wall == before
+
+
+@pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
+def test_every_process_has_a_clock(
+    hpnorton: CommandLine, tmp_path: Path, uri: str, way: str
+) -> None:
+    """The import's result is the same, and every phase has taken time, in all its processes."""
+    folder = tmp_path / "clocks"
+    folder.mkdir()
+    program, *arguments = hpnorton.command([*way.split(), "--quiet", "--dataset", "test"], uri)
+    code = "from hpnorton.compare.phases import main; main()"
+    done = subprocess.run(
+        [program, "-c", code, str(folder), *arguments],
+        env=hpnorton.environment({"PYTHONPATH": str(ROOT / "src")}),
+        cwd=hpnorton.folder,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    counts = [report for entry in json.loads(done.stdout) for report in entry.values()]
+    assert [report["inserted"] for report in counts] == [10, 10, 11]
+    clocks = list(folder.iterdir())
+    assert len(clocks) >= (1 if way == "--linear" else 2)
+    spent = read_clocks(folder)
+    assert set(spent) == set(PHASES)
+    assert all(each.wall > 0 for each in spent.values())
+    assert all(each.cpu >= 0 for each in spent.values())
+
+
+def test_no_clock_without_being_asked() -> None:
+    """To import the module changes nothing in the import."""
+    code = (
+        "from hpnorton.importer import blocks\nbefore = blocks.read_blocks, blocks.check_rows\n"
+        "import hpnorton.compare.phases\nassert before == (blocks.read_blocks, blocks.check_rows)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
