@@ -8,7 +8,7 @@ and stderr), `rental_names` (the names of the shop's collections and fields), `s
 
 - `tabular`: bytes become chunks, chunks become rows.
 - `schema`: what a record is, and how rows are validated.
-- `stores`: SQLite and MongoDB behind one protocol, and the history of changes.
+- `stores`: SQLite and MongoDB behind one protocol, the history of changes, the journal of imports.
 - `parallel`: the same work on many parts of a database.
 - `importer`: files become counts that add up.
 - `profile`: what is in a file or database that nobody has described.

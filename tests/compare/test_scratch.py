@@ -7,12 +7,12 @@ import pytest
 
 from hpnorton.compare.scratch import open_scratch, other_database
 from hpnorton.errors import ComparisonError
-from hpnorton.importer.journal import OWN_COLLECTIONS
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Batch, Mode
+from hpnorton.stores.journal import OWN_COLLECTIONS
 
 THING = Collection("thing", (Field("id"),), ("id",))
 OTHER = Collection("other", (Field("id"),), ("id",))

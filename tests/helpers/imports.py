@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hpnorton.importer import journal
+from hpnorton.stores import journal
 from hpnorton.stores.base import Mode
 from hpnorton.tabular.files import fingerprint
 

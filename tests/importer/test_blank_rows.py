@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpnorton.importer.plan import Options
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source
+from hpnorton.stores.counts import Ending
 from tests.conftest import Run
 
 WAYS = [

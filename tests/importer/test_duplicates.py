@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.importer import duplicates, journal
+from hpnorton.importer import duplicates
 from hpnorton.importer.duplicates import KeyHashes, SecondLook, Taken, rounds, suspects
-from hpnorton.importer.journal import BegunNote, pack_bits
 from hpnorton.importer.load import (
     FoundRow,
     Job,
@@ -26,12 +25,13 @@ from hpnorton.importer.load import (
     load_chunks,
 )
 from hpnorton.importer.rejects import Flaw, Refused, Rejects, pack
-from hpnorton.importer.report import Counts
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record, lay_out
-from hpnorton.stores import close_process_stores
+from hpnorton.stores import close_process_stores, journal
 from hpnorton.stores.base import Mode
+from hpnorton.stores.counts import Counts
+from hpnorton.stores.journal import BegunNote, pack_bits
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.reader import CsvFile
 from tests.helpers.properties import costly

@@ -11,10 +11,11 @@ import pytest
 
 from hpnorton.errors import ExitStatus, FileError
 from hpnorton.importer.plan import Options
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source
 from hpnorton.profile import analysis
+from hpnorton.stores.counts import Ending
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import Run
 from tests.helpers.webserver import WebServer, serving

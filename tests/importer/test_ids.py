@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from hpnorton.errors import ExitStatus
-from hpnorton.importer import journal
 from hpnorton.importer.plan import Options
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
+from hpnorton.stores.counts import Ending
 
 Write = Callable[..., Path]
 TAKEN = f"20261201-090559-{'0' * 21}"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from hpnorton.importer import journal
 from hpnorton.importer.load import Job, load_chunks
 from hpnorton.importer.plan import Options
 from hpnorton.importer.report import FileReport
@@ -15,7 +14,7 @@ from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
 from hpnorton.schema.collection import undescribed
 from hpnorton.schema.validate import lay_out
-from hpnorton.stores import close_process_stores, open_store
+from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Document
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import ROOT, CommandLine

@@ -17,15 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, StoreLostError
-from hpnorton.importer import journal
-from hpnorton.importer.journal import BegunNote, ChunkNote, has_bit, pack_bits, unpack_bits
 from hpnorton.importer.load import FoundRow, Job, find_rows, hash_keys, hash_of, load_chunks
 from hpnorton.importer.rejects import Refused, unpack
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record, check_rows, lay_out
-from hpnorton.stores import close_process_stores, open_store
+from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Batch, Document, Mode
+from hpnorton.stores.journal import BegunNote, ChunkNote, has_bit, pack_bits, unpack_bits
 from hpnorton.tabular import chunk as chunks_module
 from hpnorton.tabular.chunk import Chunk, Span
 from hpnorton.tabular.reader import CsvFile

@@ -12,11 +12,12 @@ import pytest
 
 from hpnorton.errors import HPNortonError
 from hpnorton.importer.plan import Options
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.base import Document, Mode
+from hpnorton.stores.counts import Ending
 from hpnorton.tabular import reader
 
 Write = Callable[..., Path]

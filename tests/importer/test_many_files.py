@@ -11,10 +11,11 @@ import pytest
 
 from hpnorton.errors import SchemaError
 from hpnorton.importer.plan import Options
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
 from hpnorton.stores import open_store
+from hpnorton.stores.counts import Ending
 from tests.helpers.commandline import CommandLine
 from tests.helpers.imports import package
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import ExitStatus, HPNortonError
-from hpnorton.importer.report import Counts, Ending, FileReport, RowFault, exit_status
+from hpnorton.importer.report import FileReport, RowFault, exit_status
 from hpnorton.sanitize import readable
+from hpnorton.stores.counts import Counts, Ending
 from tests.helpers.reports import DOCUMENT_KEYS
 
 NUMBERS = ("inserted", "updated", "unchanged", "conflicts", "rejected")

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
-from hpnorton.importer import journal, work
+from hpnorton.importer import work
 from hpnorton.importer.load import Job, Outcome, load_chunks
 from hpnorton.importer.plan import Options
 from hpnorton.importer.report import FileReport
@@ -21,7 +21,7 @@ from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source, dataset_sources, parse_source
 from hpnorton.schema.collection import undescribed
 from hpnorton.schema.validate import lay_out
-from hpnorton.stores import close_process_stores, open_store
+from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Document, Mode
 from hpnorton.stores.sqlite import batches
 from hpnorton.stores.sqlite.sql import quote

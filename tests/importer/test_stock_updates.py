@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton.importer.report import Counts
 from hpnorton.rental.counter import Counter
 from hpnorton.schema.field import Value
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode
+from hpnorton.stores.counts import Counts
 from tests.helpers.any_order import in_any_order
 from tests.helpers.shop import (
     faults,

@@ -11,9 +11,9 @@ import pytest
 from hpnorton.errors import FileError
 from hpnorton.importer.plan import Options
 from hpnorton.importer.rejects import Refused
-from hpnorton.importer.report import Counts, Ending
 from hpnorton.importer.sources import Source
 from hpnorton.importer.stream import Every, stream_into_file, stream_into_store
+from hpnorton.stores.counts import Counts, Ending
 from hpnorton.tabular.open import Reading
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import Run

@@ -10,13 +10,12 @@ import pytest
 
 from hpnorton.errors import RefusedError
 from hpnorton.export import export
-from hpnorton.importer import journal
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog, open_shop
 from hpnorton.rental.counter import Counter
 from hpnorton.rental_names import PRODUCTS, QUANTITY, RENTALS
 from hpnorton.schema.field import Value
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Condition, Document
 from hpnorton.stores.history import HISTORY, Place
 from hpnorton.stores.mongo.store import MongoStore

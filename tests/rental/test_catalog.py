@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from hpnorton.errors import UsageError
-from hpnorton.importer import journal
 from hpnorton.rental.catalog import Catalog, open_shop
 from hpnorton.schema.collection import describe
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.history import HISTORY
 from tests.helpers.shop import (
     PACKAGE,

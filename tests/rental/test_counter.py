@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
-from hpnorton.importer import journal, stock_updates
+from hpnorton.importer import stock_updates
 from hpnorton.rental import queries, record_history
 from hpnorton.rental.catalog import Catalog, open_shop
 from hpnorton.rental.counter import Counter
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
 from hpnorton.stores.history import Place
 from tests.helpers.shop import (

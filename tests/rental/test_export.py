@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from hpnorton import export as exporting
 from hpnorton.errors import FileError
 from hpnorton.export import Exported, export
-from hpnorton.importer import journal
 from hpnorton.rental.catalog import Catalog
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field, Value
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Batch, CounterStore, Document, Mode
 from hpnorton.stores.history import Place
 from hpnorton.tabular.keys import clean

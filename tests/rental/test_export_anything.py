@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hpnorton.export import export
-from hpnorton.importer import journal
 from hpnorton.rental.catalog import Catalog
 from hpnorton.schema.collection import PACKAGE_NAME, Collection, ForeignKey, undescribed
 from hpnorton.schema.field import Field, Value
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Batch, CounterStore, Document, Mode
 from hpnorton.tabular.keys import clean
 from hpnorton.tabular.marks import mark_of

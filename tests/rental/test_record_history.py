@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from hpnorton.errors import UnknownIdError
-from hpnorton.importer import journal
 from hpnorton.rental import record_history
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.counter import Counter
 from hpnorton.schema.field import Value
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Document, Mode, batch_of
 from hpnorton.stores.history import HISTORY, Place
 from tests.helpers.hand import Hand

@@ -46,10 +46,10 @@ def add_flags(parser: Parser) -> None:
 
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.importer.journal import OWN_COLLECTIONS
     from hpnorton.profile.fields import choose
     from hpnorton.rental.catalog import Catalog, forget
     from hpnorton.stores import open_store
+    from hpnorton.stores.journal import OWN_COLLECTIONS
 
     with closing(open_store(settings.uri)) as store:
         names = choose(store, arguments.values)

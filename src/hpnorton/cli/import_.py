@@ -231,7 +231,7 @@ def _what_to_fix(report: "FileReport", mode: str | None) -> str:
 
 
 def _what_is_done(report: "FileReport") -> str:
-    from hpnorton.importer.report import Ending
+    from hpnorton.stores.counts import Ending
 
     read = report.counts.read
     done = f"{read:,} of its rows {'is' if read == 1 else 'are'} done"

@@ -201,8 +201,7 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
     from dataclasses import asdict, fields
 
     from hpnorton.cli.table import terminal_width
-    from hpnorton.importer import journal
-    from hpnorton.stores import open_store
+    from hpnorton.stores import journal, open_store
 
     with closing(open_store(settings.uri)) as store:
         imports = [asdict(note) for note in journal.imports(store)]

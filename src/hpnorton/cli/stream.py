@@ -68,9 +68,9 @@ def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
 
 def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading") -> ExitStatus:
-    from hpnorton.importer.report import Ending
     from hpnorton.importer.sources import parse_source
     from hpnorton.importer.stream import stream_into_file
+    from hpnorton.stores.counts import Ending
     from hpnorton.tabular.files import shown
     from hpnorton.tabular.open import STDIN
 

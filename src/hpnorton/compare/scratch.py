@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hpnorton.errors import ComparisonError, StoreError
-from hpnorton.importer.journal import OWN_COLLECTIONS
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.settings import SQLITE_PREFIX, redact
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Store
+from hpnorton.stores.journal import OWN_COLLECTIONS
 from hpnorton.tabular.files import temporary_files
 
 FILE_PREFIX = ".hpnorton-compare-"

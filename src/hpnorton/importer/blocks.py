@@ -6,10 +6,10 @@ from itertools import chain, islice
 from operator import itemgetter, lt
 from typing import Any
 
-from hpnorton.importer import journal
 from hpnorton.rental_names import NAMED
 from hpnorton.schema.collection import ForeignKey
 from hpnorton.schema.validate import Checked, Fault, Layout, check_rows, too_long
+from hpnorton.stores import journal
 from hpnorton.stores.base import Batch, Key, Store
 from hpnorton.stores.lookup import spelled_otherwise
 from hpnorton.tabular.chunk import Chunk, read_blocks

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from hpnorton.importer.journal import BegunNote, has_bit, unpack_bits
 from hpnorton.importer.load import (
     Exchange,
     FoundRow,
@@ -25,9 +24,10 @@ from hpnorton.importer.load import (
     put_records,
 )
 from hpnorton.importer.rejects import Refused, Rejects
-from hpnorton.importer.report import Counts
 from hpnorton.stores.base import Key, Mode
+from hpnorton.stores.counts import Counts
 from hpnorton.stores.diff import first_difference
+from hpnorton.stores.journal import BegunNote, has_bit, unpack_bits
 from hpnorton.tabular.files import forget
 
 _HASHES_A_ROUND = 100_000  # some 10 MB in each process

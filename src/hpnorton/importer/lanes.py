@@ -9,9 +9,10 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.work import Task, Work
 from hpnorton.sanitize import counted
+from hpnorton.stores.counts import Ending
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.files import refused
 

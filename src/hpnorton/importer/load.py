@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, fields
 from typing import cast
 
 from hpnorton.errors import StoreLostError
-from hpnorton.importer import journal, stock_updates
+from hpnorton.importer import stock_updates
 from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
-from hpnorton.importer.journal import BegunNote, ChunkNote
 from hpnorton.importer.rejects import Flaw, Refused, pack
 from hpnorton.sanitize import quoted
 from hpnorton.schema.field import Field, Value, whole_number
 from hpnorton.schema.remarks import Case, Remarked, Remarks, own_text_key
 from hpnorton.schema.validate import Layout, Record
-from hpnorton.stores import process_store
+from hpnorton.stores import journal, process_store
 from hpnorton.stores.base import Batch, Key, Mode, Store, Written
+from hpnorton.stores.journal import BegunNote, ChunkNote
 from hpnorton.tabular.chunk import Chunk, Span, raw_records
 from hpnorton.workers import no_garbage_collection
 

@@ -6,7 +6,8 @@ from heapq import heappop, heappush
 
 from hpnorton.errors import SchemaError
 from hpnorton.importer.lanes import Lane
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
+from hpnorton.stores.counts import Ending
 
 
 class Order:

@@ -10,12 +10,10 @@ from typing import TypeVar
 
 from hpnorton import log
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError
-from hpnorton.importer import journal
-from hpnorton.importer.journal import ImportNote
 from hpnorton.importer.lanes import Lane
 from hpnorton.importer.load import LOCK_SECONDS, Job
 from hpnorton.importer.rejects import write_rejects
-from hpnorton.importer.report import SHOWN_FAULTS, Ending
+from hpnorton.importer.report import SHOWN_FAULTS
 from hpnorton.importer.retry import until_answered
 from hpnorton.importer.targets import check_history, check_same
 from hpnorton.importer.work import Cut, Work
@@ -23,7 +21,10 @@ from hpnorton.sanitize import readable
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.validate import Layout
 from hpnorton.settings import SQLITE_PREFIX
+from hpnorton.stores import journal
 from hpnorton.stores.base import Mode, Store
+from hpnorton.stores.counts import Ending
+from hpnorton.stores.journal import ImportNote
 from hpnorton.tabular.files import Fingerprint, fingerprint, is_url
 from hpnorton.tabular.open import Reading
 from hpnorton.tabular.reader import CsvFile

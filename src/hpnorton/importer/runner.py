@@ -18,19 +18,19 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import HPNortonError, SchemaError, StoreLostError, StoreMissingError
-from hpnorton.importer import journal
 from hpnorton.importer.lanes import Desk, Lane
 from hpnorton.importer.order import Order
 from hpnorton.importer.plan import Options, Planned, plan
-from hpnorton.importer.report import Counts, Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.retry import Outage
 from hpnorton.importer.sources import Source, open_sources
 from hpnorton.importer.targets import Known
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.remarks import Case, own_text_key
-from hpnorton.stores import close_process_stores, open_store, process_store
+from hpnorton.stores import close_process_stores, journal, open_store, process_store
 from hpnorton.stores.base import Store
 from hpnorton.stores.case_twins import find_twins
+from hpnorton.stores.counts import Counts, Ending
 from hpnorton.tabular.files import temporary_files
 from hpnorton.workers import cores, open_cluster, open_workers, stop_requests
 

@@ -18,12 +18,13 @@ from hpnorton.importer.lanes import Lane
 from hpnorton.importer.load import Outcome
 from hpnorton.importer.plan import Options
 from hpnorton.importer.rejects import Refused, ended, unpack
-from hpnorton.importer.report import Ending, FileReport
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.retry import until_answered
 from hpnorton.importer.runner import planned_files
 from hpnorton.importer.sources import Source
 from hpnorton.importer.work import Task
 from hpnorton.sanitize import counted
+from hpnorton.stores.counts import Ending
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.open import Reading
 from hpnorton.tabular.reader import CsvFile

@@ -13,7 +13,6 @@ from typing import IO, Any, cast
 
 from hpnorton.errors import FileError
 from hpnorton.importer.duplicates import KeyHashes, SecondLook, Taken, rounds, suspects
-from hpnorton.importer.journal import BegunNote, ChunkNote
 from hpnorton.importer.load import (
     FoundRow,
     Job,
@@ -28,6 +27,7 @@ from hpnorton.importer.rejects import Rejects
 from hpnorton.importer.report import FileReport
 from hpnorton.schema.remarks import Remarks
 from hpnorton.stores.base import Mode
+from hpnorton.stores.journal import BegunNote, ChunkNote
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.files import forget
 from hpnorton.tabular.reader import CsvFile

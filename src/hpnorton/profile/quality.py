@@ -17,14 +17,13 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import UnknownCollectionError
-from hpnorton.importer import journal
 from hpnorton.parallel import Pool, open_pool
 from hpnorton.profile.column_quality import Counts, check_column, numbers
 from hpnorton.profile.fields import OnProgress, choose, choose_workers
 from hpnorton.profile.moments import Moments
 from hpnorton.schema.collection import Collection, describe, undescribed
 from hpnorton.schema.remarks import own_text_key
-from hpnorton.stores import open_store
+from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Key
 from hpnorton.stores.case_twins import folded_keys, folded_twins
 from hpnorton.stores.history import HISTORY

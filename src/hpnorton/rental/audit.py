@@ -12,8 +12,6 @@ from itertools import islice
 from typing import cast
 
 from hpnorton.errors import MisfitError
-from hpnorton.importer import journal
-from hpnorton.importer.report import Ending
 from hpnorton.rental.catalog import (
     MEND_STOCK,
     Parties,
@@ -33,7 +31,9 @@ from hpnorton.rental_names import (
 )
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
+from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document
+from hpnorton.stores.counts import Ending
 from hpnorton.stores.history import HISTORY, Kind, Place
 
 _MEND_TEXT = "import the record with --mode upsert, or correct it with the program that wrote it"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpnorton.errors import MisfitError, RefusedError, UsageError
-from hpnorton.importer import journal
 from hpnorton.rental_names import (
     CUSTOMERS,
     DUE,
@@ -20,6 +19,7 @@ from hpnorton.sanitize import quoted
 from hpnorton.schema.collection import Collection, describe
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
+from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
 from hpnorton.stores.history import HISTORY, Place
 from hpnorton.suggest import did_you_mean

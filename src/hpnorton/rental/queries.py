@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from hpnorton.errors import UnknownIdError, UsageError
-from hpnorton.importer import journal
 from hpnorton.rental.catalog import as_described, parties_of
 from hpnorton.rental_names import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.schema.field import Value
 from hpnorton.schema.lexical import INT64
+from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
 from hpnorton.stores.lookup import MAX_SEARCHED_CHARACTERS, meant, same_but_case, typed
 from hpnorton.tabular.keys import folded

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.importer import journal
-from hpnorton.importer.journal import (
+from hpnorton.importer.rejects import Flaw, Refused, pack, unpack
+from hpnorton.importer.sources import parse_source
+from hpnorton.stores import journal, open_store
+from hpnorton.stores.base import Store
+from hpnorton.stores.counts import Counts, Ending
+from hpnorton.stores.journal import (
     BegunNote,
     ChunkNote,
     ImportNote,
@@ -21,11 +25,6 @@ from hpnorton.importer.journal import (
     pack_keys,
     unpack_bits,
 )
-from hpnorton.importer.rejects import Flaw, Refused, pack, unpack
-from hpnorton.importer.report import Counts, Ending
-from hpnorton.importer.sources import parse_source
-from hpnorton.stores import open_store
-from hpnorton.stores.base import Store
 from hpnorton.tabular.chunk import Span
 
 LONGEST = 8 * 2**20

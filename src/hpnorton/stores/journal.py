@@ -13,11 +13,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, get_args
 
-from hpnorton.importer.report import Counts, Ending
 from hpnorton.rental_names import NAMED
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores.base import Batch, Mode, Store, Written
+from hpnorton.stores.counts import Counts, Ending
 from hpnorton.stores.history import key_texts
 from hpnorton.tabular.chunk import Span
 
