@@ -1,7 +1,6 @@
 """The data sets: scripts/generate.py, and what lies in data/."""
 
 import csv
-import importlib.util
 import json
 import os
 import re
@@ -12,16 +11,16 @@ from collections import Counter
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from frictionless import Package
 
 from tests.helpers.commandline import CommandLine
+from tests.helpers.scripts import SCRIPTS, load_script
 
 PROJECT = Path(__file__).resolve().parent.parent
-SCRIPT = PROJECT / "scripts" / "generate.py"
+SCRIPT = SCRIPTS / "generate.py"
 DATA = PROJECT / "data"
 CSV_NAMES = ["customers.csv", "product.csv", "rental.csv"]
 FILE_NAMES = [*CSV_NAMES, "datapackage.json"]
@@ -30,16 +29,7 @@ PAYMENTS = ["--shape", "payments"]
 ORDERS = [[], ["--shuffled"], ["--seed", "-3", "--shuffled"]]
 
 
-def load_script() -> ModuleType:
-    """The script as a module: scripts/ is no package, so it cannot be imported by its name."""
-    spec = importlib.util.spec_from_file_location("generate", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-generate = load_script()
+generate = load_script("generate")
 
 
 def run_main(out: Path, rows: int, *options: str) -> Path:

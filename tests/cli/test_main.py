@@ -273,13 +273,6 @@ def test_help_and_version(hpnorton: CommandLine) -> None:
     assert hpnorton("--version").out == f"HPNorton {__version__}\n"
 
 
-def test_the_readme_shows_the_help_as_it_is(hpnorton: CommandLine) -> None:
-    """Whoever changes a flag is told to change the README."""
-    shown = hpnorton("--help", environment={"COLUMNS": "80"}).out
-    assert shown.startswith("usage: HPNorton.py")
-    assert shown in (ROOT / "README.md").read_text(encoding="utf-8")
-
-
 def test_a_reader_that_goes_away_is_no_error_message(hpnorton: CommandLine) -> None:
     """As with `| head -1`: no traceback and no complaint when the pipe is closed."""
     assert hpnorton("--linear", "--dataset", "production").status == 0
