@@ -23,8 +23,8 @@ def test_exit_statuses_are_those_of_the_contract() -> None:
         "OK": 0,
         "FAILED": 1,
         "USAGE": 2,
-        "ROWS_REFUSED": 3,
-        "TOO_MANY_REFUSED": 4,
+        "ROWS_REJECTED": 3,
+        "TOO_MANY_REJECTED": 4,
         "INTERRUPTED": 130,
     }
 

@@ -31,8 +31,8 @@ class ExitStatus(IntEnum):
     OK = 0
     FAILED = 1
     USAGE = 2
-    ROWS_REFUSED = 3
-    TOO_MANY_REFUSED = 4
+    ROWS_REJECTED = 3
+    TOO_MANY_REJECTED = 4
     INTERRUPTED = 130
 
 

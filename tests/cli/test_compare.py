@@ -68,7 +68,7 @@ def test_nothing_else_is_left(report: dict[str, Any], home: CommandLine) -> None
 
 
 def test_a_table_is_followed_by_the_sentence(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """Refused rows are told too; files may stand behind the numbers."""
+    """Rejected rows are told too; files may stand behind the numbers."""
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n1,x\n2\n", encoding="utf-8")
     done = hpnorton("--compare", "--format", "table", *SPAN[-2:], *SPAN[:-2], path, "--quiet")

@@ -8,7 +8,7 @@ import pytest
 
 from hpnorton.cli import import_
 from hpnorton.errors import StoreBusyError
-from hpnorton.importer.load import Job
+from hpnorton.importer.load import ImportSpec
 from hpnorton.importer.plan import Options
 from hpnorton.schema.validate import lay_out
 from hpnorton.stores import close_process_stores
@@ -63,12 +63,12 @@ def test_a_clerk_waits_for_a_while(
 
 
 def test_a_worker_waits_as_long_as_the_import(locked: str) -> None:
-    """How long is a part of its job; by default as long as the flags say."""
+    """How long is a part of its spec; by default as long as the flags say."""
     layout = lay_out(HISTORY, HISTORY.columns, "x.csv")
     try:
         with (
             pytest.raises(StoreBusyError, match="for 0.05 s"),
-            Job(locked, layout, lock_seconds=0.05).open_store().transaction(),
+            ImportSpec(locked, layout, lock_seconds=0.05).open_store().transaction(),
         ):
             pass
     finally:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.importer.load import Job
+from hpnorton.importer.load import ImportSpec
 from hpnorton.sanitize import tellable, without_secrets
 from hpnorton.schema.collection import undescribed
 from hpnorton.schema.validate import lay_out
@@ -191,8 +191,8 @@ def test_what_dask_may_log_hides_them(tmp_path: Path) -> None:
     path.write_bytes(b"id\n1\n")
     with closing(CsvFile(f"file://{path}", "thing")) as file:
         layout = lay_out(undescribed("thing", file.header), file.header, file.path)
-        job = Job(URIS["a password"], layout)
-        shown = repr((job, list(file.chunks(1))))
+        spec = ImportSpec(URIS["a password"], layout)
+        shown = repr((spec, list(file.chunks(1))))
     assert "first_row" in shown and SECRET not in shown
 
 

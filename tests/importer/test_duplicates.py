@@ -14,17 +14,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.importer import duplicates
-from hpnorton.importer.duplicates import KeyHashes, SecondLook, Taken, rounds, suspects
+from hpnorton.importer.duplicates import (
+    DuplicateResolution,
+    KeyHashes,
+    SkippedRows,
+    conflicting_hashes,
+    hash_batches,
+)
 from hpnorton.importer.load import (
+    ChunkResult,
     FoundRow,
-    Job,
-    Outcome,
+    ImportSpec,
     find_rows,
     hash_keys,
     hash_of,
     load_chunks,
 )
-from hpnorton.importer.rejects import Flaw, Refused, Rejects, pack
+from hpnorton.importer.rejects import Reason, RejectedRow, Rejects, pack
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record, lay_out
@@ -41,9 +47,9 @@ FIELDS = (Field("id"), Field("a"), Field("n", "integer"))
 _NUMBERS = count()
 
 
-def put_in_order(look: SecondLook, found: Sequence[FoundRow]) -> None:
+def put_in_order(look: DuplicateResolution, found: Sequence[FoundRow]) -> None:
     """Settles what was found, as an import does: the records are put right, then counted."""
-    wrong = look.settle(found)
+    wrong = look.correction(found)
     if wrong is not None:
         wrong.take(wrong.work(*wrong.arguments))
 
@@ -97,8 +103,8 @@ def test_hashes_are_numbers_of_32_bits() -> None:
 def test_rounds_are_small_and_leave_nothing_out(hashes: list[int], most: int) -> None:
     """Every hash is in a round, no round has too many, and all but the last are full."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "_HASHES_A_ROUND", most)
-        made = list(rounds(iter(hashes)))
+        patch.setattr(duplicates, "_MAX_HASHES", most)
+        made = list(hash_batches(iter(hashes)))
     assert frozenset().union(*made) == set(hashes)
     assert all(len(some) == most for some in made[:-1])
     assert all(0 < len(some) <= most for some in made)
@@ -113,7 +119,7 @@ def test_rows_whose_keys_were_taken(data: st.DataObject, sizes: list[int]) -> No
         notes.append((first, pack_bits(positions, size)))
         wanted += [first + at for at in sorted(positions)]
         first += size
-    taken = Taken()
+    taken = SkippedRows()
     *some, last = data.draw(st.permutations(notes))
     for number, text in some:
         taken.add(number, text)
@@ -141,7 +147,7 @@ def test_what_was_noted_at_the_beginning_is_believed(
         return data.draw(st.lists(st.integers(0, size - 1), unique=True))
 
     in_the_end = some(40)
-    taken = Taken()
+    taken = SkippedRows()
     taken.add(2, pack_bits(in_the_end, 40), is_repeated=is_repeated)
     begun = {span: some(span[1]) for span in spans}
     taken.limit(
@@ -163,19 +169,19 @@ def test_what_was_noted_at_the_beginning_is_believed(
 
 def test_the_keys_in_conflict_are_suspects() -> None:
     """Rows that were rejected for other reasons have no key that could be another one's."""
-    flaw = Flaw("id", "primary-key", "k", "is there already")
+    reason = Reason("id", "primary-key", "k", "is there already")
     with closing(Rejects()) as rejects:
         rejects.add(
             2,
             pack(
                 [
-                    Refused(2, 2, b"k,1\n", [flaw], ("k",)),
-                    Refused(3, 3, b"\n", [flaw]),
-                    Refused(4, 4, b"l,1\n", [flaw], ("l", 1)),
+                    RejectedRow(2, 2, b"k,1\n", [reason], ("k",)),
+                    RejectedRow(3, 3, b"\n", [reason]),
+                    RejectedRow(4, 4, b"l,1\n", [reason], ("l", 1)),
                 ]
             ),
         )
-        assert list(suspects(rejects)) == [hash_of(("k",)), hash_of(("l", 1))]
+        assert list(conflicting_hashes(rejects)) == [hash_of(("k",)), hash_of(("l", 1))]
 
 
 @dataclass
@@ -183,7 +189,7 @@ class Import:
     """What an import has counted, refused and stored."""
 
     counts: Counts
-    refused: list[Refused]
+    refused: list[RejectedRow]
     records: list[Record]
 
 
@@ -197,40 +203,40 @@ class Case:
 
     def run(self, uri: str, order: Sequence[int]) -> Import:
         """Imports the chunks in an order, into a collection of its own."""
-        with self._begun(uri) as (job, made):
-            _load(made, job, [self.chunks[at] for at in order])
-            return made.outcome(job)
+        with self._begun(uri) as (spec, made):
+            _load(made, spec, [self.chunks[at] for at in order])
+            return made.result(spec)
 
     def run_in_disorder(self, uri: str, order: Sequence[int], *, late_hashes: bool) -> Import:
         """The same, with a second look; the hashes of keys come with the chunks, or afterwards."""
-        with self._begun(uri) as (job, made), closing(KeyHashes()) as hashes:
+        with self._begun(uri) as (spec, made), closing(KeyHashes()) as hashes:
             with_hashes = self.mode is UPSERT and not late_hashes
-            wanting = replace(job, wants_hashes=with_hashes, notes_begin=self.mode is INSERT)
-            for outcome in _load(made, wanting, [self.chunks[at] for at in order]):
-                hashes.add(outcome.hashes)
-            wanted = list(suspects(made.rejects))
+            wanting = replace(spec, wants_hashes=with_hashes, notes_begin=self.mode is INSERT)
+            for result in _load(made, wanting, [self.chunks[at] for at in order]):
+                hashes.add(result.hashes)
+            wanted = list(conflicting_hashes(made.rejects))
             if self.mode is UPSERT:
                 for chunk in self.chunks if late_hashes else ():
-                    hashes.add(hash_keys(job, chunk))
+                    hashes.add(hash_keys(spec, chunk))
                 wanted = list(hashes.repeated())
-            made.taken.limit(journal.begun(job.open_store(), job.run))
-            look = SecondLook(job, made.taken, made.rejects, made.counts)
-            for some in rounds(wanted):
-                found = [row for chunk in self.chunks for row in find_rows(job, chunk, some)]
+            made.taken.limit(journal.begun(spec.open_store(), spec.run))
+            look = DuplicateResolution(spec, made.taken, made.rejects, made.counts)
+            for some in hash_batches(wanted):
+                found = [row for chunk in self.chunks for row in find_rows(spec, chunk, some)]
                 put_in_order(look, found)
-            return made.outcome(job)
+            return made.result(spec)
 
     @contextmanager
-    def _begun(self, uri: str) -> Iterator[tuple[Job, "Made"]]:
+    def _begun(self, uri: str) -> Iterator[tuple[ImportSpec, "Made"]]:
         collection = Collection(f"thing{next(_NUMBERS)}", FIELDS, ("id",))
         layout = lay_out(collection, collection.columns, "x.csv")
-        job = Job(uri, layout, self.mode, collection.name)
-        store = job.open_store()
+        spec = ImportSpec(uri, layout, self.mode, collection.name)
+        store = spec.open_store()
         store.ensure(collection)
         journal.prepare(store)
         store.write(batch_of(collection, *self.before), INSERT)
         with closing(Rejects()) as rejects:
-            yield job, Made(rejects)
+            yield spec, Made(rejects)
         store.drop_collection(collection.name)
 
 
@@ -240,26 +246,26 @@ class Made:
 
     rejects: Rejects
     counts: Counts = field(default_factory=Counts)
-    taken: Taken = field(default_factory=Taken)
+    taken: SkippedRows = field(default_factory=SkippedRows)
 
-    def outcome(self, job: Job) -> Import:
+    def result(self, spec: ImportSpec) -> Import:
         """All that there is to compare."""
-        records = records_of(job.open_store(), job.layout.collection)
+        records = records_of(spec.open_store(), spec.layout.collection)
         return Import(self.counts, list(self.rejects), records)
 
 
-def _load(made: Made, job: Job, chunks: Sequence[Chunk]) -> Iterable[Outcome]:
-    """Loads chunks; of one that is loaded again only the last outcome counts."""
-    outcomes = {}
+def _load(made: Made, spec: ImportSpec, chunks: Sequence[Chunk]) -> Iterable[ChunkResult]:
+    """Loads chunks; of one that is loaded again only the last result counts."""
+    results = {}
     for chunk in chunks:
-        (outcomes[chunk.first_row],) = load_chunks(job, [chunk])
-    for outcome in outcomes.values():
-        note = outcome.note
+        (results[chunk.first_row],) = load_chunks(spec, [chunk])
+    for result in results.values():
+        note = result.note
         made.counts.add(note.counts)
         made.taken.add(note.first_row, note.taken, is_repeated=note.is_repeated)
         if note.refused:
             made.rejects.add(note.first_row, note.refused)
-    return outcomes.values()
+    return results.values()
 
 
 @st.composite
@@ -297,7 +303,7 @@ def test_the_order_of_chunks_makes_no_difference(
     wanted = case.run(uri, numbers)
     order = data.draw(st.permutations(numbers))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "_HASHES_A_ROUND", most)
+        patch.setattr(duplicates, "_MAX_HASHES", most)
         found = case.run_in_disorder(uri, order, late_hashes=late_hashes)
     found.counts.check()
     if case.mode is UPSERT:  # how often a record is updated depends on the order
@@ -320,7 +326,7 @@ def test_chunks_that_were_repeated_make_no_difference(
     found = case.run_in_disorder(uri, order, late_hashes=True)
     found.counts.check()
     assert (found.records, found.refused) == (wanted.records, wanted.refused)
-    assert (found.counts.read, found.counts.refused) == (wanted.counts.read, wanted.counts.refused)
+    assert (found.counts.read, found.counts.failed) == (wanted.counts.read, wanted.counts.failed)
 
 
 class TestSettling:
@@ -330,15 +336,15 @@ class TestSettling:
     ANNE: Record = ("C1", "Anne", 2)
     COLLECTION = Collection("customers", FIELDS, ("id",))
 
-    @pytest.fixture(name="job")
-    def prepare(self, uri: str) -> Job:
+    @pytest.fixture(name="spec")
+    def prepare(self, uri: str) -> ImportSpec:
         """A database in which Anne is stored."""
         layout = lay_out(self.COLLECTION, self.COLLECTION.columns, "x.csv")
-        job = Job(uri, layout)
-        store = job.open_store()
+        spec = ImportSpec(uri, layout)
+        store = spec.open_store()
         store.ensure(self.COLLECTION)
         store.write(batch_of(self.COLLECTION, self.ANNE), INSERT)
-        return job
+        return spec
 
     @staticmethod
     def found(row: int, record: Record) -> FoundRow:
@@ -346,14 +352,14 @@ class TestSettling:
         return FoundRow(record[:1], row, row + 1, b"row %d\n" % row, record)
 
     @staticmethod
-    def conflict(row: int, key: str = "C1") -> Refused:
+    def conflict(row: int, key: str = "C1") -> RejectedRow:
         """A row that is in conflict."""
-        flaw = Flaw("id", "primary-key", key, "is there already")
-        return Refused(row, row + 1, b"row %d\n" % row, [flaw], (key,))
+        reason = Reason("id", "primary-key", key, "is there already")
+        return RejectedRow(row, row + 1, b"row %d\n" % row, [reason], (key,))
 
-    def settle(
+    def correction(
         self,
-        job: Job,
+        spec: ImportSpec,
         rows: Sequence[FoundRow],
         *,
         conflicts: Sequence[int],
@@ -361,7 +367,7 @@ class TestSettling:
         is_repeated: bool = False,
     ) -> tuple[Counts, dict[int, str], list[Record]]:
         """The counts, why each refused row is refused, and what is stored, after a look at rows."""
-        bits = Taken()
+        bits = SkippedRows()
         bits.add(2, pack_bits([row - 2 for row in taken], 10), is_repeated=is_repeated)
         unchanged = len(rows) - len(conflicts) - sum(row.row not in taken for row in rows)
         counts = Counts(
@@ -374,106 +380,110 @@ class TestSettling:
         with closing(Rejects()) as rejects:
             rejects.add(2, pack([self.conflict(row) for row in conflicts]))
             rejects.add(11, pack([self.conflict(11, "C7")]))
-            put_in_order(SecondLook(job, bits, rejects, counts), rows)
+            put_in_order(DuplicateResolution(spec, bits, rejects, counts), rows)
             counts.check()
-            why = {refused.row: refused.flaws[0].message for refused in rejects}
+            why = {refused.row: refused.reasons[0].message for refused in rejects}
         assert why.pop(11) == "is there already"  # whose key was not looked for
-        return counts, why, records_of(job.open_store(), self.COLLECTION)
+        return counts, why, records_of(spec.open_store(), self.COLLECTION)
 
-    def test_a_later_row_that_was_first_gives_way(self, job: Job) -> None:
+    def test_a_later_row_that_was_first_gives_way(self, spec: ImportSpec) -> None:
         """The first row is stored; the one that was inserted is in conflict with it."""
         rows = [self.found(5, self.ANNE), self.found(2, self.ANNA)]
-        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2])
+        counts, why, records = self.correction(spec, rows, conflicts=[2], taken=[2])
         assert counts == Counts(3, inserted=1, conflicts=2)
         assert why == {
             5: 'is there already, with another a: "Anna" is kept, not "Anne"',
         }
         assert records == [self.ANNA]
 
-    def test_rows_are_compared_with_the_first_one_then(self, job: Job) -> None:
+    def test_rows_are_compared_with_the_first_one_then(self, spec: ImportSpec) -> None:
         """One that is like the first is unchanged, though it was in conflict before."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNE), self.found(9, self.ANNA)]
-        counts, why, records = self.settle(job, rows, conflicts=[2, 9], taken=[2, 9])
+        counts, why, records = self.correction(spec, rows, conflicts=[2, 9], taken=[2, 9])
         assert counts == Counts(4, inserted=1, unchanged=1, conflicts=2)
         assert list(why) == [5]
         assert records == [self.ANNA]
 
-    def test_rows_like_the_one_that_gives_way_are_in_conflict(self, job: Job) -> None:
+    def test_rows_like_the_one_that_gives_way_are_in_conflict(self, spec: ImportSpec) -> None:
         """One that was unchanged is not, when another record is stored."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNE), self.found(9, self.ANNE)]
-        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2, 9])
+        counts, why, records = self.correction(spec, rows, conflicts=[2], taken=[2, 9])
         assert counts == Counts(4, inserted=1, conflicts=3)
         assert list(why) == [5, 9]
         assert records == [self.ANNA]
 
     @pytest.mark.parametrize("is_repeated", [True, False])
-    def test_what_is_right_is_left_alone(self, job: Job, is_repeated: bool) -> None:
+    def test_what_is_right_is_left_alone(self, spec: ImportSpec, is_repeated: bool) -> None:
         """Where the first row is the one that is stored, nothing changes."""
         rows = [self.found(2, self.ANNE), self.found(5, self.ANNA)]
-        counts, why, records = self.settle(
-            job, rows, conflicts=[5], taken=[5], is_repeated=is_repeated
+        counts, why, records = self.correction(
+            spec, rows, conflicts=[5], taken=[5], is_repeated=is_repeated
         )
         assert counts == Counts(3, inserted=1, conflicts=2)
         assert why == {5: "is there already"}
         assert records == [self.ANNE]
 
-    def test_what_was_stored_before_the_import_stays(self, job: Job) -> None:
+    def test_what_was_stored_before_the_import_stays(self, spec: ImportSpec) -> None:
         """If no row of the file was inserted, all are in conflict with a record from before."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNA)]
-        counts, why, records = self.settle(job, rows, conflicts=[2, 5], taken=[2, 5])
+        counts, why, records = self.correction(spec, rows, conflicts=[2, 5], taken=[2, 5])
         assert counts == Counts(3, conflicts=3)
         assert list(why) == [2, 5]
         assert records == [self.ANNE]
 
-    def test_a_chunk_that_was_repeated_inserted_none(self, job: Job) -> None:
+    def test_a_chunk_that_was_repeated_inserted_none(self, spec: ImportSpec) -> None:
         """The record is that of a row of this file, though no row was inserted the last time."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNE)]
-        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2, 5], is_repeated=True)
+        counts, why, records = self.correction(
+            spec, rows, conflicts=[2], taken=[2, 5], is_repeated=True
+        )
         assert counts == Counts(3, inserted=1, conflicts=2)
         assert list(why) == [5]
         assert records == [self.ANNA]
 
     @pytest.mark.parametrize("is_repeated", [True, False])
-    def test_a_record_of_somebody_else_is_not_replaced(self, job: Job, is_repeated: bool) -> None:
+    def test_a_record_of_somebody_else_is_not_replaced(
+        self, spec: ImportSpec, is_repeated: bool
+    ) -> None:
         """It came meanwhile, and is none of the file's rows, so it stays, and both conflict."""
         rows = [self.found(2, self.ANNA), self.found(5, ("C1", "Ann", 3))]
-        counts, why, records = self.settle(
-            job, rows, conflicts=[2, 5], taken=[2, 5], is_repeated=is_repeated
+        counts, why, records = self.correction(
+            spec, rows, conflicts=[2, 5], taken=[2, 5], is_repeated=is_repeated
         )
         assert counts == Counts(3, conflicts=3)
         assert list(why) == [2, 5]
         assert records == [self.ANNE]
 
-    def test_what_the_counter_has_changed_since_is_not_replaced(self, job: Job) -> None:
+    def test_what_the_counter_has_changed_since_is_not_replaced(self, spec: ImportSpec) -> None:
         """A row of the file was inserted, but it is not what is stored now."""
         rows = [self.found(2, self.ANNA), self.found(5, ("C1", "Ann", 3))]
-        counts, why, records = self.settle(job, rows, conflicts=[2], taken=[2])
+        counts, why, records = self.correction(spec, rows, conflicts=[2], taken=[2])
         assert counts == Counts(3, inserted=1, conflicts=2)
         assert list(why) == [2]
         assert records == [self.ANNE]
 
-    def test_to_settle_again_changes_nothing_more(self, job: Job) -> None:
+    def test_to_settle_again_changes_nothing_more(self, spec: ImportSpec) -> None:
         """An import that is killed in its second look is resumed, and takes another one."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNE)]
         for _ in range(2):
-            outcome = self.settle(job, rows, conflicts=[2], taken=[2])
-            assert outcome[0] == Counts(3, inserted=1, conflicts=2)
-            assert outcome[2] == [self.ANNA]
+            result = self.correction(spec, rows, conflicts=[2], taken=[2])
+            assert result[0] == Counts(3, inserted=1, conflicts=2)
+            assert result[2] == [self.ANNA]
 
-    def test_a_row_that_is_alone_is_as_it_should_be(self, job: Job) -> None:
+    def test_a_row_that_is_alone_is_as_it_should_be(self, spec: ImportSpec) -> None:
         """A hash may be that of several keys; one row of a key has nobody to give way to."""
-        counts, why, records = self.settle(
-            job, [self.found(2, self.ANNA)], conflicts=[2], taken=[2]
+        counts, why, records = self.correction(
+            spec, [self.found(2, self.ANNA)], conflicts=[2], taken=[2]
         )
         assert counts == Counts(2, conflicts=2)
         assert list(why) == [2]
         assert records == [self.ANNE]
 
-    def test_nothing_found_is_nothing_to_do(self, job: Job) -> None:
+    def test_nothing_found_is_nothing_to_do(self, spec: ImportSpec) -> None:
         """A round may find no rows."""
-        assert self.settle(job, [], conflicts=[], taken=[])[2] == [self.ANNE]
+        assert self.correction(spec, [], conflicts=[], taken=[])[2] == [self.ANNE]
 
-    def test_an_upsert_ends_with_the_last_row(self, job: Job) -> None:
+    def test_an_upsert_ends_with_the_last_row(self, spec: ImportSpec) -> None:
         """The last row of each key is stored, whatever came last; counts stay as they are."""
         rows = [
             self.found(9, self.ANNA),
@@ -483,8 +493,8 @@ class TestSettling:
         ]
         counts = Counts(3, inserted=1, updated=1, unchanged=1)
         with closing(Rejects()) as rejects:
-            job = replace(job, mode=UPSERT)
-            put_in_order(SecondLook(job, Taken(), rejects, counts), rows)
+            spec = replace(spec, mode=UPSERT)
+            put_in_order(DuplicateResolution(spec, SkippedRows(), rejects, counts), rows)
             assert not list(rejects)
         assert counts == Counts(3, inserted=1, updated=1, unchanged=1)
-        assert records_of(job.open_store(), self.COLLECTION) == [self.ANNA]
+        assert records_of(spec.open_store(), self.COLLECTION) == [self.ANNA]

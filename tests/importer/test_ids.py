@@ -71,7 +71,7 @@ def test_files_of_one_import_have_ids_of_their_own(
     reports = run(uri, *files, rejects=tmp_path / "rejects")
     assert len({report.import_id for report in reports}) == 6
     assert len({report.rejects_file for report in reports}) == 6
-    assert [report.status for report in reports] == [ExitStatus.ROWS_REFUSED] * 6
+    assert [report.status for report in reports] == [ExitStatus.ROWS_REJECTED] * 6
 
 
 def test_resume_takes_over_no_chunks_of_another_file(csv_file: Write, uri: str) -> None:

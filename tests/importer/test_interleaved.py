@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpnorton.importer.load import Job, load_chunks
+from hpnorton.importer.load import ImportSpec, load_chunks
 from hpnorton.importer.plan import Options
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
@@ -158,10 +158,10 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
         journal.note_import(store, note)
         if theirs is not None:
             run(mongo_uri, f"thing={csv_file('theirs.csv', 'id,a', f'k,{theirs}')}")
-        job = Job(mongo_uri, layout, run=note.id, notes_begin=True, was_empty=True)
+        spec = ImportSpec(mongo_uri, layout, run=note.id, notes_begin=True, was_empty=True)
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):
-                load_chunks(job, [chunk])
+                load_chunks(spec, [chunk])
         store.drop_collection(journal.CHUNKS.name)
     close_process_stores()
     report = run(mongo_uri, f"thing={path}", is_resuming=True, **TWO_PROCESSES)

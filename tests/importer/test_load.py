@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, StoreLostError
-from hpnorton.importer.load import FoundRow, Job, find_rows, hash_keys, hash_of, load_chunks
-from hpnorton.importer.rejects import Refused, unpack
+from hpnorton.importer.load import FoundRow, ImportSpec, find_rows, hash_keys, hash_of, load_chunks
+from hpnorton.importer.rejects import RejectedRow, unpack
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record, check_rows, lay_out
@@ -58,14 +58,14 @@ def close_stores() -> Iterator[None]:
     close_process_stores()
 
 
-def job_for(uri: str, collection: Collection = THINGS, **more: Any) -> Job:
-    """A job for files that have all columns, whose database is ready."""
-    job = Job(uri, lay_out(collection, collection.columns, "x.csv"), run="r", **more)
-    store = job.open_store()
+def job_for(uri: str, collection: Collection = THINGS, **more: Any) -> ImportSpec:
+    """A spec for files that have all columns, whose database is ready."""
+    spec = ImportSpec(uri, lay_out(collection, collection.columns, "x.csv"), run="r", **more)
+    store = spec.open_store()
     store.ensure(collection)
-    if job.scratch is None:
+    if spec.scratch is None:
         journal.prepare(store)
-    return job
+    return spec
 
 
 def chunks_of(path: Path, rows: int = 100) -> list[Chunk]:
@@ -74,12 +74,12 @@ def chunks_of(path: Path, rows: int = 100) -> list[Chunk]:
         return list(file.chunks(rows))
 
 
-def load(job: Job, path: Path, rows: int = 100) -> list[ChunkNote]:
+def load(spec: ImportSpec, path: Path, rows: int = 100) -> list[ChunkNote]:
     """What became of a file's chunks, loaded together."""
-    return [outcome.note for outcome in load_chunks(job, chunks_of(path, rows))]
+    return [outcome.note for outcome in load_chunks(spec, chunks_of(path, rows))]
 
 
-def refused_of(notes: Sequence[ChunkNote]) -> list[Refused]:
+def refused_of(notes: Sequence[ChunkNote]) -> list[RejectedRow]:
     """The refused rows of some chunks."""
     return [refused for note in notes if note.refused for refused in unpack(note.refused)]
 
@@ -104,9 +104,9 @@ def stored(uri: str, collection: str, key: str = "id") -> list[Document]:
 def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, is_alone: bool) -> None:
     """The records are there, and the note has the place of the chunk and its counts."""
     path = csv_file("things.csv", "id,stock,sold", "1,5,true", "2,,", "3,0,false")
-    job = job_for(uri, is_alone=is_alone)
+    spec = job_for(uri, is_alone=is_alone)
     (chunk,) = chunks_of(path)
-    (outcome,) = load_chunks(job, [chunk])
+    (outcome,) = load_chunks(spec, [chunk])
     note = outcome.note
     assert (note.run, note.rows, note.inserted, note.taken, note.refused) == ("r", 3, 3, None, None)
     for field in dataclasses.fields(Span):
@@ -117,7 +117,7 @@ def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, is_alone: bo
         {"id": "2", "stock": None, "sold": None},
         {"id": "3", "stock": 0, "sold": False},
     ]
-    assert journal.chunks(job.open_store(), "r") == [note]
+    assert journal.chunks(spec.open_store(), "r") == [note]
 
 
 def test_refused_rows_stand_in_the_note(csv_file: Write, uri: str) -> None:
@@ -168,10 +168,10 @@ def test_conflicts_are_told_in_the_words_of_a_clerk(
     csv_file: Write, uri: str, first: str, second: str, reason: str
 ) -> None:
     """Which value is kept and which is not is told alike, whatever database holds it."""
-    job = job_for(uri)
-    load(job, csv_file("things.csv", "id,stock,sold", first))
-    (refused,) = refused_of(load(job, csv_file("things.csv", "id,stock,sold", second)))
-    assert [flaw.message for flaw in refused.flaws] == [f"is there already, with {reason}"]
+    spec = job_for(uri)
+    load(spec, csv_file("things.csv", "id,stock,sold", first))
+    (refused,) = refused_of(load(spec, csv_file("things.csv", "id,stock,sold", second)))
+    assert [reason.message for reason in refused.reasons] == [f"is there already, with {reason}"]
 
 
 def test_a_conflict_names_the_whole_key(csv_file: Write, uri: str) -> None:
@@ -179,9 +179,9 @@ def test_a_conflict_names_the_whole_key(csv_file: Write, uri: str) -> None:
     path = csv_file("makers.csv", "name,year,town", "a,1999,Bonn", "a,1999,Köln")
     town = Collection("makers", (*MAKERS.fields, Field("town")), MAKERS.key)
     (refused,) = refused_of(load(job_for(uri, town), path))
-    (flaw,) = refused.flaws
-    assert (flaw.field, flaw.code, flaw.value) == ("name, year", "primary-key", "a, 1999")
-    assert flaw.message.endswith('with another town: "Bonn" is kept, not "Köln"')
+    (reason,) = refused.reasons
+    assert (reason.field, reason.code, reason.value) == ("name, year", "primary-key", "a, 1999")
+    assert reason.message.endswith('with another town: "Bonn" is kept, not "Köln"')
     assert refused.key == ("a", 1999)
 
 
@@ -199,30 +199,30 @@ def test_an_upsert_refuses_no_key(csv_file: Write, uri: str) -> None:
 def test_a_chunk_can_be_repeated(csv_file: Write, uri: str, mode: Mode) -> None:
     """The second time its rows are unchanged; its note is replaced, not doubled."""
     path = csv_file("things.csv", "id,stock,sold", "1,5,true", "2,6,", "3,x,")
-    job = job_for(uri, mode=mode)
-    (first,) = load(job, path)
+    spec = job_for(uri, mode=mode)
+    (first,) = load(spec, path)
     before = stored(uri, "things")
-    (second,) = load(job, path)
+    (second,) = load(spec, path)
     assert (first.inserted, first.unchanged) == (2, 0)
     assert (second.inserted, second.updated, second.unchanged, second.rejected) == (0, 0, 2, 1)
     assert taken_of([second]) == [2, 3]
     assert stored(uri, "things") == before
-    assert journal.chunks(job.open_store(), "r") == [second]
+    assert journal.chunks(spec.open_store(), "r") == [second]
 
 
 def test_keys_that_are_taken_are_noted_when_a_chunk_begins(csv_file: Write, uri: str) -> None:
     """Of good rows whose keys were there before; when it is repeated, the first note stays."""
     load(job_for(uri), csv_file("things.csv", "id,stock,sold", "b,1,", "d,1,"))
     path = csv_file("things.csv", "id,stock,sold", "a,1,", "b,2,", "d,x,", "a,1,", "d,1,", "e,1,")
-    job = dataclasses.replace(job_for(uri, notes_begin=True), run="r2")
+    spec = dataclasses.replace(job_for(uri, notes_begin=True), run="r2")
     wanted = [
         BegunNote(run="r2", first_row=2, rows=4, taken=pack_bits([1], 4)),
         BegunNote(run="r2", first_row=6, rows=2, taken=pack_bits([0], 2)),
     ]
     for taken in ([3, 5, 6], [2, 3, 5, 6, 7]):
-        assert taken_of(load(job, path, rows=4)) == taken
-        assert journal.begun(job.open_store(), "r2") == wanted
-    assert journal.begun(job.open_store(), "r") == []
+        assert taken_of(load(spec, path, rows=4)) == taken
+        assert journal.begun(spec.open_store(), "r2") == wanted
+    assert journal.begun(spec.open_store(), "r") == []
 
 
 def test_rows_that_refer_to_nobody_are_rejected(csv_file: Write, uri: str) -> None:
@@ -241,9 +241,9 @@ def test_rows_that_refer_to_nobody_are_rejected(csv_file: Write, uri: str) -> No
     )
     (note,) = notes = load(job_for(uri, PARTS), path)
     reasons = [
-        (each.row, flaw.field, flaw.code, flaw.value)
+        (each.row, reason.field, reason.code, reason.value)
         for each in refused_of(notes)
-        for flaw in each.flaws
+        for reason in each.reasons
     ]
     assert reasons == [
         (3, "thing", "foreign-key", "9"),
@@ -251,7 +251,7 @@ def test_rows_that_refer_to_nobody_are_rejected(csv_file: Write, uri: str) -> No
         (5, "maker, year", "foreign-key", "b, "),
         (6, "number", "type-error", "y"),
     ]
-    assert refused_of(notes)[0].flaws[0].message == "is not in things; import it there first"
+    assert refused_of(notes)[0].reasons[0].message == "is not in things; import it there first"
     assert (note.inserted, note.rejected) == (3, 3)
     assert [document["number"] for document in stored(uri, "parts", "number")] == [1, 3, 5]
 
@@ -261,8 +261,8 @@ def test_a_reference_that_is_not_in_the_file_is_none(csv_file: Write, sqlite_uri
     load(job_for(sqlite_uri), csv_file("things.csv", "id,stock,sold", "1,5,true"))
     path = csv_file("parts.csv", "number,thing,maker", "1,1,nobody", "2,9,")
     layout = lay_out(PARTS, ["number", "thing", "maker"], "parts.csv")
-    job = dataclasses.replace(job_for(sqlite_uri, PARTS), layout=layout)
-    (note,) = load(job, path)
+    spec = dataclasses.replace(job_for(sqlite_uri, PARTS), layout=layout)
+    (note,) = load(spec, path)
     assert (note.inserted, note.rejected) == (1, 1)
 
 
@@ -287,11 +287,11 @@ def test_hashes_are_those_of_the_good_rows(csv_file: Write, uri: str) -> None:
     """Loading tells the sorted hashes of keys, in conflict or not; hashing alone gives the same."""
     path = csv_file("things.csv", "id,stock,sold", "b,5,", "a,x,", "a,5,", "b,6,", "c,1,")
     (chunk,) = chunks_of(path)
-    job = job_for(uri, wants_hashes=True)
-    (outcome,) = load_chunks(job, [chunk])
+    spec = job_for(uri, wants_hashes=True)
+    (outcome,) = load_chunks(spec, [chunk])
     wanted = sorted(hash_of((key,)) for key in ["b", "a", "b", "c"])
     assert array("I", outcome.hashes).tolist() == wanted
-    assert hash_keys(job, chunk) == outcome.hashes
+    assert hash_keys(spec, chunk) == outcome.hashes
 
 
 def test_rows_are_found_by_the_hashes_of_their_keys(csv_file: Write, uri: str) -> None:
@@ -300,13 +300,13 @@ def test_rows_are_found_by_the_hashes_of_their_keys(csv_file: Write, uri: str) -
         "things.csv", "id,stock,sold", 'a,"5",', "b,6,", "", "a,x,", '"a",7,true', "c,1,"
     )
     first, second = chunks_of(path, 4)
-    job = job_for(uri)
+    spec = job_for(uri)
     hashes = frozenset(map(hash_of, [("a",), ("nobody",)]))
-    assert find_rows(job, first, hashes) == [FoundRow(("a",), 2, 2, b'a,"5",\n', ("a", 5, None))]
-    assert find_rows(job, second, hashes) == [
+    assert find_rows(spec, first, hashes) == [FoundRow(("a",), 2, 2, b'a,"5",\n', ("a", 5, None))]
+    assert find_rows(spec, second, hashes) == [
         FoundRow(("a",), 6, 6, b'"a",7,true\n', ("a", 7, True))
     ]
-    assert find_rows(job, first, frozenset()) == []
+    assert find_rows(spec, first, frozenset()) == []
 
 
 @pytest.fixture(name="executor", scope="module")
@@ -335,13 +335,13 @@ def test_chunks_are_loaded_together_or_not_at_all(
 ) -> None:
     """If one of them fails, nothing of the others is there, not even a note."""
     path = csv_file("things.csv", "id,stock,sold", *[f"{n},1," for n in range(10)])
-    job = job_for(sqlite_uri, is_alone=is_alone)
+    spec = job_for(sqlite_uri, is_alone=is_alone)
     chunks = chunks_of(path, 5)
     path.write_bytes(path.read_bytes().replace(b"9,1,\n", b"9\n1,\n"))
     with pytest.raises(FileError, match="has changed while it was read"):
-        load_chunks(job, chunks)
+        load_chunks(spec, chunks)
     assert not stored(sqlite_uri, "things")
-    assert not journal.chunks(job.open_store(), "r")
+    assert not journal.chunks(spec.open_store(), "r")
 
 
 @BOTH
@@ -352,8 +352,8 @@ def test_a_dry_run_writes_nothing(
     load(job_for(sqlite_uri), csv_file("things.csv", "id,stock,sold", "1,5,true"))
     before = stored(sqlite_uri, "things")
     path = csv_file("more.csv", "id,stock,sold", "1,6,true", "2,6,", "2,6,", "1,6,true", "3,x,")
-    job = job_for(sqlite_uri, mode=mode, scratch=str(tmp_path / "scratch.db"))
-    notes = load(job, path, rows=2)
+    spec = job_for(sqlite_uri, mode=mode, scratch=str(tmp_path / "scratch.db"))
+    notes = load(spec, path, rows=2)
     told = [(note.inserted, note.updated, note.unchanged, note.conflicts) for note in notes]
     if mode is INSERT:
         assert told == [(1, 0, 0, 1), (0, 0, 1, 1), (0, 0, 0, 0)]
@@ -369,18 +369,18 @@ def test_the_garbage_collector_is_left_as_it_was(
 ) -> None:
     """It rests while a chunk is loaded, and goes on afterwards, also after an error."""
     path = csv_file("things.csv", "id,stock,sold", "1,5,true")
-    job, (chunk,) = job_for(sqlite_uri), chunks_of(path)
+    spec, (chunk,) = job_for(sqlite_uri), chunks_of(path)
     before = gc.isenabled()
     try:
         (gc.enable if was_enabled else gc.disable)()
-        load_chunks(job, [chunk])
+        load_chunks(spec, [chunk])
         assert gc.isenabled() is was_enabled
         path.unlink()
         with pytest.raises(HPNortonError):
-            load_chunks(job, [chunk])
+            load_chunks(spec, [chunk])
         assert gc.isenabled() is was_enabled
         with pytest.raises(HPNortonError):
-            hash_keys(job, chunk)
+            hash_keys(spec, chunk)
         assert gc.isenabled() is was_enabled
     finally:
         (gc.enable if before else gc.disable)()
@@ -414,14 +414,14 @@ def test_every_row_is_accounted_for(
     path, uri = folder / "things.csv", f"sqlite:///{folder}/store.db"
     text = "".join(f"{line}\n" for line in ["id,stock,sold", *lines])
     path.write_text(text, "utf-8", newline="")
-    job = job_for(uri, mode=mode, is_alone=is_alone)
+    spec = job_for(uri, mode=mode, is_alone=is_alone)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks_module, "_PARSED_BYTES", block)
         patch.setattr(chunks_module, "_PARSED_ROWS", block)
-        notes = load(job, path, rows)
-    wanted = _one_by_one(job, text)
+        notes = load(spec, path, rows)
+    wanted = _one_by_one(spec, text)
     assert [
-        (each.row, each.line, each.raw, [flaw.code for flaw in each.flaws])
+        (each.row, each.line, each.raw, [reason.code for reason in each.reasons])
         for each in refused_of(notes)
     ] == wanted.refused
     assert taken_of(notes) == wanted.taken
@@ -446,7 +446,7 @@ class Wanted:
     records: list[Record] = dataclasses.field(default_factory=list)
 
 
-def _one_by_one(job: Job, text: str) -> Wanted:
+def _one_by_one(spec: ImportSpec, text: str) -> Wanted:
     """Reads, checks and writes row after row, with the model of a store."""
     made, model = Wanted(), Model(THINGS)
     lines = io.StringIO(text, newline="").readlines()
@@ -455,10 +455,10 @@ def _one_by_one(job: Job, text: str) -> Wanted:
     start = reader.line_num
     for number, row in enumerate(reader, 2):
         raw = "".join(lines[start : reader.line_num]).encode()
-        checked = check_rows(job.layout, [row], is_suspicious=True)
+        checked = check_rows(spec.layout, [row], is_suspicious=True)
         codes = [fault.code for fault in checked.faults]
         if not codes:
-            written = model.write(Batch(THINGS, THINGS.columns, checked.values), job.mode)
+            written = model.write(Batch(THINGS, THINGS.columns, checked.values), spec.mode)
             made.inserted += written.inserted
             made.updated += written.updated
             made.taken += [number for _ in written.taken]
@@ -475,14 +475,14 @@ def test_no_chunk_overtakes_one_that_was_lost(csv_file: Write, server: Server) -
     """What was on its way when the server went waits for what was before it: the last row wins."""
     path = csv_file("things.csv", "id,stock,sold", "1,5,true", "1,6,true")
     uri = f"{server.uri}/shop?serverSelectionTimeoutMS=2000"
-    job = job_for(uri, mode=Mode.UPSERT, is_ordered=True)
+    spec = job_for(uri, mode=Mode.UPSERT, is_ordered=True)
     first, second = chunks_of(path, 1)
     server.stop()
     with pytest.raises(StoreLostError) as lost:
-        load_chunks(job, [first])
+        load_chunks(spec, [first])
     server.start()
     with pytest.raises(StoreLostError, match=re.escape(str(lost.value))):
-        load_chunks(job, [second])
-    (one,), (other,) = load_chunks(job, [first]), load_chunks(job, [second])
+        load_chunks(spec, [second])
+    (one,), (other,) = load_chunks(spec, [first]), load_chunks(spec, [second])
     assert (one.note.inserted, other.note.updated) == (1, 1)
     assert [record["stock"] for record in stored(uri, "things")] == [6]

@@ -1,4 +1,4 @@
-"""Refused rows: kept in the order of the file, and written so that they can be mended."""
+"""Rejected rows: kept in the order of the file, and written so that they can be mended."""
 
 import json
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hpnorton.errors import FileError
 from hpnorton.importer import rejects
 from hpnorton.importer.rejects import (
-    Flaw,
-    Refused,
+    Reason,
+    RejectedRow,
     Rejects,
     check_folder,
     pack,
@@ -23,15 +23,15 @@ from hpnorton.importer.rejects import (
 from hpnorton.importer.report import RowFault
 from tests.conftest import Run
 
-WRONG = Flaw("stock", "type-error", "five", "is not a whole number")
-BLANK = Flaw(None, "blank-row", None, "the row is blank")
-TAKEN = Flaw("id", "primary-key", "1", "is there already")
+WRONG = Reason("stock", "type-error", "five", "is not a whole number")
+BLANK = Reason(None, "blank-row", None, "the row is blank")
+TAKEN = Reason("id", "primary-key", "1", "is there already")
 
 # What a file may hold, as it is read: bytes that are not UTF-8 are lone surrogates.
 TEXTS = st.binary(max_size=12).map(lambda data: data.decode(errors="surrogateescape"))
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=5)
 FLAWS = st.builds(
-    Flaw,
+    Reason,
     field=st.none() | st.text(max_size=5),
     code=st.sampled_from(["type-error", "blank-row"]),
     value=st.none() | TEXTS,
@@ -39,18 +39,18 @@ FLAWS = st.builds(
 )
 NUMBERS = st.integers(2, 2**40)
 ROWS = st.builds(
-    Refused,
+    RejectedRow,
     row=NUMBERS,
     line=NUMBERS,
     raw=st.binary(max_size=20),
-    flaws=st.lists(FLAWS, min_size=1, max_size=3),
+    reasons=st.lists(FLAWS, min_size=1, max_size=3),
     key=st.none() | st.lists(VALUES, min_size=1, max_size=3).map(tuple),
 )
 
 
-def refused(row: int, raw: bytes = b"1,five\n", flaw: Flaw = WRONG) -> Refused:
+def refused(row: int, raw: bytes = b"1,five\n", reason: Reason = WRONG) -> RejectedRow:
     """A row of a file that has no line breaks in cells."""
-    return Refused(row, row, raw, [flaw])
+    return RejectedRow(row, row, raw, [reason])
 
 
 @pytest.fixture(name="kept")
@@ -61,7 +61,7 @@ def open_rejects() -> Iterator[Rejects]:
 
 
 @given(rows=st.lists(ROWS, max_size=5))
-def test_rows_come_back_as_they_were(rows: list[Refused]) -> None:
+def test_rows_come_back_as_they_were(rows: list[RejectedRow]) -> None:
     """Whatever bytes a row has, packed and unpacked it is the same; the text is plain ASCII."""
     text = pack(rows)
     assert text.isascii()
@@ -75,8 +75,8 @@ def test_many_rows_pack_small() -> None:
 
 
 def test_a_row_tells_its_faults() -> None:
-    """Each flaw of a row is told with the file, the row and the line it begins on."""
-    row = Refused(7, 9, b"x\n", (WRONG, BLANK))
+    """Each reason of a row is told with the file, the row and the line it begins on."""
+    row = RejectedRow(7, 9, b"x\n", (WRONG, BLANK))
     assert list(row.faults("a.csv")) == [
         RowFault("a.csv", 7, 9, "stock", "type-error", "five", "is not a whole number"),
         RowFault("a.csv", 7, 9, None, "blank-row", None, "the row is blank"),
@@ -93,7 +93,7 @@ def test_rows_come_in_the_order_of_the_file(
     memory: int, chunks: list[int], amended: dict[int, bool], data: st.DataObject
 ) -> None:
     """Chunks may be done in any order, and what is put in place of a row stands where it stood."""
-    model: dict[int, Refused] = {}
+    model: dict[int, RejectedRow] = {}
     packed: list[tuple[int, str]] = []
     for number, count in enumerate(chunks):
         first = 2 + 6 * number
@@ -167,8 +167,10 @@ def test_rows_are_written_as_they_stood(
 def test_reasons_are_one_object_a_fault(tmp_path: Path) -> None:
     """Each fault is a line of JSON with the place, the code, the cell and why, for programs."""
     rows = [
-        Refused(2, 2, b"x\n", (WRONG, BLANK)),
-        Refused(5, 9, b"y\n", (Flaw("näme", "encoding-error", "caf\udce9 é\n\u2028", "is odd"),)),
+        RejectedRow(2, 2, b"x\n", (WRONG, BLANK)),
+        RejectedRow(
+            5, 9, b"y\n", (Reason("näme", "encoding-error", "caf\udce9 é\n\u2028", "is odd"),)
+        ),
     ]
     path = write_rejects(iter(rows), tmp_path, "things-1", "d/things.csv", b"id\n")
     reasons = path.with_name("things-1.reasons.jsonl").read_bytes()
@@ -206,14 +208,14 @@ def test_reasons_are_one_object_a_fault(tmp_path: Path) -> None:
 
 @given(rows=st.lists(ROWS, max_size=4))
 def test_any_rows_can_be_written(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[Refused]
+    tmp_path_factory: pytest.TempPathFactory, rows: list[RejectedRow]
 ) -> None:
     """Whatever a row and its cells hold, there is a line of JSON for each of its faults."""
     path = write_rejects(iter(rows), tmp_path_factory.mktemp("x"), "x-1", "x.csv", b"id\n")
     lines = path.with_name("x-1.reasons.jsonl").read_bytes().split(b"\n")
     assert lines.pop() == b""
     assert [json.loads(line)["row"] for line in lines] == [
-        row.row for row in rows for _ in row.flaws
+        row.row for row in rows for _ in row.reasons
     ]
 
 

@@ -67,7 +67,7 @@ def test_chunks_add_up_to_their_file(chunks: list[list[int]], seed: int) -> None
     sums = [sum(numbers[at] for numbers in chunks) for at in range(len(NUMBERS))]
     assert [getattr(total, name) for name in NUMBERS] == sums
     assert total.read == sum(sums)
-    assert total.refused == sums[NUMBERS.index("conflicts")] + sums[NUMBERS.index("rejected")]
+    assert total.failed == sums[NUMBERS.index("conflicts")] + sums[NUMBERS.index("rejected")]
 
 
 DONE, FAILED = Ending.DONE, Ending.FAILED
@@ -80,16 +80,16 @@ FINE, CONFLICT, REJECTED = counts(5, 1, 2), counts(5, 0, 0, 1), counts(5, 0, 0, 
     [
         ([], ExitStatus.OK),
         ([(FINE, DONE)], ExitStatus.OK),
-        ([(CONFLICT, DONE)], ExitStatus.ROWS_REFUSED),
-        ([(REJECTED, DONE)], ExitStatus.ROWS_REFUSED),
+        ([(CONFLICT, DONE)], ExitStatus.ROWS_REJECTED),
+        ([(REJECTED, DONE)], ExitStatus.ROWS_REJECTED),
         ([(FINE, FAILED)], ExitStatus.FAILED),
         ([(REJECTED, FAILED)], ExitStatus.FAILED),
         ([(FINE, INTERRUPTED)], ExitStatus.INTERRUPTED),
         ([(REJECTED, INTERRUPTED)], ExitStatus.INTERRUPTED),
-        ([(FINE, STOPPED)], ExitStatus.TOO_MANY_REFUSED),
-        ([(REJECTED, STOPPED)], ExitStatus.TOO_MANY_REFUSED),
-        ([(FINE, DONE), (REJECTED, DONE)], ExitStatus.ROWS_REFUSED),
-        ([(REJECTED, DONE), (FINE, STOPPED), (FINE, DONE)], ExitStatus.TOO_MANY_REFUSED),
+        ([(FINE, STOPPED)], ExitStatus.TOO_MANY_REJECTED),
+        ([(REJECTED, STOPPED)], ExitStatus.TOO_MANY_REJECTED),
+        ([(FINE, DONE), (REJECTED, DONE)], ExitStatus.ROWS_REJECTED),
+        ([(REJECTED, DONE), (FINE, STOPPED), (FINE, DONE)], ExitStatus.TOO_MANY_REJECTED),
         ([(CONFLICT, STOPPED), (FINE, FAILED), (FINE, DONE)], ExitStatus.FAILED),
         ([(CONFLICT, STOPPED), (FINE, FAILED), (FINE, INTERRUPTED)], ExitStatus.INTERRUPTED),
     ],

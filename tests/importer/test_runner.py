@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
 from hpnorton.importer import work
-from hpnorton.importer.load import Job, Outcome, load_chunks
+from hpnorton.importer.load import ChunkResult, ImportSpec, load_chunks
 from hpnorton.importer.plan import Options
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
@@ -178,9 +178,9 @@ def test_a_transaction_holds_only_so_many_bytes(
     """Very long rows are not gathered in memory until there are many of them."""
     seen: list[int] = []
 
-    def load(job: Job, some: Sequence[chunks.Chunk]) -> list[Outcome]:
+    def load(spec: ImportSpec, some: Sequence[chunks.Chunk]) -> list[ChunkResult]:
         seen.append(sum(chunk.length for chunk in some[:-1]))
-        return load_chunks(job, some)
+        return load_chunks(spec, some)
 
     monkeypatch.setattr(work, "load_chunks", load)
     monkeypatch.setattr(work, "_MOST_BYTES", most)
@@ -294,13 +294,13 @@ def test_chunks_make_no_difference(
     (folder / "datapackage.json").write_text(json.dumps({"resources": [resource]}), "utf-8")
     quoted = [f'{key},"{cell.replace(chr(34), chr(34) * 2)}"' for key, cell in rows]
     (folder / "thing.csv").write_text("\n".join(["id,n", *quoted]), "utf-8")
-    outcomes = []
+    results = []
     for name, size in (("one", 10_000), ("many", chunk_rows)):
         uri = f"sqlite:///{folder}/{name}.db"
         (report,) = run(uri, folder / "thing.csv", rows=size)
-        outcomes.append((counts(report), report.faults, stored(uri, "thing", "id")))
-    assert outcomes[0] == outcomes[1]
-    assert outcomes[0][0][0] == len(rows)
+        results.append((counts(report), report.faults, stored(uri, "thing", "id")))
+    assert results[0] == results[1]
+    assert results[0][0][0] == len(rows)
 
 
 def _result(folder: Path, report: FileReport, uri: str) -> tuple[object, ...]:
@@ -377,10 +377,10 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     with closing(open_store(mongo_uri)) as store:
         note = note_of(path, was_empty=False)
         journal.note_import(store, note)
-        job = Job(mongo_uri, layout, run=note.id, notes_begin=True)
+        spec = ImportSpec(mongo_uri, layout, run=note.id, notes_begin=True)
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):
-                load_chunks(job, [chunk])
+                load_chunks(spec, [chunk])
         store.drop_collection(journal.CHUNKS.name)
     close_process_stores()
     how = {"is_resuming": True, "is_parallel": True, "workers": 2}

@@ -10,7 +10,7 @@ import pytest
 
 from hpnorton.errors import FileError
 from hpnorton.importer.plan import Options
-from hpnorton.importer.rejects import Refused
+from hpnorton.importer.rejects import RejectedRow
 from hpnorton.importer.sources import Source
 from hpnorton.importer.stream import Every, stream_into_file, stream_into_store
 from hpnorton.stores.counts import Counts, Ending
@@ -98,13 +98,13 @@ def test_ctrl_c_lets_a_row_be_written(csv_file: Write, uri: str) -> None:
     path = csv_file("thing.csv", "id", "1", "2,x", "2")
     seen: list[int] = []
 
-    def refuse(refused: Refused) -> None:
+    def refuse(refused: RejectedRow) -> None:
         seen.append(refused.row)
         press_ctrl_c()
 
     options = Options(chunk_rows=1, reading=Reading.LIVE)
     source = Source(str(path), "thing")
-    report = stream_into_store(uri, source, AT_ONCE, options, on_refused=refuse)
+    report = stream_into_store(uri, source, AT_ONCE, options, on_rejected=refuse)
     assert seen == [3]
     assert report.counts == Counts(read=2, inserted=1, rejected=1)
     assert (report.ending, report.total_records) == (Ending.INTERRUPTED, 1)
@@ -116,7 +116,7 @@ def test_a_second_ctrl_c_does_not_wait(csv_file: Write, sqlite_uri: str) -> None
     path = csv_file("thing.csv", "id", "1,x", "2")
     reached: list[str] = []
 
-    def refuse(_: Refused) -> None:
+    def refuse(_: RejectedRow) -> None:
         press_ctrl_c()
         reached.append("first")
         press_ctrl_c()
@@ -124,7 +124,7 @@ def test_a_second_ctrl_c_does_not_wait(csv_file: Write, sqlite_uri: str) -> None
 
     options = Options(chunk_rows=1, reading=Reading.LIVE)
     source = Source(str(path), "thing")
-    report = stream_into_store(sqlite_uri, source, AT_ONCE, options, on_refused=refuse)
+    report = stream_into_store(sqlite_uri, source, AT_ONCE, options, on_rejected=refuse)
     assert reached == ["first"] and report.ending is Ending.INTERRUPTED
 
 

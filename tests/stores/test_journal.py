@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.importer.rejects import Flaw, Refused, pack, unpack
+from hpnorton.importer.rejects import Reason, RejectedRow, pack, unpack
 from hpnorton.importer.sources import parse_source
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Store
@@ -169,7 +169,9 @@ def test_a_note_says_where_its_chunk_is_and_what_became_of_it() -> None:
 
 def test_refused_rows_are_kept_until_they_are_told(store: Store) -> None:
     """They survive the process that found them; when an import is done only the counts stay."""
-    rows = [Refused(5, 7, b"caf\xe9,\0\n", [Flaw("x", "type-error", "caf\udce9", "no")], ("k", 1))]
+    rows = [
+        RejectedRow(5, 7, b"caf\xe9,\0\n", [Reason("x", "type-error", "caf\udce9", "no")], ("k", 1))
+    ]
     taken = pack_bits([0, 4, 9], 10)
     notes = [
         chunk_note("r1", 2, refused=pack(rows)),

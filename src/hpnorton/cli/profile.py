@@ -166,7 +166,7 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
         return ExitStatus.FAILED
     least = arguments.min_score
     is_below = least is not None and any(q.score is not None and q.score < least for q in found)
-    return ExitStatus.ROWS_REFUSED if is_below else ExitStatus.OK
+    return ExitStatus.ROWS_REJECTED if is_below else ExitStatus.OK
 
 
 def _quality_records(quality: "Quality") -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from hpnorton.sanitize import counted
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
-    from hpnorton.importer.rejects import Refused
+    from hpnorton.importer.rejects import RejectedRow
     from hpnorton.importer.stream import Every
     from hpnorton.tabular.open import Reading
 
@@ -88,7 +88,7 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
     }
     show([document | {"elapsed": round(copied.elapsed, 6)}], arguments.format)
     if copied.ending is Ending.DONE:
-        return ExitStatus.ROWS_REFUSED if copied.rejected else ExitStatus.OK
+        return ExitStatus.ROWS_REJECTED if copied.rejected else ExitStatus.OK
     tell(f"Error: {path}: it was interrupted; {counted(copied.rows, 'row')} written")
     return ExitStatus.INTERRUPTED
 
@@ -105,7 +105,7 @@ def _into_store(
 
     path = "stdin" if source.path == STDIN else shown(source.path)
 
-    def tell_refused(refused: "Refused") -> None:
+    def tell_refused(refused: "RejectedRow") -> None:
         for fault in refused.faults(path):
             tell(fault)
 
@@ -115,7 +115,7 @@ def _into_store(
         every,
         import_options(arguments, settings, chunk_rows=1, reading=reading),
         folders=[settings.data],
-        on_refused=tell_refused,
+        on_rejected=tell_refused,
     )
     show_reports([report], arguments.format)
     tell_end(report, arguments.mode)

@@ -232,7 +232,7 @@ class _Session:
                 f"a run with {timed.way.flags} was killed by signal {-ended.status} (out of "
                 "memory?); what was made for it is removed: compare again when there is room"
             )
-        if ended.status not in (ExitStatus.OK, ExitStatus.ROWS_REFUSED):
+        if ended.status not in (ExitStatus.OK, ExitStatus.ROWS_REJECTED):
             told = ended.err.strip() or "it said nothing"
             raise ComparisonError(f"a run with {timed.way.flags} ended with {ended.status}: {told}")
         with closing(open_store(uri)) as store:

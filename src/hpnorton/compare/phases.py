@@ -113,13 +113,13 @@ def _replace(owner: object, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def _watch_stores(clock: Clock) -> None:
-    """Every store that a job opens gets the clock, whichever kind it is."""
-    open_store = load.Job.open_store
+    """Every store that a spec opens gets the clock, whichever kind it is."""
+    open_store = load.ImportSpec.open_store
     watched: set[int] = set()
 
-    def run(job: load.Job) -> Store:
+    def run(spec: load.ImportSpec) -> Store:
         with clock.phase(DATABASE):
-            store = open_store(job)
+            store = open_store(spec)
         if id(store) not in watched:
             watched.add(id(store))
             for name in _STORE_METHODS:
@@ -127,7 +127,7 @@ def _watch_stores(clock: Clock) -> None:
             _replace(store, "transaction", partial(_timed_transaction, clock))
         return store
 
-    setattr(load.Job, "open_store", run)
+    setattr(load.ImportSpec, "open_store", run)
 
 
 def _timed_transaction(clock: Clock, transaction: Callable[[], Any]) -> Callable[[], Any]:
@@ -143,12 +143,12 @@ def _timed_transaction(clock: Clock, transaction: Callable[[], Any]) -> Callable
     return run
 
 
-def _load_and_save(folder: str, job: load.Job, chunks: Sequence[Chunk]) -> Any:
+def _load_and_save(folder: str, spec: load.ImportSpec, chunks: Sequence[Chunk]) -> Any:
     """loading.load_chunks in whichever process, with its clock."""
     clock = watch(folder)
-    outcomes = load.load_chunks(job, chunks)
+    results = load.load_chunks(spec, chunks)
     _save(clock, folder)
-    return outcomes
+    return results
 
 
 def _save(clock: Clock, folder: str) -> None:

@@ -17,20 +17,20 @@ from typing import Any
 from hpnorton.importer.load import (
     Exchange,
     FoundRow,
-    Job,
-    conflict_flaw,
+    ImportSpec,
+    conflict_reason,
     exchange_records,
     hash_of,
     put_records,
 )
-from hpnorton.importer.rejects import Refused, Rejects
+from hpnorton.importer.rejects import RejectedRow, Rejects
 from hpnorton.stores.base import Key, Mode
 from hpnorton.stores.counts import Counts
 from hpnorton.stores.diff import first_difference
 from hpnorton.stores.journal import BegunNote, has_bit, unpack_bits
 from hpnorton.tabular.files import forget
 
-_HASHES_A_ROUND = 100_000  # some 10 MB in each process
+_MAX_HASHES = 100_000  # some 10 MB in each process
 _PARTS = 64
 _HASH_BITS = 32
 _MEMORY_BYTES = 2**18
@@ -68,19 +68,19 @@ class KeyHashes:
             yield from {one for one, other in pairwise(hashes) if one == other}
 
 
-def rounds(hashes: Iterable[int]) -> Iterator[frozenset[int]]:
+def hash_batches(hashes: Iterable[int]) -> Iterator[frozenset[int]]:
     """The hashes in sets that are small enough to be sent around."""
     some: set[int] = set()
     for number in hashes:
         some.add(number)
-        if len(some) == _HASHES_A_ROUND:
+        if len(some) == _MAX_HASHES:
             yield frozenset(some)
             some.clear()
     if some:
         yield frozenset(some)
 
 
-class Taken:
+class SkippedRows:
     """Which rows of a file were not inserted because their keys were taken, chunk by chunk.
 
     A row whose chunk was repeated may have been inserted the first time: its key seems to be taken
@@ -144,13 +144,13 @@ class Taken:
                 yield start, bits
 
 
-def suspects(rejects: Rejects) -> Iterator[int]:
+def conflicting_hashes(rejects: Rejects) -> Iterator[int]:
     """The hashes of the keys that are in conflict."""
     return (hash_of(refused.key) for refused in rejects if refused.key is not None)
 
 
 @dataclass(frozen=True)
-class Wrong:
+class Correction:
     """What puts the records of some keys right: work for a worker, and what takes its result."""
 
     work: Callable[..., Any]
@@ -159,23 +159,23 @@ class Wrong:
 
 
 @dataclass
-class SecondLook:
+class DuplicateResolution:
     """What has to be known to put an import in order."""
 
-    job: Job
-    taken: Taken
+    spec: ImportSpec
+    taken: SkippedRows
     rejects: Rejects
     counts: Counts
 
-    def settle(self, found: Iterable[FoundRow]) -> Wrong | None:
+    def correction(self, found: Iterable[FoundRow]) -> Correction | None:
         """What is not as it should be: the first row of each key is stored; of upserts the last."""
         by_key: dict[Key, list[FoundRow]] = {}
         for row in sorted(found, key=lambda row: row.row):
             by_key.setdefault(row.key, []).append(row)
         several = [rows for rows in by_key.values() if len(rows) > 1]
-        if self.job.mode is Mode.UPSERT:
+        if self.spec.mode is Mode.UPSERT:
             last = [rows[-1].record for rows in several]
-            return Wrong(put_records, (self.job, last), lambda done: None) if last else None
+            return Correction(put_records, (self.spec, last), lambda done: None) if last else None
         conflicts = {refused.row for refused in self.rejects if refused.key in by_key}
         wrong = [rows for rows in several if self._may_be_wrong(rows, conflicts)]
 
@@ -184,7 +184,7 @@ class SecondLook:
                 self._recount(wrong[at], conflicts)
 
         exchanges = [self._exchange(rows) for rows in wrong]
-        return Wrong(exchange_records, (self.job, exchanges), recount) if wrong else None
+        return Correction(exchange_records, (self.spec, exchanges), recount) if wrong else None
 
     def _may_be_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
         """Whether a later row of this very file may keep out the first one."""
@@ -213,7 +213,7 @@ class SecondLook:
                 self.rejects.amend(found.row, None)
                 continue
             self.counts.conflicts += 1
-            field = self.job.layout.columns[at]
-            flaw = conflict_flaw(self.job.layout, found.record, field, first.record[at])
-            refused = Refused(found.row, found.line, found.raw, [flaw], found.key)
+            field = self.spec.layout.columns[at]
+            reason = conflict_reason(self.spec.layout, found.record, field, first.record[at])
+            refused = RejectedRow(found.row, found.line, found.raw, [reason], found.key)
             self.rejects.amend(found.row, refused)

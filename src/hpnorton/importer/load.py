@@ -9,7 +9,7 @@ from typing import cast
 from hpnorton.errors import StoreLostError
 from hpnorton.importer import stock_updates
 from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
-from hpnorton.importer.rejects import Flaw, Refused, pack
+from hpnorton.importer.rejects import Reason, RejectedRow, pack
 from hpnorton.sanitize import quoted
 from hpnorton.schema.field import Field, Value, whole_number
 from hpnorton.schema.remarks import Case, Remarked, Remarks, own_text_key
@@ -28,7 +28,7 @@ LOCK_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
-class Job:
+class ImportSpec:
     """What a worker has to know to import any chunk of one file.
 
     `run` is the import's id. `scratch` is the path of a database to write to in place of `uri`'s,
@@ -81,7 +81,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ChunkResult:
     """What became of a chunk: the note in the journal, and the hashes of its keys if wanted.
 
     `is_scattered` says that its rows belong all over an index, because keys come in no order.
@@ -120,83 +120,83 @@ class FoundRow:
 _LOST: dict[str, tuple[int, str]] = {}
 
 
-def load_chunks(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
+def load_chunks(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     """Loads chunks of a file in one transaction, and says what became of each.
 
     Raises StoreLostError, too, for chunks in order that were on their way here when those before
     them were lost: of two rows with one key the later one would come first.
     """
     first = min((chunk.first_row for chunk in chunks), default=0)
-    lost, why = _LOST.get(job.run, (first, ""))
+    lost, why = _LOST.get(spec.run, (first, ""))
     if lost < first:
         raise StoreLostError(why)
     try:
-        outcomes = _load(job, chunks)
+        results = _load(spec, chunks)
     except StoreLostError as error:
-        if job.is_ordered:
-            _LOST[job.run] = first, str(error)
+        if spec.is_ordered:
+            _LOST[spec.run] = first, str(error)
         raise
-    _LOST.pop(job.run, None)
-    return outcomes
+    _LOST.pop(spec.run, None)
+    return results
 
 
 @no_garbage_collection()
-def _load(job: Job, chunks: Sequence[Chunk]) -> list[Outcome]:
+def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     """Loads chunks in one transaction.
 
     Where nobody waits for it the rows are checked inside it, block by block, while they are in the
     processor's cache: a tenth less time (measured); where they refer to others, chunk by chunk.
     Otherwise all that can be is done before it.
     """
-    store = job.open_store()
-    tallies = [_Tally(job, chunk) for chunk in chunks]
+    store = spec.open_store()
+    tallies = [_Tally(spec, chunk) for chunk in chunks]
     blocks: list[Iterable[Block]] = [
-        read_to_write(job.layout, chunk, store, has_indexes=not job.indexes_late)
+        read_to_write(spec.layout, chunk, store, has_indexes=not spec.indexes_late)
         for chunk in chunks
     ]
-    if not job.is_alone or (job.notes_begin and not job.was_empty):
+    if not spec.is_alone or (spec.notes_begin and not spec.was_empty):
         blocks = [tally.prepared(each, store) for tally, each in zip(tallies, blocks)]
     repeated: Sequence[int] = ()
-    if job.notes_begin:
-        begun = [_begun(job, *each, store) for each in zip(chunks, blocks)]
+    if spec.notes_begin:
+        begun = [_begun(spec, *each, store) for each in zip(chunks, blocks)]
         repeated = journal.note_begun(store, begun)
     with store.transaction():
         for tally, some in zip(tallies, blocks):
             for block in some:
                 tally.write(block, store)
-        outcomes = [tally.outcome(is_repeated=n in repeated) for n, tally in enumerate(tallies)]
-        if job.scratch is None:
-            notes = [outcome.note for outcome in outcomes]
-            journal.note_chunks(store, [note for note in notes if job.is_noted or note.touched])
-    return outcomes
+        results = [tally.result(is_repeated=n in repeated) for n, tally in enumerate(tallies)]
+        if spec.scratch is None:
+            notes = [result.note for result in results]
+            journal.note_chunks(store, [note for note in notes if spec.is_noted or note.touched])
+    return results
 
 
-def build_indexes(job: Job) -> None:
+def build_indexes(spec: ImportSpec) -> None:
     """Makes the indexes of a collection that was empty before, now that all of it is there.
 
     Foreign keys come in no order; an index that grows with each row took a third of the time of a
     million rentals (measured).
     """
-    job.open_store().ensure(job.layout.collection)
+    spec.open_store().ensure(spec.layout.collection)
 
 
 @no_garbage_collection()
-def hash_keys(job: Job, chunk: Chunk) -> bytes:
+def hash_keys(spec: ImportSpec, chunk: Chunk) -> bytes:
     """The hashes of the keys of a chunk's good rows, sorted: 32 bits each.
 
     Of two rows with one key both have the same hash, whichever process they are read in.
     """
-    blocks = read_checked(job.layout, chunk, job.open_store())
-    hashes = (hash_of(key) for checked in blocks for key in batch_of(job.layout, checked).keys)
+    blocks = read_checked(spec.layout, chunk, spec.open_store())
+    hashes = (hash_of(key) for checked in blocks for key in batch_of(spec.layout, checked).keys)
     return array("I", sorted(hashes)).tobytes()
 
 
 @no_garbage_collection()
-def find_rows(job: Job, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
+def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
     """The good rows of a chunk whose keys have one of the hashes."""
     found: list[tuple[int, Key, Record]] = []
-    for checked in read_checked(job.layout, chunk, job.open_store()):
-        batch = batch_of(job.layout, checked)
+    for checked in read_checked(spec.layout, chunk, spec.open_store()):
+        batch = batch_of(spec.layout, checked)
         for at, key in enumerate(batch.keys):
             if hash_of(key) in hashes:
                 found.append((checked.positions[at], key, batch.record(at)))
@@ -207,28 +207,28 @@ def find_rows(job: Job, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
     ]
 
 
-def begun_chunks(job: Job) -> list[BegunNote]:
+def begun_chunks(spec: ImportSpec) -> list[BegunNote]:
     """The chunks that have begun, as far as that was noted."""
-    return journal.begun(job.open_store(), job.run)
+    return journal.begun(spec.open_store(), spec.run)
 
 
-def put_records(job: Job, records: Sequence[Record]) -> None:
+def put_records(spec: ImportSpec, records: Sequence[Record]) -> None:
     """Put records in the place of what is stored; this can be repeated."""
-    store = job.open_store()
+    store = spec.open_store()
     with store.transaction():
-        job.replace(store, Batch(job.layout.collection, job.layout.columns, list(zip(*records))))
+        spec.replace(store, Batch(spec.layout.collection, spec.layout.columns, list(zip(*records))))
 
 
-def exchange_records(job: Job, exchanges: Sequence[Exchange]) -> list[int]:
+def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[int]:
     """Put records in the place of others of the same import; return the positions of those put.
 
     A record that another program or the counter has put there meanwhile stays. This can be
     repeated.
     """
-    store, columns = job.open_store(), job.layout.columns
-    uncounted = [at for at, name in enumerate(columns) if name != job.layout.collection.stock]
+    store, columns = spec.open_store(), spec.layout.columns
+    uncounted = [at for at, name in enumerate(columns) if name != spec.layout.collection.stock]
     records = [exchange.record for exchange in exchanges]
-    batch = Batch(job.layout.collection, columns, list(zip(*records)))
+    batch = Batch(spec.layout.collection, columns, list(zip(*records)))
 
     def is_own(exchange: Exchange, kept: Record | None) -> bool:
         compared = uncounted if exchange.is_sure else range(len(columns))
@@ -241,11 +241,11 @@ def exchange_records(job: Job, exchanges: Sequence[Exchange]) -> list[int]:
         kept_ones = map(stored.get, batch.keys)
         own = [at for at, each in enumerate(zip(exchanges, kept_ones)) if is_own(*each)]
         if own:
-            job.replace(store, batch.only(own))
+            spec.replace(store, batch.only(own))
     return own
 
 
-def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -> Flaw:
+def conflict_reason(layout: Layout, record: Record, differing: str, kept: Value) -> Reason:
     """Why a record is not in the database, if another one with its key is kept."""
     columns, key = layout.columns, layout.collection.key
     at = columns.index(differing)
@@ -255,7 +255,7 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
     if columns[at] in layout.collection.whole_numbers and isinstance(kept, float):
         kept = whole_number(kept) or kept  # another program may store 6 as 6.0
     kept_text, mine_text = (_shown(value, layout.fields[at]) for value in (kept, mine))
-    return Flaw(
+    return Reason(
         ", ".join(key),
         "primary-key",
         ", ".join(str(record[columns.index(name)]) for name in key),
@@ -263,27 +263,27 @@ def conflict_flaw(layout: Layout, record: Record, differing: str, kept: Value) -
     )
 
 
-def _begun(job: Job, chunk: Chunk, blocks: Iterable[Block], store: Store) -> BegunNote:
+def _begun(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> BegunNote:
     taken: list[int] = []
-    for block in () if job.was_empty else blocks:
+    for block in () if spec.was_empty else blocks:
         stored = store.stored(block.batch, range(len(block.batch)))
         places = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in places if key in stored]
     bits = journal.pack_bits(taken, chunk.rows)
-    return BegunNote(run=job.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)
+    return BegunNote(run=spec.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)
 
 
 class _Tally:
     """What became of a chunk, block by block."""
 
-    def __init__(self, job: Job, chunk: Chunk) -> None:
-        self._job = job
+    def __init__(self, spec: ImportSpec, chunk: Chunk) -> None:
+        self._job = spec
         self._chunk = chunk
         self._good = self._inserted = self._updated = self._conflicts = 0
         self._taken: list[int] = []
         self._blanks: set[int] = set()
         self._touched: list[str] = []
-        self._flaws: dict[int, list[Flaw]] = {}
+        self._flaws: dict[int, list[Reason]] = {}
         self._keys: dict[int, Key] = {}
         self._hashes: list[int] = []
         self._is_scattered = False
@@ -291,7 +291,7 @@ class _Tally:
         self._all_keys: str | None = None
 
     def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
-        """The blocks, with what write and outcome would need made, if all rows are written."""
+        """The blocks, with what write and result would need made, if all rows are written."""
         ready: list[Block] = []
         for block in blocks:
             store.prepare(block.batch)
@@ -315,12 +315,12 @@ class _Tally:
         self._blanks.update(checked.blanks)
         for fault in checked.faults:
             value = fault.value and fault.value[:_MOST_CHARACTERS]
-            flaw = Flaw(fault.field, fault.code, value, fault.message)
-            self._flaws.setdefault(fault.at, []).append(flaw)
+            reason = Reason(fault.field, fault.code, value, fault.message)
+            self._flaws.setdefault(fault.at, []).append(reason)
         for conflict in written.conflicts:
             at, record = checked.positions[conflict.at], batch.record(conflict.at)
-            flaw = conflict_flaw(self._job.layout, record, conflict.field, conflict.kept)
-            self._flaws[at], self._keys[at] = [flaw], batch.keys[conflict.at]
+            reason = conflict_reason(self._job.layout, record, conflict.field, conflict.kept)
+            self._flaws[at], self._keys[at] = [reason], batch.keys[conflict.at]
         for remark in checked.remarks:
             row, cell = self._chunk.first_row + remark.at, remark.cell[:_SHOWN_CHARACTERS]
             self._remarks.add(remark.code, remark.field, Remarked(1, row, cell))
@@ -340,7 +340,7 @@ class _Tally:
             if touched:
                 self._touched.append(journal.join_keys(block.batch.only(touched)))
 
-    def outcome(self, *, is_repeated: bool) -> Outcome:
+    def result(self, *, is_repeated: bool) -> ChunkResult:
         """All of it. Raises HPNortonError unless the counts add up."""
         chunk, refused = self._chunk, self._refused()
         note = ChunkNote(
@@ -360,19 +360,21 @@ class _Tally:
             is_repeated=is_repeated,
         )
         note.counts.check()
-        return Outcome(note, self._is_scattered, array("I", sorted(self._hashes)).tobytes())
+        return ChunkResult(note, self._is_scattered, array("I", sorted(self._hashes)).tobytes())
 
     def _count_blank_end(self) -> int:
         """How many blank rows there are at the end."""
         last = self._chunk.rows - 1
         return next(n for n in range(last + 2) if last - n not in self._blanks)
 
-    def _refused(self) -> list[Refused]:
+    def _refused(self) -> list[RejectedRow]:
         """The rows that are not in the database, as they stand in the file."""
         raw = raw_records(self._chunk) if self._flaws else []
         return [
-            Refused(self._chunk.first_row + at, raw[at][1], raw[at][0], flaws, self._keys.get(at))
-            for at, flaws in sorted(self._flaws.items())
+            RejectedRow(
+                self._chunk.first_row + at, raw[at][1], raw[at][0], reasons, self._keys.get(at)
+            )
+            for at, reasons in sorted(self._flaws.items())
         ]
 
 

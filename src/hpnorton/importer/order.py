@@ -69,5 +69,5 @@ class Order:
 
 def _parents(lane: Lane) -> list[str]:
     """The collections that a file's rows refer to."""
-    foreign_keys = lane.work.job.layout.collection.foreign_keys
+    foreign_keys = lane.work.spec.layout.collection.foreign_keys
     return list(dict.fromkeys(foreign.parent for foreign in foreign_keys))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from hpnorton import log
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError
 from hpnorton.importer.lanes import Lane
-from hpnorton.importer.load import LOCK_SECONDS, Job
+from hpnorton.importer.load import LOCK_SECONDS, ImportSpec
 from hpnorton.importer.rejects import write_rejects
 from hpnorton.importer.report import SHOWN_FAULTS
 from hpnorton.importer.retry import until_answered
@@ -131,7 +131,7 @@ class Planned:
             return
         journal.begin_import(store, self.note)
         work = self.lane.work
-        work.job = replace(work.job, run=self.note.id)
+        work.spec = replace(work.spec, run=self.note.id)
         report.import_id = self.note.id
 
     def finish(self, store: Store) -> None:
@@ -179,7 +179,7 @@ class Planned:
         faults = (fault for refused in rejects for fault in refused.faults(report.file))
         report.faults = list(islice(faults, SHOWN_FAULTS))
         for refused in rejects:
-            report.codes.update(flaw.code for flaw in refused.flaws)
+            report.codes.update(reason.code for reason in refused.reasons)
         if report.codes and self.options.rejects is not None:
             name = f"{report.collection}-{self.note.id}"
             header = self.lane.work.file.raw_header
@@ -235,7 +235,7 @@ def plan(
         if before is None:
             note.was_empty = file.collection not in seen and store.is_empty(file.collection)
         seen[file.collection] = layout.collection
-        job = Job(
+        spec = ImportSpec(
             uri,
             layout,
             options.mode,
@@ -256,7 +256,7 @@ def plan(
             and bool(layout.collection.indexes)
             and not (options.is_dry_run or options.is_feed),
         )
-        work = Work(job, file, cut, is_ordered=is_ordered)
+        work = Work(spec, file, cut, is_ordered=is_ordered)
         planned.append(Planned(Lane(work), note, options))
         if before is not None:
             _take_up(planned[-1], store)

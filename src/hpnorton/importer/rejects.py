@@ -1,4 +1,4 @@
-"""Refused rows: kept while an import runs, and written so that people can mend them.
+"""Rejected rows: kept while an import runs, and written so that people can mend them.
 
 `COLLECTION-RUN.csv` holds the rows as they stood, under the file's header, so that the mended file
 can be imported; `COLLECTION-RUN.reasons.jsonl` one object a fault.
@@ -26,7 +26,7 @@ _FAST = 1  # zlib's level
 
 
 @dataclass(frozen=True)
-class Flaw:
+class Reason:
     """One fault of a row: a field (None for the row as a whole), a code, the cell, and why."""
 
     field: str | None
@@ -36,8 +36,8 @@ class Flaw:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A row that is not in the database, `raw` as it stands in the file, and its flaws.
+class RejectedRow:
+    """A row that is not in the database, `raw` as it stands in the file, and its reasons.
 
     Of a row that was too long to be read `raw` is empty.
     `key` is the record's where another one with the same key was kept: a conflict.
@@ -46,25 +46,25 @@ class Refused:
     row: int
     line: int
     raw: bytes
-    flaws: Sequence[Flaw]
+    reasons: Sequence[Reason]
     key: tuple[Value, ...] | None = None
 
     def faults(self, file: str) -> Iterator[RowFault]:
-        """The flaws with the place they are at."""
-        for flaw in self.flaws:
+        """The reasons with the place they are at."""
+        for reason in self.reasons:
             yield RowFault(
-                file, self.row, self.line, flaw.field, flaw.code, flaw.value, flaw.message
+                file, self.row, self.line, reason.field, reason.code, reason.value, reason.message
             )
 
 
-def pack(rows: Sequence[Refused]) -> str:
-    """Refused rows as a short text, which a database can hold."""
+def pack(rows: Sequence[RejectedRow]) -> str:
+    """Rejected rows as a short text, which a database can hold."""
     plain = [
         (
             r.row,
             r.line,
             r.raw.decode(errors="surrogateescape"),
-            [(f.field, f.code, f.value, f.message) for f in r.flaws],
+            [(f.field, f.code, f.value, f.message) for f in r.reasons],
             r.key,
         )
         for r in rows
@@ -72,14 +72,14 @@ def pack(rows: Sequence[Refused]) -> str:
     return base64.b64encode(zlib.compress(json.dumps(plain).encode(), _FAST)).decode()
 
 
-def unpack(text: str) -> Iterator[Refused]:
+def unpack(text: str) -> Iterator[RejectedRow]:
     """The rows that were packed."""
-    for row, line, raw, flaws, key in json.loads(zlib.decompress(base64.b64decode(text))):
-        yield Refused(
+    for row, line, raw, reasons, key in json.loads(zlib.decompress(base64.b64decode(text))):
+        yield RejectedRow(
             row,
             line,
             raw.encode(errors="surrogateescape"),
-            [Flaw(*flaw) for flaw in flaws],
+            [Reason(*reason) for reason in reasons],
             None if key is None else tuple(key),
         )
 
@@ -91,7 +91,7 @@ class Rejects:
         # pylint: disable-next=consider-using-with # close() closes it
         self._spool = SpooledTemporaryFile(max_size=_MEMORY_BYTES)
         self._places: list[tuple[int, int, int]] = []
-        self._amended: dict[int, Refused | None] = {}
+        self._amended: dict[int, RejectedRow | None] = {}
         self._is_whole = True
 
     def close(self) -> None:
@@ -109,11 +109,11 @@ class Rejects:
             raise
         self._places.append((first_row, start, len(data)))
 
-    def amend(self, row: int, refused: Refused | None) -> None:
+    def amend(self, row: int, refused: RejectedRow | None) -> None:
         """Puts something else in place of what is known of a row; None if it is not refused."""
         self._amended[row] = refused
 
-    def __iter__(self) -> Iterator[Refused]:
+    def __iter__(self) -> Iterator[RejectedRow]:
         """The rows in the order of the file. Raises FileError if some could not be kept."""
         if not self._is_whole:
             raise FileError(
@@ -123,7 +123,7 @@ class Rejects:
         amended = [refused for _, refused in sorted(self._amended.items()) if refused]
         yield from heapq.merge(self._unamended(), amended, key=lambda refused: refused.row)
 
-    def _unamended(self) -> Iterator[Refused]:
+    def _unamended(self) -> Iterator[RejectedRow]:
         for _, offset, length in sorted(self._places):
             self._spool.seek(offset)
             for refused in unpack(self._spool.read(length).decode()):
@@ -148,7 +148,7 @@ def check_folder(folder: Path, *, is_named: bool) -> None:
 
 
 def write_rejects(
-    rejects: Iterator[Refused], folder: Path, name: str, file: str, header: bytes
+    rejects: Iterator[RejectedRow], folder: Path, name: str, file: str, header: bytes
 ) -> Path:
     """Writes `name`.csv and `name`.reasons.jsonl, and returns the path of the first.
 
@@ -171,7 +171,7 @@ def write_rejects(
     return rows
 
 
-def _write_reasons(jsonl: IO[bytes], refused: Refused, file: str) -> None:
+def _write_reasons(jsonl: IO[bytes], refused: RejectedRow, file: str) -> None:
     for fault in refused.faults(file):
         text = {"file": readable(file), "value": fault.value and readable(fault.value)}
         document = asdict(fault) | text

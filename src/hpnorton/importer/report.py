@@ -13,8 +13,8 @@ _DONE_BEFORE = "done before"
 _WORST_FIRST = (
     ExitStatus.INTERRUPTED,
     ExitStatus.FAILED,
-    ExitStatus.TOO_MANY_REFUSED,
-    ExitStatus.ROWS_REFUSED,
+    ExitStatus.TOO_MANY_REJECTED,
+    ExitStatus.ROWS_REJECTED,
 )
 
 
@@ -43,7 +43,7 @@ class RowFault:
 _STATUSES = {
     Ending.INTERRUPTED: ExitStatus.INTERRUPTED,
     Ending.FAILED: ExitStatus.FAILED,
-    Ending.STOPPED: ExitStatus.TOO_MANY_REFUSED,
+    Ending.STOPPED: ExitStatus.TOO_MANY_REJECTED,
 }
 
 
@@ -88,7 +88,7 @@ class FileReport:
         """The exit status of an import of this file alone."""
         if self.ending in _STATUSES:
             return _STATUSES[self.ending]
-        return ExitStatus.ROWS_REFUSED if self.counts.refused else ExitStatus.OK
+        return ExitStatus.ROWS_REJECTED if self.counts.failed else ExitStatus.OK
 
     def forget(self) -> None:
         """Counts nothing: what was written is no longer there."""
@@ -99,8 +99,8 @@ class FileReport:
         counts = self.counts
         counts.check()
         return {
-            "success": counts.read - counts.refused,
-            "fail": counts.refused,
+            "success": counts.read - counts.failed,
+            "fail": counts.failed,
             "total_records": self.total_records,
             "elapsed": round(self.elapsed, 6),
             "read": counts.read,

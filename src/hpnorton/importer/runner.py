@@ -112,12 +112,12 @@ def _prepare(files: Sequence[Planned], store: Store, options: Options) -> None:
         journal.prepare(store)
     made: dict[str, Collection] = {}
     for each in files:
-        job = each.lane.work.job
-        collection = job.layout.collection
+        spec = each.lane.work.spec
+        collection = spec.layout.collection
         if made.get(collection.name) == collection:
             continue
         made[collection.name] = collection
-        store.ensure(collection, with_indexes=not job.indexes_late)
+        store.ensure(collection, with_indexes=not spec.indexes_late)
         if not options.is_dry_run and not each.is_finished:
             journal.note_collection(store, collection)
 
@@ -147,7 +147,7 @@ def _warn_of_twins(group: Sequence[Planned], store: Store) -> None:
     In a collection that was empty, or to which no row was added, the keys of these rows tell.
     """
     works = [each.lane.work for each in group if each.lane.report.counts.read]
-    if not works or not own_text_key(works[0].job.layout.collection):
+    if not works or not own_text_key(works[0].spec.layout.collection):
         return
     cases = Case.NONE
     for work in works:
@@ -155,7 +155,7 @@ def _warn_of_twins(group: Sequence[Planned], store: Store) -> None:
     is_added_to = any(work.report.counts.inserted for work in works)
     if not cases.may_be_twins and (group[0].note.was_empty or not is_added_to):
         return
-    twins = group[-1].ask(partial(find_twins, store, works[0].job.layout.collection))
+    twins = group[-1].ask(partial(find_twins, store, works[0].spec.layout.collection))
     if sentence := twins.sentence():
         works[-1].report.warnings.append(sentence)
 
@@ -321,7 +321,7 @@ class _Runner:
         if limit is None:
             return
         counts = [self._ended, *(planned.lane.report.counts for planned in self._begun.values())]
-        refused, read = sum(c.refused for c in counts), sum(c.read for c in counts)
+        refused, read = sum(c.failed for c in counts), sum(c.read for c in counts)
         are_done = all(planned.lane.is_done for planned in self._begun.values())
         is_over = are_done and not self._order.waiting
         if limit.is_exceeded(refused, read, is_over=is_over):

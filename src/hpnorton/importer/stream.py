@@ -15,9 +15,9 @@ from hpnorton import log
 from hpnorton.errors import FileError, HPNortonError
 from hpnorton.importer.feed import append, open_target
 from hpnorton.importer.lanes import Lane
-from hpnorton.importer.load import Outcome
+from hpnorton.importer.load import ChunkResult
 from hpnorton.importer.plan import Options
-from hpnorton.importer.rejects import Refused, ended, unpack
+from hpnorton.importer.rejects import RejectedRow, ended, unpack
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.retry import until_answered
 from hpnorton.importer.runner import planned_files
@@ -57,7 +57,7 @@ class Every:
 
 @dataclass
 class Copied:
-    """The outcome of a file that was replayed into another one; `elapsed` is in seconds.
+    """The result of a file that was replayed into another one; `elapsed` is in seconds.
 
     `rows` were written; `rejected` is 1 where the last row has an open quote.
     """
@@ -124,7 +124,7 @@ def stream_into_store(
     options: Options,
     *,
     folders: Sequence[Path] = (),
-    on_refused: Callable[[Refused], None] = lambda refused: None,
+    on_rejected: Callable[[RejectedRow], None] = lambda refused: None,
 ) -> FileReport:
     """Writes the rows of a CSV file into the database, each as an import does (see run_import).
 
@@ -139,7 +139,7 @@ def stream_into_store(
         started = time.perf_counter()
 
         def put(task: Task, hold: Hold) -> None:
-            take = _taking(task, report, on_refused)
+            take = _taking(task, report, on_rejected)
             try:
                 _load(task, hold, options.retry_seconds, take)
             finally:
@@ -162,16 +162,16 @@ def _run(lane: Lane, every: Every, put: Callable[[Task, Hold], None]) -> None:
 
 
 def _taking(
-    task: Task, report: FileReport, on_refused: Callable[[Refused], None]
-) -> Callable[[Sequence[Outcome]], None]:
-    """What counts the outcome of a row and tells it, which Ctrl+C must not come between."""
+    task: Task, report: FileReport, on_rejected: Callable[[RejectedRow], None]
+) -> Callable[[Sequence[ChunkResult]], None]:
+    """What counts the result of a row and tells it, which Ctrl+C must not come between."""
 
-    def take(outcomes: Sequence[Outcome]) -> None:
-        task.take(outcomes)
-        for outcome in outcomes:
-            log.info("{}, row {}: {}", report.file, outcome.note.first_row, _fate(outcome))
-            for refused in unpack(outcome.note.refused) if outcome.note.refused else ():
-                on_refused(refused)
+    def take(results: Sequence[ChunkResult]) -> None:
+        task.take(results)
+        for result in results:
+            log.info("{}, row {}: {}", report.file, result.note.first_row, _fate(result))
+            for refused in unpack(result.note.refused) if result.note.refused else ():
+                on_rejected(refused)
 
     return take
 
@@ -180,7 +180,7 @@ def _load(
     task: Task,
     hold: Hold,
     patience: float,
-    take: Callable[[Sequence[Outcome]], None],
+    take: Callable[[Sequence[ChunkResult]], None],
 ) -> None:
     """Does a task, again and again while the server is lost; Ctrl+C is heard in between."""
 
@@ -191,9 +191,9 @@ def _load(
     until_answered(load, patience)
 
 
-def _fate(outcome: Outcome) -> str:
+def _fate(result: ChunkResult) -> str:
     """What became of a row."""
-    return next(told for name, told in _FATES.items() if getattr(outcome.note, name))
+    return next(told for name, told in _FATES.items() if getattr(result.note, name))
 
 
 def _replay(items: Iterable[T], every: Every, put: Callable[[T, Hold], None]) -> Ending:

@@ -12,11 +12,17 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any, cast
 
 from hpnorton.errors import FileError
-from hpnorton.importer.duplicates import KeyHashes, SecondLook, Taken, rounds, suspects
+from hpnorton.importer.duplicates import (
+    DuplicateResolution,
+    KeyHashes,
+    SkippedRows,
+    conflicting_hashes,
+    hash_batches,
+)
 from hpnorton.importer.load import (
+    ChunkResult,
     FoundRow,
-    Job,
-    Outcome,
+    ImportSpec,
     begun_chunks,
     build_indexes,
     find_rows,
@@ -67,8 +73,8 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
     `is_ordered` says that chunks are done one after the other.
     """
 
-    def __init__(self, job: Job, file: CsvFile, cut: Cut, *, is_ordered: bool) -> None:
-        self.job = job
+    def __init__(self, spec: ImportSpec, file: CsvFile, cut: Cut, *, is_ordered: bool) -> None:
+        self.spec = spec
         self.file = file
         self.report = FileReport(file.path, file.collection, warnings=file.warnings)
         self.rejects = Rejects()
@@ -78,7 +84,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         self._cut = cut
         self._is_scattered = False
         self._done: Sequence[ChunkNote] = ()
-        self._taken = Taken()
+        self._taken = SkippedRows()
         self._last_row = self._last_filled = 1  # the header
         self._copy: IO[bytes] | None = None
         self._not_copied: list[Chunk] = []  # where rows are missing in it
@@ -104,8 +110,8 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         Raises FileError in the end if the file has changed meanwhile.
         """
         yield from self._phases_of_rows()
-        if self.job.indexes_late:
-            yield iter([Task(build_indexes, (self.job,), _ignore, ())])
+        if self.spec.indexes_late:
+            yield iter([Task(build_indexes, (self.spec,), _ignore, ())])
         between = self.report.counts.blank - (self._last_row - self._last_filled)
         if between:
             rows = "1 blank row" if between == 1 else f"{between:,} blank rows"
@@ -115,7 +121,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
     def _phases_of_rows(self) -> Iterator[Iterator[Task]]:
         counts = self.report.counts
         hashes: KeyHashes | None = None
-        if not self.is_ordered and self.job.mode is Mode.UPSERT:
+        if not self.is_ordered and self.spec.mode is Mode.UPSERT:
             hashes = KeyHashes()
             self._stack.callback(hashes.close)
         yield self._load(None if self._done else hashes)
@@ -125,18 +131,18 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
             doubtful = hashes.repeated()
         elif not self.is_ordered and counts.conflicts:
             begun: list[BegunNote] = []
-            if not self.job.scratch:
-                yield iter([Task(begun_chunks, (self.job,), begun.extend, ())])
+            if not self.spec.scratch:
+                yield iter([Task(begun_chunks, (self.spec,), begun.extend, ())])
             if not self._may_be_wrong(begun):
                 return
-            doubtful = suspects(self.rejects)
+            doubtful = conflicting_hashes(self.rejects)
         else:
             return
-        look = SecondLook(self.job, self._taken, self.rejects, counts)
-        for some in rounds(doubtful):
+        look = DuplicateResolution(self.spec, self._taken, self.rejects, counts)
+        for some in hash_batches(doubtful):
             found: list[FoundRow] = []
             yield self._look(find_rows, found.extend, some)
-            wrong = look.settle(found)
+            wrong = look.correction(found)
             if wrong is not None:
                 yield iter([Task(wrong.work, wrong.arguments, wrong.take, ())])
 
@@ -147,14 +153,14 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
 
     def _load(self, hashes: KeyHashes | None) -> Iterator[Task]:
         """All chunks that are not done yet."""
-        job = replace(self.job, wants_hashes=hashes is not None)
+        spec = replace(self.spec, wants_hashes=hashes is not None)
 
-        def take(outcomes: Sequence[Outcome]) -> None:
-            for outcome in outcomes:
-                self._count(outcome.note)
-                self._is_scattered = outcome.is_scattered
+        def take(results: Sequence[ChunkResult]) -> None:
+            for result in results:
+                self._count(result.note)
+                self._is_scattered = result.is_scattered
                 if hashes is not None:
-                    hashes.add(outcome.hashes)
+                    hashes.add(result.hashes)
 
         found = self.file.chunks(
             self._cut.chunk_rows,
@@ -176,7 +182,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
             except FileError as error:  # what came before it is loaded first
                 fault = error
             if some:
-                yield Task(load_chunks, (job, some), take, some)
+                yield Task(load_chunks, (spec, some), take, some)
             if fault:
                 raise fault
             if not some:
@@ -191,7 +197,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         """
         if not self._cut.can_group:
             return 1
-        rows = (_ROWS_ALONE if self.job.is_alone else _ROWS_IN_A_POOL)[self._is_scattered]
+        rows = (_ROWS_ALONE if self.spec.is_alone else _ROWS_IN_A_POOL)[self._is_scattered]
         return max(1, rows // self._cut.chunk_rows)
 
     def _look(
@@ -204,7 +210,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         file = CsvFile(path, self.file.collection)
         try:
             for chunk in file.chunks(self._cut.chunk_rows, self._not_copied, passes_long_rows=True):
-                yield Task(work, (self.job, chunk, *more), take, [chunk])
+                yield Task(work, (self.spec, chunk, *more), take, [chunk])
         finally:
             file.close()
 

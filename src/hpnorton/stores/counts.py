@@ -23,7 +23,7 @@ class Counts:
     blank: int = 0
 
     @property
-    def refused(self) -> int:
+    def failed(self) -> int:
         """The rows that are not in the database as they stand in the file."""
         return self.rejected + self.conflicts
 
