@@ -11,7 +11,8 @@ from typing import IO, Any, TextIO
 
 from hpnorton.errors import FileError
 from hpnorton.rental.catalog import Catalog, texts_for_numbers, told_text
-from hpnorton.schema.collection import PACKAGE_NAME, Collection
+from hpnorton.schema.collection import Collection
+from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.descriptors import descriptor_of, written_field
 from hpnorton.schema.field import Field
 from hpnorton.schema.lexical import written_year

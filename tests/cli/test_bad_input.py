@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_imported_is_refused_before_anything_is_written(
         ("$x", "starts with $"),
         ("a.b", "has a dot"),
         ("", "column 2 has no name"),
-        ("_id", "MongoDB keeps for itself"),
+        ("_id", "is reserved by MongoDB"),
         ("ID", "have the same name for a database"),
     ],
 )

@@ -319,7 +319,7 @@ def test_wrong_usage(hpnorton: CommandLine, arguments: list[str], message: str) 
 def test_own_names_are_refused(hpnorton: CommandLine, csv_file: Write) -> None:
     """A file cannot be imported over HPNorton's own notes."""
     done = hpnorton("--linear", csv_file("hpnorton_chunks.csv", "id", "1"))
-    assert done.status == 1 and "keeps its own notes" in done.err
+    assert done.status == 1 and "reserved for HPNorton's own collections" in done.err
 
 
 def test_a_password_is_not_part_of_the_resume_command(

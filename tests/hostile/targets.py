@@ -15,7 +15,8 @@ from typing import Any
 
 from hpnorton.errors import HPNortonError
 from hpnorton.profile.analysis import analyze, questions_for
-from hpnorton.schema.collection import Collection, load_package, undescribed
+from hpnorton.schema.collection import Collection, undescribed_collection
+from hpnorton.schema.datapackage import load_package
 from hpnorton.schema.validate import check_rows, lay_out
 from hpnorton.settings import Settings, read_settings
 from hpnorton.stores.sqlite import sql
@@ -51,7 +52,7 @@ def read_csv(folder: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
         with closing(CsvFile(str(path), "any")) as file:
-            rows = _check_chunks(file, lambda header: undescribed("any", header), data)
+            rows = _check_chunks(file, lambda header: undescribed_collection("any", header), data)
         with closing(CsvFile(str(path), "any")) as file:
             tally = analyze(file, questions_for(file, None, ()), 1, None)
     except HPNortonError:

@@ -40,8 +40,8 @@ RESOURCES: dict[str, tuple[dict[str, Any], str]] = {
     "a schema elsewhere": ({"schema": "http://127.0.0.1:1/x.json"}, "is a URL; save the schema"),
     "a schema through a link": ({"schema": "link.json"}, "is outside the data package's folder"),
     "a schema that is a pipe": ({"schema": "pipe"}, "is not a plain file"),
-    "a schema that is a loop": ({"schema": "loop"}, "no name of a file"),
-    "a schema's name with NUL": ({"schema": "a\0b"}, "no name of a file"),
+    "a schema that is a loop": ({"schema": "loop"}, "is not a file name"),
+    "a schema's name with NUL": ({"schema": "a\0b"}, "is not a file name"),
     "a schema that is deep": ({"schema": "deep.json"}, "too many brackets within brackets"),
     "a schema that is huge": ({"schema": "huge.json"}, "is larger than the 8 MiB"),
     "a parent that is not there": (
@@ -53,7 +53,7 @@ RESOURCES: dict[str, tuple[dict[str, Any], str]] = {
             "schema": ID
             | {"foreignKeys": [{"fields": "id", "reference": {"resource": "x", "fields": "id"}}]}
         },
-        "'x', which is no resource here",
+        "'x', but no resource here has that name",
     ),
     "a foreign key to itself": (
         {

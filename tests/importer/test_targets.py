@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton.importer.targets import likely_target
-from hpnorton.schema.collection import Collection, undescribed
+from hpnorton.schema.collection import Collection, undescribed_collection
 from hpnorton.schema.field import Field
 from tests.conftest import Run
 
@@ -27,7 +27,7 @@ RENTAL = Collection(
     (Field("user_id"), Field("product_id"), Field("due", "date")),
     ("user_id", "product_id"),
 )
-PLAIN = undescribed("sales-2025", ["day", "total"])
+PLAIN = undescribed_collection("sales-2025", ["day", "total"])
 OTHER = ("number", "amount")
 
 

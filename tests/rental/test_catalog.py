@@ -9,7 +9,7 @@ import pytest
 
 from hpnorton.errors import UsageError
 from hpnorton.rental.catalog import Catalog, open_shop
-from hpnorton.schema.collection import describe
+from hpnorton.schema.datapackage import find_collection
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.history import HISTORY
 from tests.helpers.shop import (
@@ -35,7 +35,7 @@ def test_a_collection_is_what_it_was_when_it_was_imported(uri: str, tmp_path: Pa
     )
     with closing(open_store(uri)) as store:
         catalog = Catalog(store, [elsewhere])
-        assert catalog.find("product") == describe("product", [tmp_path])
+        assert catalog.find("product") == find_collection("product", [tmp_path])
         described = catalog.find("stock")
         assert described and described.columns == ("other",)
         assert catalog.find("history") is HISTORY

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from hpnorton.export import export
 from hpnorton.rental.catalog import Catalog
-from hpnorton.schema.collection import PACKAGE_NAME, Collection, ForeignKey, undescribed
+from hpnorton.schema.collection import Collection, ForeignKey, undescribed_collection
+from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.field import Field, Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Batch, CounterStore, Document, Mode
@@ -181,7 +182,7 @@ def everything(store: CounterStore, database: Database) -> list[list[Document]]:
 
 def test_a_reference_to_what_is_left_out_is_left_out(sqlite_uri: str, tmp_path: Path) -> None:
     """A table that nobody describes is not exported, so nothing can refer to it."""
-    parent = undescribed("p", ["id"])
+    parent = undescribed_collection("p", ["id"])
     fields = (Field("id"), Field("p"), Field("n", "integer", missing_values=()))
     child = Collection("c", fields, ("id",), (ForeignKey(("p",), "p", ("id",)),))
     with closing(open_store(sqlite_uri, create=True)) as store:

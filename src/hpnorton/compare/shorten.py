@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hpnorton.importer.rejects import ended
 from hpnorton.importer.sources import Source
-from hpnorton.schema.collection import PACKAGE_NAME
+from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.validate import Layout
 from hpnorton.tabular.chunk import Chunk, raw_records, read_blocks
 from hpnorton.tabular.files import is_url, is_zipped

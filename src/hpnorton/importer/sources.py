@@ -10,13 +10,8 @@ from pathlib import Path
 
 from hpnorton.errors import FileError, HPNortonError, OpenFilesError, SchemaError, UsageError
 from hpnorton.importer.targets import Known, likely_target, widened
-from hpnorton.schema.collection import (
-    Collection,
-    check_collection_name,
-    describe,
-    described_in,
-    undescribed,
-)
+from hpnorton.schema.collection import Collection, check_collection_name, undescribed_collection
+from hpnorton.schema.datapackage import find_collection, find_collections
 from hpnorton.schema.validate import Layout, check_delimiter, check_width, clean_header, lay_out
 from hpnorton.settings import expand_home
 from hpnorton.tabular.files import is_url, is_zipped, name_of, shown
@@ -131,7 +126,7 @@ def _check_target(
     """Refuses a file that seems to be one of another collection, which nobody has described."""
     if source.is_certain or source.collection in known().names:
         return
-    described = [*described_in(folders), *known().definitions.values()]
+    described = [*find_collections(folders), *known().definitions.values()]
     _check_case(source, known().names)
     likely = likely_target(source.collection, header, described, known().names)
     if likely is None:
@@ -177,9 +172,9 @@ def _layout(
     """
     check_width(file.header, file.path)
     try:
-        described = describe(file.collection, folders)
+        described = find_collection(file.collection, folders)
     except SchemaError:
-        _check_case(source, (each.name for each in described_in(folders)))
+        _check_case(source, (each.name for each in find_collections(folders)))
         raise
     there = None
     if described is None:
@@ -194,7 +189,7 @@ def _layout(
     if collection is None:
         _check_target(source, header, folders, database)
         try:
-            collection = made[file.collection] = undescribed(file.collection, header)
+            collection = made[file.collection] = undescribed_collection(file.collection, header)
         except SchemaError as error:
             raise FileError(f"{file.path}: {error}") from error
         file.warnings.append(
@@ -210,7 +205,7 @@ def _check_others(
     source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
 ) -> None:
     """Refuses a file that has exactly the columns of another collection."""
-    for other in (*described_in(folders), *known().definitions.values()):
+    for other in (*find_collections(folders), *known().definitions.values()):
         if other.name != source.collection and set(other.columns) == set(header):
             path = shown(source.path)
             raise FileError(

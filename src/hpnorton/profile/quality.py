@@ -21,7 +21,8 @@ from hpnorton.parallel import Pool, open_pool
 from hpnorton.profile.column_quality import Counts, check_column, numbers
 from hpnorton.profile.fields import OnProgress, choose, choose_workers
 from hpnorton.profile.moments import Moments
-from hpnorton.schema.collection import Collection, describe, undescribed
+from hpnorton.schema.collection import Collection, undescribed_collection
+from hpnorton.schema.datapackage import find_collection
 from hpnorton.schema.remarks import own_text_key
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Key
@@ -172,10 +173,10 @@ def _description(store: Database, name: str, folders: Sequence[Path]) -> Collect
     """
     files = [note.file for note in journal.imports(store) if note.collection == name]
     own = [Path(file).parent for file in files[-1:] if Path(file).is_absolute()]
-    if described := describe(name, [*own, *folders]):
+    if described := find_collection(name, [*own, *folders]):
         return described
     noted = journal.noted_collection(store, name)
-    is_plain = noted is None or noted == undescribed(name, noted.columns)
+    is_plain = noted is None or noted == undescribed_collection(name, noted.columns)
     return None if is_plain else noted
 
 

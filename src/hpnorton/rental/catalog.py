@@ -16,7 +16,8 @@ from hpnorton.rental_names import (
     USER_ID,
 )
 from hpnorton.sanitize import quoted
-from hpnorton.schema.collection import Collection, describe
+from hpnorton.schema.collection import Collection
+from hpnorton.schema.datapackage import find_collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
@@ -44,7 +45,7 @@ class Catalog:
         noted = journal.noted_collection(self.store, name)
         if noted is None and name == HISTORY.name:
             return HISTORY
-        return noted or describe(name, self.folders)
+        return noted or find_collection(name, self.folders)
 
     def get(self, name: str) -> Collection:
         """What a collection is. Raises UsageError if nobody says."""

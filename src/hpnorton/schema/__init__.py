@@ -1,8 +1,8 @@
 """What a record is: fields, collections, and how rows are validated against them.
 
-From the ground up: `lexical` (the form of each type), `patterns` (matched in bounded time),
+From the ground up: `lexical` (the text forms of each type), `patterns` (matched in bounded time),
 `stored` (values as databases hold them), `field` (a cell becomes a value), `descriptors` (a field
-from its entry in a data package), `collection` (collections, from datapackage.json), `headers`
-(headers that do not fit), `remarks` (cells that deserve a look), `validate` (rows become records,
-or faults).
+and its entry in a data package), `collection` (fields and keys), `datapackage` (collections read
+from datapackage.json), `headers` (messages about headers that do not fit), `remarks` (warnings
+about cells), `validate` (rows become records, or are rejected with a reason).
 """
