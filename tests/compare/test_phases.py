@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton.compare.phases import CHECK, DATABASE, PHASES, READ, WAIT, Clock, read_clocks
+from hpnorton.compare.phases import PHASES, Clock, read_clocks
+from hpnorton.importer import phases
+from hpnorton.importer.phases import Phase
 from tests.helpers.commandline import ROOT, CommandLine
 
 
@@ -21,55 +23,64 @@ def spin(seconds: float) -> None:
         pass
 
 
-def test_a_phase_inside_another_counts_once() -> None:
+class ProcessClock(Clock):
+    """A clock that listens to the phases of this process alone."""
+
+    def end_task(self) -> None:
+        """Write nothing."""
+
+
+@pytest.fixture(name="clock")
+def listening() -> Iterator[ProcessClock]:
+    """A clock that the phases are reported to."""
+    clock = ProcessClock()
+    phases.listen(clock)
+    yield clock
+    phases.listen(None)
+
+
+def test_a_phase_inside_another_counts_once(clock: ProcessClock) -> None:
     """The time inside is the inner one's, and the sum is the whole."""
-    clock = Clock()
     start = time.perf_counter()
-    with clock.phase(DATABASE):
+    with phases.phase(Phase.DATABASE):
         spin(0.02)
-        with clock.phase(WAIT):
+        with phases.phase(Phase.WAIT):
             spin(0.05)
         spin(0.02)
     elapsed = time.perf_counter() - start
     spent = clock.spent
-    assert spent[DATABASE].wall >= 0.04 and spent[WAIT].wall >= 0.05
-    assert spent[DATABASE].wall + spent[WAIT].wall <= elapsed
-    assert spent[READ].wall == spent[CHECK].wall == 0
-    assert 0 < spent[DATABASE].cpu <= spent[DATABASE].wall + 0.02
+    assert spent[Phase.DATABASE].wall >= 0.04 and spent[Phase.WAIT].wall >= 0.05
+    assert spent[Phase.DATABASE].wall + spent[Phase.WAIT].wall <= elapsed
+    assert spent[Phase.READ].wall == spent[Phase.CHECK].wall == 0
+    assert 0 < spent[Phase.DATABASE].cpu <= spent[Phase.DATABASE].wall + 0.02
 
 
-def test_what_stands_between_the_steps_of_an_iterator_is_not_its() -> None:
+def test_what_is_done_between_the_steps_of_an_iterator_is_not_its(clock: ProcessClock) -> None:
     """Only the steps count; what comes out is the same."""
-    clock = Clock()
 
-    def steps() -> Iterator[int]:
+    def numbers() -> Iterator[int]:
         for number in range(3):
             spin(0.01)
             yield number
 
     seen = []
     start = time.perf_counter()
-    for number in clock.timed_steps(READ, steps)():
+    for number in phases.steps(Phase.READ, numbers()):
         spin(0.05)
         seen.append(number)
     elapsed = time.perf_counter() - start
     assert seen == [0, 1, 2]
-    assert 0.03 <= clock.spent[READ].wall <= elapsed - 3 * 0.05
+    assert 0.03 <= clock.spent[Phase.READ].wall <= elapsed - 3 * 0.05
 
 
-def test_a_phase_ends_with_an_error() -> None:
+def test_a_phase_ends_with_an_error(clock: ProcessClock) -> None:
     """What comes after an error counts for nothing."""
-    clock = Clock()
-
-    def fail() -> None:
+    with pytest.raises(ValueError), phases.phase(Phase.CHECK):
         raise ValueError
-
-    with pytest.raises(ValueError):
-        clock.timed(CHECK, fail)()
-    before = clock.spent[CHECK].wall
-    with clock.phase(READ):
+    before = clock.spent[Phase.CHECK].wall
+    with phases.phase(Phase.READ):
         spin(0.01)
-    assert clock.spent[CHECK].wall == before
+    assert clock.spent[Phase.CHECK].wall == before
 
 
 @pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
@@ -100,10 +111,10 @@ def test_every_process_has_a_clock(
 
 
 def test_no_clock_without_being_asked() -> None:
-    """To import the module changes nothing in the import."""
+    """To import the module makes nobody listen to the import."""
     code = (
-        "from hpnorton.importer import blocks\nbefore = blocks.read_blocks, blocks.check_rows\n"
-        "import hpnorton.compare.phases\nassert before == (blocks.read_blocks, blocks.check_rows)"
+        "import hpnorton.compare.phases\nfrom hpnorton.importer.phases import current_listener\n"
+        "assert current_listener() is None"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -6,6 +6,7 @@ from itertools import chain, islice
 from operator import itemgetter, lt
 from typing import Any
 
+from hpnorton.importer.phases import Phase, phase, steps
 from hpnorton.rental_names import NAMED
 from hpnorton.schema.collection import ForeignKey
 from hpnorton.schema.validate import Checked, Fault, Layout, check_rows, too_long
@@ -53,16 +54,18 @@ def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Checked
     if chunk.is_too_long:
         yield too_long(layout, chunk.offset, chunk.length)
         return
-    for rows in read_blocks(chunk, may_sort=may_sort):
-        yield check_rows(
-            layout,
-            rows.cells,
-            rows.positions,
-            is_suspicious=rows.is_suspicious,
-            misquoted=rows.misquoted,
-            has_marks=rows.has_marks,
-            recomposed=rows.recomposed,
-        )
+    for rows in steps(Phase.READ, read_blocks(chunk, may_sort=may_sort)):
+        with phase(Phase.CHECK):
+            checked = check_rows(
+                layout,
+                rows.cells,
+                rows.positions,
+                is_suspicious=rows.is_suspicious,
+                misquoted=rows.misquoted,
+                has_marks=rows.has_marks,
+                recomposed=rows.recomposed,
+            )
+        yield checked
 
 
 def read_to_write(
@@ -157,7 +160,8 @@ def _absent(
         )
         keys.pop((None,) * len(foreign.fields), None)
         wanted = list(zip(*keys))
-    return store.absent(foreign.parent, foreign.parent_fields, wanted)
+    with phase(Phase.DATABASE):
+        return store.absent(foreign.parent, foreign.parent_fields, wanted)
 
 
 def _is_key_first(layout: Layout) -> bool:

@@ -9,6 +9,7 @@ from typing import cast
 from hpnorton.errors import StoreLostError
 from hpnorton.importer import stock_updates
 from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
+from hpnorton.importer.phases import Listener, Phase, phase, task_of, transaction
 from hpnorton.importer.rejects import Reason, RejectedRow, pack
 from hpnorton.sanitize import quoted
 from hpnorton.schema.field import Field, Value, whole_number
@@ -40,7 +41,8 @@ class ImportSpec:
     import began. `indexes_late` says that only the key has an index until all chunks are loaded:
     see build_indexes. `is_begun` says that the database was made before: a worker makes no new one,
     `is_ordered` that a single process loads all chunks, in the order of the file. `lock_seconds` is
-    how long to wait for another program that keeps the database locked.
+    how long to wait for another program that keeps the database locked. `listener` is where to
+    report the phases of the import.
     """
 
     uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
@@ -57,12 +59,14 @@ class ImportSpec:
     is_begun: bool = False
     is_ordered: bool = False
     lock_seconds: float = LOCK_SECONDS
+    listener: Listener | None = None
 
     def open_store(self) -> Store:
         """This process's own store. Raises StoreError, also if a database is there no longer."""
-        return process_store(
-            self.uri, self.scratch, create=not self.is_begun, patience=self.lock_seconds
-        )
+        with phase(Phase.DATABASE):
+            return process_store(
+                self.uri, self.scratch, create=not self.is_begun, patience=self.lock_seconds
+            )
 
     def write(self, store: Store, batch: Batch) -> Written:
         """Writes records to the store."""
@@ -131,7 +135,8 @@ def load_chunks(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     if lost < first:
         raise StoreLostError(why)
     try:
-        results = _load(spec, chunks)
+        with task_of(spec.listener):
+            results = _load(spec, chunks)
     except StoreLostError as error:
         if spec.is_ordered:
             _LOST[spec.run] = first, str(error)
@@ -159,15 +164,17 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     repeated: Sequence[int] = ()
     if spec.notes_begin:
         begun = [_begun(spec, *each, store) for each in zip(chunks, blocks)]
-        repeated = journal.note_begun(store, begun)
-    with store.transaction():
+        with phase(Phase.DATABASE):
+            repeated = journal.note_begun(store, begun)
+    with transaction(store):
         for tally, some in zip(tallies, blocks):
             for block in some:
                 tally.write(block, store)
         results = [tally.result(is_repeated=n in repeated) for n, tally in enumerate(tallies)]
         if spec.scratch is None:
             notes = [result.note for result in results]
-            journal.note_chunks(store, [note for note in notes if spec.is_noted or note.touched])
+            with phase(Phase.DATABASE):
+                journal.note_chunks(store, [n for n in notes if spec.is_noted or n.touched])
     return results
 
 
@@ -266,7 +273,8 @@ def conflict_reason(layout: Layout, record: Record, differing: str, kept: Value)
 def _begun(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> BegunNote:
     taken: list[int] = []
     for block in () if spec.was_empty else blocks:
-        stored = store.stored(block.batch, range(len(block.batch)))
+        with phase(Phase.DATABASE):
+            stored = store.stored(block.batch, range(len(block.batch)))
         places = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in places if key in stored]
     bits = journal.pack_bits(taken, chunk.rows)
@@ -277,7 +285,7 @@ class _Tally:
     """What became of a chunk, block by block."""
 
     def __init__(self, spec: ImportSpec, chunk: Chunk) -> None:
-        self._job = spec
+        self._spec = spec
         self._chunk = chunk
         self._good = self._inserted = self._updated = self._conflicts = 0
         self._taken: list[int] = []
@@ -302,7 +310,8 @@ class _Tally:
     def write(self, block: Block, store: Store) -> None:
         """Writes the good rows of a block."""
         checked, batch = block.checked, block.batch
-        written = self._job.write(store, batch)
+        with phase(Phase.DATABASE):
+            written = self._spec.write(store, batch)
         self._good += len(batch)
         self._is_scattered = self._is_scattered or block.is_scattered
         self._inserted += written.inserted
@@ -319,15 +328,15 @@ class _Tally:
             self._flaws.setdefault(fault.at, []).append(reason)
         for conflict in written.conflicts:
             at, record = checked.positions[conflict.at], batch.record(conflict.at)
-            reason = conflict_reason(self._job.layout, record, conflict.field, conflict.kept)
+            reason = conflict_reason(self._spec.layout, record, conflict.field, conflict.kept)
             self._flaws[at], self._keys[at] = [reason], batch.keys[conflict.at]
         for remark in checked.remarks:
             row, cell = self._chunk.first_row + remark.at, remark.cell[:_SHOWN_CHARACTERS]
             self._remarks.add(remark.code, remark.field, Remarked(1, row, cell))
-        named = [each.name for each in own_text_key(self._job.layout.collection)]
+        named = [each.name for each in own_text_key(self._spec.layout.collection)]
         for column in batch.columns_of(named):
             self._remarks.cases |= Case.of(cast(Sequence[str], column))
-        if self._job.wants_hashes:
+        if self._spec.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
 
     def _note_keys(self, block: Block, touched: Sequence[int]) -> None:
@@ -344,7 +353,7 @@ class _Tally:
         """All of it. Raises HPNortonError unless the counts add up."""
         chunk, refused = self._chunk, self._refused()
         note = ChunkNote(
-            run=self._job.run,
+            run=self._spec.run,
             **{each.name: getattr(chunk, each.name) for each in fields(Span)},
             inserted=self._inserted,
             updated=self._updated,

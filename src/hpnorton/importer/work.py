@@ -29,6 +29,7 @@ from hpnorton.importer.load import (
     hash_keys,
     load_chunks,
 )
+from hpnorton.importer.phases import Phase, current_listener, steps
 from hpnorton.importer.rejects import Rejects
 from hpnorton.importer.report import FileReport
 from hpnorton.schema.remarks import Remarks
@@ -153,7 +154,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
 
     def _load(self, hashes: KeyHashes | None) -> Iterator[Task]:
         """All chunks that are not done yet."""
-        spec = replace(self.spec, wants_hashes=hashes is not None)
+        spec = replace(self.spec, wants_hashes=hashes is not None, listener=current_listener())
 
         def take(results: Sequence[ChunkResult]) -> None:
             for result in results:
@@ -168,7 +169,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
             passes_long_rows=True,
             with_data=self._cut.with_data,
         )
-        chunks = map(self._kept, found)
+        chunks = map(self._kept, steps(Phase.READ, found))
         while True:
             some: list[Chunk] = []
             size = 0
