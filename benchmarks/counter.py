@@ -31,7 +31,7 @@ from shell import generate, hpnorton_import, positive
 from start import run_as_users_do
 from till import Pair, at_counter
 
-from hpnorton.rental_names import ACTIVE, CUSTOMERS, DUE, PRODUCTS, RENTALS
+from hpnorton.rental.names import ACTIVE, CUSTOMERS, DUE, PRODUCTS, RENTALS
 from hpnorton.stores.history import Place
 
 SMALL_FILES = HOME / "data" / "production"

@@ -40,7 +40,7 @@ from till import (
 
 from hpnorton.errors import RefusedError, UnknownIdError
 from hpnorton.rental.counter import Counter
-from hpnorton.rental_names import PRODUCT_ID, PRODUCTS
+from hpnorton.rental.names import PRODUCT_ID, PRODUCTS
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore
 from hpnorton.stores.history import Kind, Place

@@ -24,7 +24,7 @@ from hpnorton.log import start_log
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog, open_shop
 from hpnorton.rental.counter import Counter
-from hpnorton.rental_names import (
+from hpnorton.rental.names import (
     ACTIVE,
     CUSTOMERS,
     PRODUCT_ID,

@@ -18,7 +18,7 @@ PACKAGE = "hpnorton"
 # other; the package's own __init__ holds the version, which every module may read.
 LAYERS = (
     ("",),
-    ("errors", "suggest", "standard_streams", "rental_names"),
+    ("errors", "suggest", "standard_streams"),
     ("settings",),
     ("sanitize",),
     ("log",),

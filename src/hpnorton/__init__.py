@@ -2,9 +2,8 @@
 
 The map, from the ground up; imports point downward only. Beside the packages are `errors` (what
 can go wrong, and its exit status), `suggest` (did you mean ...?), `standard_streams` (stdin, stdout
-and stderr), `rental_names` (the names of the shop's collections and fields), `settings`
-(settings.ini, environment, flags), `sanitize` (what may be shown), `log` (loguru) and `workers`
-(executors: this process, others, or a cluster).
+and stderr), `settings` (settings.ini, environment, flags), `sanitize` (what may be shown), `log`
+(loguru) and `workers` (executors: this process, others, or a cluster).
 
 - `tabular`: bytes become chunks, chunks become rows.
 - `schema`: what a record is, and how rows are validated.

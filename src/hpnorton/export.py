@@ -194,6 +194,8 @@ def _resource(
         "missingValues": [""],
         "primaryKey": list(collection.key),
     }
+    if collection.stock:
+        schema["stock"] = collection.stock
     parents = [
         foreign
         for foreign in collection.foreign_keys

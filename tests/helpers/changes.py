@@ -13,6 +13,7 @@ PRODUCTS = Collection(
     "product",
     (Field("product_id"), Field("description"), Field("quantity_available", "integer")),
     ("product_id",),
+    stock="quantity_available",
 )
 
 RENTALS = Collection(

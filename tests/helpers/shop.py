@@ -12,9 +12,9 @@ from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
 from hpnorton.rental.audit import Audit
-from hpnorton.rental.catalog import Catalog, open_shop
+from hpnorton.rental.catalog import Catalog, add_shop_defaults, open_shop
 from hpnorton.rental.counter import Counter
-from hpnorton.rental_names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
+from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.schema.field import Value
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.base import CounterStore, Document
@@ -39,7 +39,7 @@ def import_files(uri: str, *sources: str | Path, rows: int = 10_000, **how: Any)
 
 def run(uri: str, *sources: str | Path, rows: int = 10_000, **how: Any) -> list[FileReport]:
     """Imports files in this process, and closes its stores."""
-    options = Options(chunk_rows=rows, **how)
+    options = Options(chunk_rows=rows, adapt=add_shop_defaults, **how)
     try:
         return run_import(uri, [parse_source(str(source)) for source in sources], options)
     finally:

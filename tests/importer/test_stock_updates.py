@@ -1,5 +1,7 @@
 """Imports of products whose stock is counted: what a file says of it, and what clerks do."""
 
+import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -40,6 +42,32 @@ def products(folder: Path, *stock: tuple[str, Value], description: str = "Kite")
     path = write_csv(folder, "product", [(name, description, "Toys", n) for name, n in stock])
     redescribe(folder, "product", {"name": "quantity_available", "type": "integer"})
     return path
+
+
+def test_a_collection_without_a_stock_keeps_nothing_of_it(sqlite_uri: str, tmp_path: Path) -> None:
+    """Neither a first stock nor the keys that an import wrote: only the shop asks for these."""
+    path = tmp_path / "people.csv"
+    path.write_text("id,quantity_available\nP1,5\n", encoding="utf-8")
+    import_files(sqlite_uri, path)
+    with closing(sqlite3.connect(sqlite_uri.removeprefix("sqlite:///"))) as connection:
+        columns = connection.execute("SELECT name FROM pragma_table_info('people')").fetchall()
+        touched = connection.execute("SELECT touched FROM hpnorton_chunks").fetchall()
+    assert (columns, touched) == ([("id",), ("quantity_available",)], [(None,)])
+
+
+def test_a_stock_needs_no_name_of_the_shop(sqlite_uri: str, tmp_path: Path) -> None:
+    """Whatever collection and field it is in: an import that changes it is in the history."""
+    path = tmp_path / "shelf.csv"
+    fields = [{"name": "id"}, {"name": "units", "type": "integer"}]
+    schema = {"fields": fields, "primaryKey": "id", "stock": "units"}
+    package = {"resources": [{"name": "shelf", "path": path.name, "schema": schema}]}
+    (tmp_path / "datapackage.json").write_text(json.dumps(package), encoding="utf-8")
+    for units in (5, 8):
+        path.write_text(f"id,units\nS1,{units}\n", encoding="utf-8")
+        import_files(sqlite_uri, path, mode=Mode.UPSERT)
+    with closing(open_store(sqlite_uri)) as store:
+        assert list(store.stocks("shelf", "id", "units")) == [("S1", 5, 8, None)]
+        assert [(line["collection"], line["delta"]) for line in lines(store)] == [("shelf", 3)]
 
 
 def test_a_new_product_may_come_twice(till: Counter, uri: str, tmp_path: Path) -> None:

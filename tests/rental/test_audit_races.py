@@ -13,7 +13,7 @@ from hpnorton.export import export
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog, open_shop
 from hpnorton.rental.counter import Counter
-from hpnorton.rental_names import PRODUCTS, QUANTITY, RENTALS
+from hpnorton.rental.names import PRODUCTS, QUANTITY, RENTALS
 from hpnorton.schema.field import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Condition, Document

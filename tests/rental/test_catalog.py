@@ -8,14 +8,17 @@ from typing import Any
 import pytest
 
 from hpnorton.errors import UsageError
-from hpnorton.rental.catalog import Catalog, open_shop
+from hpnorton.rental.catalog import Catalog, add_shop_defaults, open_shop
 from hpnorton.schema.datapackage import find_collection
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.history import HISTORY
 from tests.helpers.shop import (
     PACKAGE,
     everything,
+    faults,
+    first_and_now,
     import_files,
+    open_till,
     redescribe,
     write_customers,
     write_products,
@@ -35,7 +38,8 @@ def test_a_collection_is_what_it_was_when_it_was_imported(uri: str, tmp_path: Pa
     )
     with closing(open_store(uri)) as store:
         catalog = Catalog(store, [elsewhere])
-        assert catalog.find("product") == find_collection("product", [tmp_path])
+        imported = find_collection("product", [tmp_path])
+        assert imported and catalog.find("product") == add_shop_defaults(imported)
         described = catalog.find("stock")
         assert described and described.columns == ("other",)
         assert catalog.find("history") is HISTORY
@@ -98,6 +102,24 @@ def test_rentals_get_what_the_counter_needs(uri: str, tmp_path: Path) -> None:
     import_files(uri, tmp_path / "rental.csv")
     with closing(open_store(uri)) as store:
         assert {"rented_at", "due"} <= set(Catalog(store).get("rental").columns)
+
+
+def test_products_need_not_declare_their_stock(uri: str, tmp_path: Path) -> None:
+    """A description without `stock`, as there were before: quantity_available is the stock."""
+    files = [
+        write_customers(tmp_path, ["ANN"]),
+        write_products(tmp_path, {"P1": 2}),
+        write_rentals(tmp_path),
+    ]
+    package = json.loads(PACKAGE.read_text(encoding="utf-8"))
+    for resource in package["resources"]:
+        resource["schema"].pop("stock", None)
+    (tmp_path / PACKAGE.name).write_text(json.dumps(package), encoding="utf-8")
+    import_files(uri, *files)
+    with open_till(uri, tmp_path) as till:
+        till.rent("ANN", "P1")
+        assert first_and_now(till.store) == [("P1", 2, 1)]
+        assert faults(till.store) == []
 
 
 def test_a_new_collection_is_made_when_it_is_used(uri: str, tmp_path: Path) -> None:

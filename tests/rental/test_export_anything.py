@@ -118,7 +118,8 @@ def records_of(draw: st.DrawFn, collection: Collection) -> list[Record]:
     at = [collection.columns.index(name) for name in collection.key]
     return draw(
         st.lists(
-            st.tuples(*values),
+            # A row like the header is taken for the header of another file.
+            st.tuples(*values).filter(lambda record: record != collection.columns),
             max_size=4,
             unique_by=lambda record: tuple(record[i] for i in at),
         )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,31 @@ def test_the_stores_own_package() -> None:
 def test_primary_key(package: WritePackage, schema: dict[str, Any], key: tuple[str, ...]) -> None:
     """A primary key is one name or a list of them; without one it is the first field."""
     assert load_package(package(resource("things", **schema)))["things"].key == key
+
+
+STOCK_FIELDS = [{"name": "id"}, {"name": "units", "type": "integer"}, {"name": "size"}]
+
+
+def test_a_stock_is_declared(package: WritePackage) -> None:
+    """A schema may say which of its integer fields counts a stock; no name of a field does."""
+    schema = {"fields": STOCK_FIELDS, "stock": "units"}
+    plain = {"fields": [{"name": "id"}, {"name": "quantity_available", "type": "integer"}]}
+    path = package({"name": "things", "schema": schema}, {"name": "product", "schema": plain})
+    described = load_package(path)
+    assert {name: each.stock for name, each in described.items()} == {
+        "things": "units",
+        "product": None,
+    }
+    things = described["things"]
+    assert Collection.from_plain(json.loads(json.dumps(asdict(things)))) == things
+
+
+@pytest.mark.parametrize("stock", ["size", "id", "weight", 5, ["units"]])
+def test_a_stock_that_cannot_be_counted_is_refused(package: WritePackage, stock: Any) -> None:
+    """It has to be an integer field outside the primary key."""
+    path = package({"name": "things", "schema": {"fields": STOCK_FIELDS, "stock": stock}})
+    with pytest.raises(SchemaError, match="resource things: stock names .* no integer field"):
+        load_package(path)
 
 
 def test_fields_and_missing_values(package: WritePackage) -> None:

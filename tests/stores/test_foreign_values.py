@@ -11,7 +11,7 @@ import pymongo
 import pytest
 from bson import Int64, ObjectId
 
-from hpnorton.rental_names import PRODUCTS, QUANTITY
+from hpnorton.rental.names import PRODUCTS, QUANTITY
 from hpnorton.stores.base import Document, Mode
 from tests.conftest import Run
 from tests.helpers.hand import Hand

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hpnorton.cli.arguments import Act, Parser, file_path
 from hpnorton.cli.show import answer, show, tell
 from hpnorton.errors import ExitStatus, UnknownCollectionError
-from hpnorton.rental_names import CUSTOMERS, PRODUCTS, RENTALS
+from hpnorton.rental.names import CUSTOMERS, PRODUCTS, RENTALS
 from hpnorton.sanitize import counted
 from hpnorton.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hpnorton.cli.arguments import Act, Parser, utf8
 from hpnorton.cli.show import minute, show
 from hpnorton.errors import ExitStatus, StoreLostError, UsageError
-from hpnorton.rental_names import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
+from hpnorton.rental.names import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_AT, USER_ID
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:

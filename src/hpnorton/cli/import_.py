@@ -147,6 +147,7 @@ def import_options(arguments: argparse.Namespace, settings: Settings, **more: An
     """The options of an import that the flags ask for, and more."""
     from hpnorton.importer.plan import Options
     from hpnorton.importer.rejects import check_folder
+    from hpnorton.rental.catalog import add_shop_defaults
     from hpnorton.stores.base import Mode
 
     rejects = arguments.rejects or (None if arguments.dry_run else Path(REJECTS))
@@ -165,6 +166,7 @@ def import_options(arguments: argparse.Namespace, settings: Settings, **more: An
         "retry_seconds": RETRY_SECONDS if patience is None else patience,
         "lock_seconds": LOCK_SECONDS if patience is None else patience,
         "log_level": arguments.log_level,
+        "adapt": add_shop_defaults,
     }
     return Options(**chosen | more)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hpnorton.cli.arguments import CSV, Act, Parser, utf8
 from hpnorton.cli.show import answer, minute, tell
 from hpnorton.errors import ExitStatus
-from hpnorton.rental_names import CUSTOMERS, PRODUCTS, RENTALS, USER_ID
+from hpnorton.rental.names import CUSTOMERS, PRODUCTS, RENTALS, USER_ID
 from hpnorton.settings import Settings, redact
 
 if TYPE_CHECKING:

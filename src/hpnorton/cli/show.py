@@ -8,7 +8,7 @@ from typing import Any
 
 from hpnorton.cli.arguments import JSON, TABLE
 from hpnorton.cli.pager import paged
-from hpnorton.rental_names import PRODUCT_ID, RENTED_AT, RETURNED_AT, USER_ID
+from hpnorton.rental.names import PRODUCT_ID, RENTED_AT, RETURNED_AT, USER_ID
 from hpnorton.sanitize import tellable
 from hpnorton.standard_streams import write_message
 

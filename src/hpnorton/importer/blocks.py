@@ -7,7 +7,6 @@ from operator import itemgetter, lt
 from typing import Any
 
 from hpnorton.importer.phases import Phase, phase, steps
-from hpnorton.rental_names import NAMED
 from hpnorton.schema.collection import ForeignKey
 from hpnorton.schema.validate import Checked, Fault, Layout, check_rows, too_long
 from hpnorton.stores import journal
@@ -88,7 +87,7 @@ def read_to_write(
             batch = batch_of(layout, checked)
         elif has_indexes and not is_scattered:
             is_scattered = any(_comes_in_no_order(batch, f) for f in layout.collection.indexes)
-        keys = journal.join_keys(batch) if layout.collection.name in NAMED else ""
+        keys = journal.join_keys(batch) if layout.collection.is_tracked else ""
         yield Block(checked, batch, keys, is_scattered)
 
 

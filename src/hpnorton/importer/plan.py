@@ -65,6 +65,8 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
 
     A file whose `reading` is not in bulk is a feed: each chunk is written as soon as it is there,
     lets other processes write, and is not noted, since nobody resumes a feed.
+
+    `adapt` completes the description of each file's collection, with its stock for example.
     """
 
     mode: Mode = Mode.INSERT
@@ -80,6 +82,7 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
     lock_seconds: float = LOCK_SECONDS
     reading: Reading = Reading.BULK
     log_level: str | None = None
+    adapt: Callable[[Collection], Collection] = lambda described: described
 
     @property
     def is_feed(self) -> bool:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
@@ -82,7 +82,10 @@ def planned_files(
     """
     with ExitStack() as stack:
         known = cache(partial(_known, uri, sources, options))
-        opened = open_sources(sources, folders, stack, options.reading, known)
+        opened = [
+            (file, replace(layout, collection=options.adapt(layout.collection)))
+            for file, layout in open_sources(sources, folders, stack, options.reading, known)
+        ]
         scratch = None
         if options.is_dry_run:
             with temporary_files():

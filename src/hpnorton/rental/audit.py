@@ -20,7 +20,7 @@ from hpnorton.rental.catalog import (
     texts_for_numbers,
     told_text,
 )
-from hpnorton.rental_names import (
+from hpnorton.rental.names import (
     CUSTOMERS,
     PRODUCT_ID,
     PRODUCTS,

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpnorton.errors import MisfitError, RefusedError, UsageError
-from hpnorton.rental_names import (
+from hpnorton.rental.names import (
     CUSTOMERS,
     DUE,
     FORM,
     PRODUCT_ID,
     PRODUCTS,
+    QUANTITY,
     RENTALS,
     RENTED_AT,
     USER_ID,
@@ -33,6 +34,20 @@ MEND_STOCK = (
 )
 
 
+def add_shop_defaults(collection: Collection) -> Collection:
+    """Return a collection with what the counter and --history need, if it is one of the shop's.
+
+    Imports note which customers and products they write. Where the description of the products
+    declares no stock, `quantity_available` is the stock if it is an integer.
+    """
+    if collection.name not in (CUSTOMERS, PRODUCTS):
+        return collection
+    stock = collection.stock
+    if collection.name == PRODUCTS and stock is None and collection.can_count(QUANTITY):
+        stock = QUANTITY
+    return replace(collection, stock=stock, is_tracked=True)
+
+
 @dataclass(frozen=True)
 class Catalog:
     """The collections of a database; `folders` have the data packages for what it does not tell."""
@@ -45,7 +60,8 @@ class Catalog:
         noted = journal.noted_collection(self.store, name)
         if noted is None and name == HISTORY.name:
             return HISTORY
-        return noted or find_collection(name, self.folders)
+        found = noted or find_collection(name, self.folders)
+        return found and add_shop_defaults(found)
 
     def get(self, name: str) -> Collection:
         """What a collection is. Raises UsageError if nobody says."""

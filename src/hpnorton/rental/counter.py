@@ -14,7 +14,7 @@ from typing import cast
 
 from hpnorton.errors import RefusedError, StoreLostError, UnknownIdError, UsageError
 from hpnorton.rental.catalog import MEND_STOCK, Shop, as_described, described
-from hpnorton.rental_names import (
+from hpnorton.rental.names import (
     ACTIVE,
     CUSTOMERS,
     DUE,

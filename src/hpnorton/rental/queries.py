@@ -6,7 +6,7 @@ from functools import partial
 
 from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.rental.catalog import as_described, parties_of
-from hpnorton.rental_names import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
+from hpnorton.rental.names import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.schema.field import Value
 from hpnorton.schema.lexical import INT64
 from hpnorton.stores import journal

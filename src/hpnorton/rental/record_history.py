@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from hpnorton.errors import UnknownIdError
+from hpnorton.rental.names import USER_ID
 from hpnorton.rental.queries import ids_alike, is_known
-from hpnorton.rental_names import USER_ID
 from hpnorton.stores import journal
 from hpnorton.stores.base import CounterStore, Document
 from hpnorton.stores.history import HISTORY, Kind

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from hpnorton.errors import SchemaError
-from hpnorton.rental_names import PRODUCTS, QUANTITY
 from hpnorton.sanitize import quoted
 from hpnorton.schema.field import Field
 
@@ -35,6 +34,9 @@ class Collection:
     """A named set of records with the same fields, identified by the fields in `key`.
 
     `lookups` are other fields by which records are often searched.
+    `stock` is the integer field that counts what is in stock, if there is one: its changes go into
+    the history, and stores keep its first value beside it, so that both can be audited. If
+    `is_tracked`, the journal keeps which records each import inserted or replaced.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Collection:
     key: tuple[str, ...]
     foreign_keys: tuple[ForeignKey, ...] = ()
     lookups: tuple[str, ...] = ()
+    stock: str | None = None
+    is_tracked: bool = False
 
     def __post_init__(self) -> None:
         """Mark the fields of the key and of the foreign keys with `is_key`."""
@@ -61,6 +65,8 @@ class Collection:
                 for f in plain["foreign_keys"]
             ),
             tuple(plain["lookups"]),
+            plain["stock"],
+            plain["is_tracked"],
         )
 
     @cached_property
@@ -79,14 +85,11 @@ class Collection:
         """Return the names of the fields whose values are whole numbers."""
         return tuple(field.name for field in self.fields if field.type in ("integer", "year"))
 
-    @cached_property
-    def stock(self) -> str | None:
-        """Return the field that counts what is in stock, if this collection has it.
-
-        Stores keep its first value beside it, so that the audit can verify the stock.
-        """
-        counts = any((f.name, f.type) == (QUANTITY, "integer") for f in self.fields)
-        return QUANTITY if self.name == PRODUCTS and counts else None
+    def can_count(self, name: str) -> bool:
+        """Return whether `name` is an integer field that a stock can be counted in."""
+        return name not in self.key and any(
+            (field.name, field.type) == (name, "integer") for field in self.fields
+        )
 
 
 def undescribed_collection(name: str, header: Sequence[str]) -> Collection:

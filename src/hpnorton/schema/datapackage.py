@@ -153,8 +153,13 @@ def _collection(resource: Mapping[str, Any], path: Path) -> Collection:
         )
         for foreign in schema.get("foreignKeys", ())
     )
-    collection = Collection(name, fields, key, foreign_keys)
+    collection = Collection(name, fields, key, foreign_keys, stock=schema.get("stock"))
     check_names(collection, location)
+    if collection.stock is not None and not collection.can_count(collection.stock):
+        raise SchemaError(
+            f"{location}: stock names {quoted(str(collection.stock))}, which is no integer field "
+            "outside the primary key; name such a field, or take the stock out"
+        )
     used = {*key, *(field for foreign in foreign_keys for field in foreign.fields)}
     if unknown := sorted(used.difference(collection.columns)):
         raise SchemaError(f"{location}: a key names fields that do not exist: {', '.join(unknown)}")

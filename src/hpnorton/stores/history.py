@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from hpnorton.rental_names import USER_ID
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field, Value
 
@@ -49,7 +48,7 @@ HISTORY = Collection(
         Field("after"),
     ),
     ("record", "collection", "number"),
-    lookups=(USER_ID,),
+    lookups=("user_id",),
 )
 
 

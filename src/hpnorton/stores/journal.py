@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, get_args
 
-from hpnorton.rental_names import NAMED
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores.base import Batch, Mode, Store, Written
@@ -56,9 +55,10 @@ class ChunkNote(Span):
 
     `blank` rows were left out, `blank_end` of them at its end. `taken` says which of its rows were
     not inserted because their keys were taken (see pack_bits), `refused` holds its refused rows
-    (see rejects.pack), `touched` the keys of the customers or products that it inserted or replaced
-    (see pack_keys), `remarks` what deserves a look in its good rows (see remarks.py). `is_repeated`
-    says that it had begun before: rows that were inserted then seem to be taken now.
+    (see rejects.pack), `touched` the keys of the records of a tracked collection that it
+    inserted or replaced (see pack_keys), `remarks` what deserves a look in its good rows (see
+    remarks.py). `is_repeated` says that it had begun before: rows that were inserted then seem to
+    be taken now.
     """
 
     run: str
@@ -237,9 +237,9 @@ def noted_collection(store: Store, name: str) -> Collection | None:
 
 
 def imports_of(store: Store, key: str) -> Iterator[ImportNote]:
-    """The imports that have inserted or replaced a product or customer, the oldest first."""
+    """The imports that have inserted or replaced a record of a tracked collection, oldest first."""
     for note in imports(store):
-        if note.collection in NAMED and note.inserted + note.updated:
+        if note.inserted + note.updated:
             if any(_has_key(chunk, key) for chunk in chunks(store, note.id)):
                 yield note
 

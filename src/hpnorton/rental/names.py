@@ -1,9 +1,8 @@
-"""A rental store's own words: the names of its collections and of their fields, and its ids."""
+"""The names of the shop's collections and of their fields."""
 
 CUSTOMERS = "customers"
 PRODUCTS = "product"
 RENTALS = "rental"
-NAMED = (CUSTOMERS, PRODUCTS)  # what people name by an id
 
 USER_ID = "user_id"
 PRODUCT_ID = "product_id"
