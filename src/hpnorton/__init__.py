@@ -1,9 +1,9 @@
 """A rental store's inventory on the command line.
 
-The map, from the ground up; imports point downward only. Beside the packages are `errors` (what
-can go wrong, and its exit status), `suggest` (did you mean ...?), `standard_streams` (stdin, stdout
-and stderr), `settings` (settings.ini, environment, flags), `sanitize` (what may be shown), `log`
-(loguru) and `workers` (executors: this process, others, or a cluster).
+The map, from the ground up; imports point downward only. Beside the packages are `lazy` (imports
+at first use), `errors` (what can go wrong, and its exit status), `settings` (settings.ini,
+environment, flags), `sanitize` (what may be shown), `log` (messages on stderr) and `workers`
+(executors: this process, others, or a cluster).
 
 - `tabular`: bytes become chunks, chunks become rows.
 - `schema`: what a record is, and how rows are validated.
@@ -32,9 +32,9 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """parallel_map, when it is used: to read the version imports nothing else."""
+    """Import parallel_map when it is first used, so that the package itself imports nothing."""
     if name == "parallel_map":
-        # pylint: disable-next=import-outside-toplevel # the docstring says why
+        # pylint: disable-next=import-outside-toplevel # a lazy import too would import hpnorton.lazy
         from hpnorton.parallel import parallel_map as found
 
         return found

@@ -22,7 +22,16 @@
 A message says what is wrong, where, and what to do next; it never holds a password.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
+
+from hpnorton.lazy import lazy_imports
+
+with lazy_imports():
+    import difflib
+
+_MAX_SUGGESTIONS = 3
+_MIN_PART = 3
 
 
 class ExitStatus(IntEnum):
@@ -110,3 +119,21 @@ class StoreLostError(StoreAccessError):
 
 class StoreBusyError(StoreError):
     """Another program kept the database locked for longer than we wait."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message, `; did you mean 'x'?`, or "" if no known word is similar.
+
+    A known word that contains `word` is similar to it. Case and leading dashes do not matter.
+    """
+    spelling = {each.casefold(): each for each in known}
+    typed = word.casefold()
+    part = typed.lstrip("-")
+    similar = [each for each in spelling if each == typed]
+    if not similar and len(part) >= _MIN_PART:
+        similar = [each for each in spelling if part in each]
+    if not 0 < len(similar) <= _MAX_SUGGESTIONS:
+        similar = difflib.get_close_matches(typed, spelling, n=1)
+    names = [spelling[each] for each in similar]
+    listed = " or ".join(name if name.startswith("--") else repr(name) for name in names)
+    return f"; did you mean {listed}?" if listed else ""

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hpnorton.errors import SettingsError, UsageError
-from hpnorton.suggest import did_you_mean
+from hpnorton.errors import SettingsError, UsageError, did_you_mean
 
 FILE_NAME = "settings.ini"
 SQLITE_PREFIX = "sqlite:///"

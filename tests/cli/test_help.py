@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpnorton.suggest import did_you_mean
+from hpnorton.errors import did_you_mean
 from tests.helpers.commandline import CommandLine
 from tests.helpers.terminal import ended_on_terminal
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
@@ -271,6 +272,16 @@ def test_help_and_version(hpnorton: CommandLine) -> None:
         assert flag in text
     assert "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but rows" in text
     assert hpnorton("--version").out == f"HPNorton {__version__}\n"
+
+
+def test_the_package_can_be_run(hpnorton: CommandLine) -> None:
+    """`python -m hpnorton` is the same program, and names itself so in its messages."""
+    module = f"{shlex.quote(sys.executable)} -m hpnorton"
+    assert hpnorton.run(f"{module} --version").out == f"HPNorton {__version__}\n"
+    assert hpnorton.run(f"{module} --help").out.startswith("usage: python -m hpnorton ACTION")
+    stopped = hpnorton.run(f"{module} --linear {ROOT}/data/test/nothing.csv")
+    assert (stopped.status, stopped.out) == (1, "")
+    assert "'python -m hpnorton --help'" in hpnorton.run(f"{module} --no-such-flag").err
 
 
 def test_a_reader_that_goes_away_is_no_error_message(hpnorton: CommandLine) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton import cli, standard_streams
+from hpnorton import cli, log
 from tests.conftest import ROOT, CommandLine, command_line
 
 PRODUCTS = ROOT / "data" / "test" / "product.csv"
@@ -145,7 +145,7 @@ def test_a_program_without_streams(
     assert cli.main(["--linear", "thing=-", *settings]) == 1
     assert cli.main(["--drop-database", *settings, "--dataset", "production", "--uri", other]) == 2
     assert cli.main(["--no-such-flag"]) == 2
-    standard_streams.write_message("nobody reads this")
+    log.write_message("nobody reads this")
 
 
 def test_a_package_that_is_damaged(

@@ -24,13 +24,13 @@ from hpnorton.cli import (
     query,
     stream,
 )
-from hpnorton.cli.arguments import Operation, Parser, add_settings
+from hpnorton.cli.arguments import Operation, Parser, add_settings, program_name
 from hpnorton.cli.help import show_help, wants_help
 from hpnorton.cli.show import tell
-from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError
+from hpnorton.cli.standard_streams import until_closed, usable_streams
+from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError, did_you_mean
+from hpnorton.log import discard_rest
 from hpnorton.settings import SQLITE_PREFIX, Settings, current_folder, read_settings, redact
-from hpnorton.standard_streams import discard_rest, until_closed, usable_streams
-from hpnorton.suggest import did_you_mean
 
 
 def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
@@ -124,7 +124,7 @@ def _meant(made: Parser, flag: str | None, unknown: Sequence[str]) -> str:
 def parser() -> Parser:
     """The parser of all flags; `operation` and `values` of its result say what to do."""
     made = Parser(
-        prog=Path(sys.argv[0]).name,
+        prog=program_name(),
         usage="%(prog)s ACTION [OPTION ...]",
         description="A rental store's inventory: imports customers, products and rentals from CSV "
         "files into SQLite or MongoDB, and answers questions about them.",

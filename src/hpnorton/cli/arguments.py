@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hpnorton import __version__
-from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.cli.standard_streams import until_closed
+from hpnorton.errors import ExitStatus, UsageError, did_you_mean
 from hpnorton.settings import LOG_LEVELS, Settings, expand_home
-from hpnorton.standard_streams import until_closed
-from hpnorton.suggest import did_you_mean
 
 # The formats of output.py, which takes longer to import than --help may take.
 FORMATS = TABLE, JSON, JSONL, CSV = ("table", "json", "jsonl", "csv")
@@ -111,6 +110,12 @@ class Numbers(argparse.Action):
                 raise argparse.ArgumentError(self, str(error)) from error
         setattr(namespace, self.dest, numbers)
         namespace.behind = [*namespace.behind, *texts[len(numbers) :]]
+
+
+def program_name() -> str:
+    """Return how the user started this program, for messages and help."""
+    name = Path(sys.argv[0]).name
+    return "python -m hpnorton" if name == "__main__.py" else name
 
 
 def flag_of(name: str) -> str:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from hpnorton.cli.arguments import Act, Parser, utf8
 from hpnorton.cli.show import show, tell
 from hpnorton.errors import ExitStatus, HPNortonError, StoreMissingError, UsageError
+from hpnorton.log import write_message
 from hpnorton.sanitize import counted, tellable
 from hpnorton.settings import Settings, redact
-from hpnorton.standard_streams import write_message
 
 if TYPE_CHECKING:
     from hpnorton.rental.catalog import Catalog

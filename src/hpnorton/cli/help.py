@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from hpnorton.cli.arguments import Act, Parser
 from hpnorton.cli.pager import paged
-from hpnorton.suggest import did_you_mean
+from hpnorton.errors import did_you_mean
 
 _HELP = "help"
 _ASKING = ("-h", "--help")

@@ -16,9 +16,9 @@ from hpnorton.cli.arguments import CSV, Act, Numbers, Parser, file_path, seconds
 from hpnorton.cli.show import show, tell
 from hpnorton.cli.summary import summaries
 from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.log import write_message
 from hpnorton.sanitize import counted, printable, tellable
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
-from hpnorton.standard_streams import write_message
 
 if TYPE_CHECKING:
     from hpnorton.importer.plan import Limit, Options
@@ -282,6 +282,8 @@ def _program() -> list[str]:
     """How this program was started."""
     path = sys.argv[0]
     name = os.path.basename(path)
+    if name == "__main__.py":
+        return [shlex.quote(sys.executable), "-m", "hpnorton"]
     found = shutil.which(name)
     if found and os.path.samefile(found, path):
         return [name]

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from hpnorton.cli.standard_streams import until_closed
+from hpnorton.log import write_message
 from hpnorton.sanitize import tellable
-from hpnorton.standard_streams import until_closed, write_message
 
 if TYPE_CHECKING:
     from hpnorton.cli.output import Output

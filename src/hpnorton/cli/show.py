@@ -8,9 +8,9 @@ from typing import Any
 
 from hpnorton.cli.arguments import JSON, TABLE
 from hpnorton.cli.pager import paged
+from hpnorton.log import write_message
 from hpnorton.rental.names import PRODUCT_ID, RENTED_AT, RETURNED_AT, USER_ID
 from hpnorton.sanitize import tellable
-from hpnorton.standard_streams import write_message
 
 _Records = Iterable[Mapping[str, Any]]
 _WHOLE = (USER_ID, PRODUCT_ID, "record", "collection")

@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 from hpnorton import log
-from hpnorton.errors import UnknownCollectionError
+from hpnorton.errors import UnknownCollectionError, did_you_mean
 from hpnorton.parallel import open_pool
 from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database, Range
 from hpnorton.stores.tallies import FieldTally
-from hpnorton.suggest import did_you_mean
 from hpnorton.workers import cores, no_garbage_collection
 
 _RANGES_A_WORKER = 8  # what the last ones wait for is then short

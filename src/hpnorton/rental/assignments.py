@@ -5,13 +5,12 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 
-from hpnorton.errors import RefusedError, UsageError
+from hpnorton.errors import RefusedError, UsageError, did_you_mean
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import CellError, Field, Value
 from hpnorton.schema.validate import text_fault
 from hpnorton.stores import lookup
 from hpnorton.stores.base import CounterStore, Document
-from hpnorton.suggest import did_you_mean
 from hpnorton.tabular.keys import composed
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpnorton.errors import MisfitError, RefusedError, UsageError
+from hpnorton.errors import MisfitError, RefusedError, UsageError, did_you_mean
 from hpnorton.rental.names import (
     CUSTOMERS,
     DUE,
@@ -24,7 +24,6 @@ from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
 from hpnorton.stores.history import HISTORY, Place
-from hpnorton.suggest import did_you_mean
 
 _NUMERIC = ("integer", "number", "year")
 _KINDS: Mapping[type, str] = {str: "text", float: "number with a point", bool: "boolean"}
