@@ -32,7 +32,7 @@ from start import run_as_users_do
 from till import Pair, at_counter
 
 from hpnorton.rental.names import ACTIVE, CUSTOMERS, DUE, PRODUCTS, RENTALS
-from hpnorton.stores.history import Place
+from hpnorton.stores.history import RecordKey
 
 SMALL_FILES = HOME / "data" / "production"
 QUIET = ("--quiet", "--format", "json")
@@ -119,7 +119,7 @@ def filled(uri: str, folder: Path, rounds: int) -> Shop:
     with at_counter(uri) as counter:
         key = counter.shop.rentals.key
         for row, _ in zip(rows_of(folder, RENTALS), range(OVERDUE)):
-            place = Place(counter.shop.rentals, tuple(row[name] for name in key))
+            place = RecordKey(counter.shop.rentals, tuple(row[name] for name in key))
             counter.edit(place, {DUE: LONG_AGO})
     return Shop(uri, draws_of(folder, rounds, random.Random(0)))
 

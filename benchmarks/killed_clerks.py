@@ -43,7 +43,7 @@ from hpnorton.rental.counter import Counter
 from hpnorton.rental.names import PRODUCT_ID, PRODUCTS
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore
-from hpnorton.stores.history import Kind, Place
+from hpnorton.stores.history import Kind, RecordKey
 
 CLERKS = 3
 SHOP_ROWS = 100
@@ -109,7 +109,7 @@ def do(counter: Counter, deed: Deed) -> None:
     if deed.kind == Kind.ADJUST:
         counter.adjust_stock(deed.product_id, deed.delta, "counted")
     elif deed.kind == Kind.EDIT:
-        counter.edit(Place(counter.shop.products, (deed.product_id,)), {TEXT: deed.text})
+        counter.edit(RecordKey(counter.shop.products, (deed.product_id,)), {TEXT: deed.text})
     elif deed.user_id is not None:
         act = counter.rent if deed.kind == Kind.RENT else counter.give_back
         act(deed.user_id, deed.product_id)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
-from hpnorton.stores.history import HISTORY, Change, Kind, Place
+from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
 
 CUSTOMERS = Collection("customers", (Field("user_id"), Field("Name")), ("user_id",))
 
@@ -25,9 +25,9 @@ RENTALS = Collection(
 
 SHOP = (CUSTOMERS, PRODUCTS, RENTALS, HISTORY)
 
-TENT, DRUM = Place(PRODUCTS, ("P1",)), Place(PRODUCTS, ("P2",))
+TENT, DRUM = RecordKey(PRODUCTS, ("P1",)), RecordKey(PRODUCTS, ("P2",))
 
-ANNA = Place(CUSTOMERS, ("C1",))
+ANNA = RecordKey(CUSTOMERS, ("C1",))
 
 
 def fill(store: CounterStore) -> None:
@@ -48,18 +48,18 @@ def product(product_id: str, stock: int, description: str = "") -> Document:
     return {"product_id": product_id, "description": description, "quantity_available": stock}
 
 
-def rental(user_id: str, of: Place = TENT) -> Document:
+def rental(user_id: str, of: RecordKey = TENT) -> Document:
     """A record of RENTALS."""
     return {"user_id": user_id, "product_id": of.text, "due": "2026-12-01"}
 
 
-def rent(number: int, user_id: str = "C1", of: Place = TENT, stock: int = 1) -> Change:
+def rent(number: int, user_id: str = "C1", of: RecordKey = TENT, stock: int = 1) -> Change:
     """A rental, as the `number`th line of a product's history."""
     return Change(
         kind=Kind.RENT,
         subject=of,
         number=number,
-        target=Place(RENTALS, (user_id, of.text)),
+        target=RecordKey(RENTALS, (user_id, of.text)),
         before=None,
         after=rental(user_id, of),
         user_id=user_id,
@@ -68,7 +68,7 @@ def rent(number: int, user_id: str = "C1", of: Place = TENT, stock: int = 1) -> 
     )
 
 
-def give_back(number: int, user_id: str = "C1", of: Place = TENT, stock: int = 2) -> Change:
+def give_back(number: int, user_id: str = "C1", of: RecordKey = TENT, stock: int = 2) -> Change:
     """The end of a rental."""
     return replace(
         rent(number, user_id, of, stock),
@@ -79,7 +79,7 @@ def give_back(number: int, user_id: str = "C1", of: Place = TENT, stock: int = 2
     )
 
 
-def adjust(number: int, delta: int, of: Place = TENT) -> Change:
+def adjust(number: int, delta: int, of: RecordKey = TENT) -> Change:
     """Something done to the stock of a product, of which there were 2."""
     return Change(
         kind=Kind.ADJUST,
@@ -94,21 +94,21 @@ def adjust(number: int, delta: int, of: Place = TENT) -> Change:
     )
 
 
-def edit(number: int, place: Place, before: Document, after: Document) -> Change:
+def edit(number: int, place: RecordKey, before: Document, after: Document) -> Change:
     """New values of a record."""
     return Change(
         kind=Kind.EDIT, subject=place, number=number, target=place, before=before, after=after
     )
 
 
-def add(place: Place, record: Document) -> Change:
+def add(place: RecordKey, record: Document) -> Change:
     """A new record."""
     return Change(
         kind=Kind.ADD, subject=place, number=1, target=place, before=None, after=record, stock=4
     )
 
 
-def record_of(store: CounterStore, place: Place) -> Document | None:
+def record_of(store: CounterStore, place: RecordKey) -> Document | None:
     """The record at a place."""
     key = place.collection.key
     where = [(name, "=", value) for name, value in zip(key, place.key)]

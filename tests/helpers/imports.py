@@ -28,12 +28,12 @@ def package(folder: Path, **parents: str) -> None:
     (folder / "datapackage.json").write_text(json.dumps({"resources": resources}), encoding="utf-8")
 
 
-def note_of(path: Path, *, was_empty: bool) -> journal.ImportNote:
+def note_of(path: Path, *, was_empty: bool) -> journal.ImportEntry:
     """The note of an import of a file into the collection `thing` that has begun."""
     made = fingerprint(str(path))
     assert made is not None
-    return journal.ImportNote(
-        id=journal.new_run(datetime.now(UTC)),
+    return journal.ImportEntry(
+        id=journal.new_import_id(datetime.now(UTC)),
         started=journal.utc_now(),
         collection="thing",
         file=str(path.resolve()),

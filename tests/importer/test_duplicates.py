@@ -37,7 +37,7 @@ from hpnorton.schema.validate import Record, lay_out
 from hpnorton.stores import close_process_stores, journal
 from hpnorton.stores.base import Mode
 from hpnorton.stores.counts import Counts
-from hpnorton.stores.journal import BegunNote, pack_bits
+from hpnorton.stores.journal import StartedChunk, pack_bits
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.reader import CsvFile
 from tests.helpers.properties import costly
@@ -151,7 +151,7 @@ def test_what_was_noted_at_the_beginning_is_believed(
     taken.add(2, pack_bits(in_the_end, 40), is_repeated=is_repeated)
     begun = {span: some(span[1]) for span in spans}
     taken.limit(
-        BegunNote(run="r", first_row=first, rows=rows, taken=pack_bits(positions, rows))
+        StartedChunk(run="r", first_row=first, rows=rows, taken=pack_bits(positions, rows))
         for (first, rows), positions in begun.items()
     )
     wanted = []
@@ -219,7 +219,7 @@ class Case:
                 for chunk in self.chunks if late_hashes else ():
                     hashes.add(hash_keys(spec, chunk))
                 wanted = list(hashes.repeated())
-            made.taken.limit(journal.begun(spec.open_store(), spec.run))
+            made.taken.limit(journal.started_chunks(spec.open_store(), spec.run))
             look = DuplicateResolution(spec, made.taken, made.rejects, made.counts)
             for some in hash_batches(wanted):
                 found = [row for chunk in self.chunks for row in find_rows(spec, chunk, some)]

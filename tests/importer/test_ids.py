@@ -24,14 +24,14 @@ TAKEN = f"20261201-090559-{'0' * 21}"
 @pytest.fixture(name="drawn", autouse=True)
 def draw_the_same_id_again_and_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Most ids that are drawn are the same one, as if nothing random were in it."""
-    really = journal.new_run
+    really = journal.new_import_id
     ids: list[str] = []
 
     def draw(now: datetime) -> str:
         ids.append(TAKEN if len(ids) % 3 < 2 else really(now))
         return ids[-1]
 
-    monkeypatch.setattr(journal, "new_run", draw)
+    monkeypatch.setattr(journal, "new_import_id", draw)
     return ids
 
 

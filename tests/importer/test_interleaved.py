@@ -155,7 +155,7 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
     note = note_of(path, was_empty=True)
     with closing(open_store(mongo_uri)) as store:
         journal.prepare(store)
-        journal.note_import(store, note)
+        journal.save_import(store, note)
         if theirs is not None:
             run(mongo_uri, f"thing={csv_file('theirs.csv', 'id,a', f'k,{theirs}')}")
         spec = ImportSpec(mongo_uri, layout, run=note.id, notes_begin=True, was_empty=True)

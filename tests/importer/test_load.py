@@ -24,7 +24,7 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record, check_rows, lay_out
 from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Batch, Document, Mode
-from hpnorton.stores.journal import BegunNote, ChunkNote, has_bit, pack_bits, unpack_bits
+from hpnorton.stores.journal import ChunkEntry, StartedChunk, has_bit, pack_bits, unpack_bits
 from hpnorton.tabular import chunk as chunks_module
 from hpnorton.tabular.chunk import Chunk, Span
 from hpnorton.tabular.reader import CsvFile
@@ -74,17 +74,17 @@ def chunks_of(path: Path, rows: int = 100) -> list[Chunk]:
         return list(file.chunks(rows))
 
 
-def load(spec: ImportSpec, path: Path, rows: int = 100) -> list[ChunkNote]:
+def load(spec: ImportSpec, path: Path, rows: int = 100) -> list[ChunkEntry]:
     """What became of a file's chunks, loaded together."""
     return [outcome.note for outcome in load_chunks(spec, chunks_of(path, rows))]
 
 
-def refused_of(notes: Sequence[ChunkNote]) -> list[RejectedRow]:
+def refused_of(notes: Sequence[ChunkEntry]) -> list[RejectedRow]:
     """The refused rows of some chunks."""
     return [refused for note in notes if note.refused for refused in unpack(note.refused)]
 
 
-def taken_of(notes: Sequence[ChunkNote]) -> list[int]:
+def taken_of(notes: Sequence[ChunkEntry]) -> list[int]:
     """The numbers of the rows whose keys were taken."""
     return [
         note.first_row + at
@@ -216,13 +216,13 @@ def test_keys_that_are_taken_are_noted_when_a_chunk_begins(csv_file: Write, uri:
     path = csv_file("things.csv", "id,stock,sold", "a,1,", "b,2,", "d,x,", "a,1,", "d,1,", "e,1,")
     spec = dataclasses.replace(job_for(uri, notes_begin=True), run="r2")
     wanted = [
-        BegunNote(run="r2", first_row=2, rows=4, taken=pack_bits([1], 4)),
-        BegunNote(run="r2", first_row=6, rows=2, taken=pack_bits([0], 2)),
+        StartedChunk(run="r2", first_row=2, rows=4, taken=pack_bits([1], 4)),
+        StartedChunk(run="r2", first_row=6, rows=2, taken=pack_bits([0], 2)),
     ]
     for taken in ([3, 5, 6], [2, 3, 5, 6, 7]):
         assert taken_of(load(spec, path, rows=4)) == taken
-        assert journal.begun(spec.open_store(), "r2") == wanted
-    assert journal.begun(spec.open_store(), "r") == []
+        assert journal.started_chunks(spec.open_store(), "r2") == wanted
+    assert journal.started_chunks(spec.open_store(), "r") == []
 
 
 def test_rows_that_refer_to_nobody_are_rejected(csv_file: Write, uri: str) -> None:

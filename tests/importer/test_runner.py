@@ -376,7 +376,7 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     layout = lay_out(undescribed_collection("thing", ["id", "a"]), ["id", "a"], str(path))
     with closing(open_store(mongo_uri)) as store:
         note = note_of(path, was_empty=False)
-        journal.note_import(store, note)
+        journal.save_import(store, note)
         spec = ImportSpec(mongo_uri, layout, run=note.id, notes_begin=True)
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):

@@ -17,7 +17,7 @@ from hpnorton.rental.names import PRODUCTS, QUANTITY, RENTALS
 from hpnorton.schema.field import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Condition, Document
-from hpnorton.stores.history import HISTORY, Place
+from hpnorton.stores.history import HISTORY, RecordKey
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.hand import Hand
 from tests.helpers.shop import DAYS, PACKAGE, import_files, import_shop, open_till
@@ -59,7 +59,7 @@ ACTIONS: dict[str, Callable[[Counter], object]] = {
     "rent": lambda till: till.rent("ANN", "P1"),
     "return": lambda till: till.give_back("BEN", "P2"),
     "count": lambda till: till.adjust_stock("P2", 4, "found"),
-    "edit": lambda till: till.edit(Place(till.shop.products, ("P1",)), {"description": "x"}),
+    "edit": lambda till: till.edit(RecordKey(till.shop.products, ("P1",)), {"description": "x"}),
     "rent and return": lambda till: (till.rent("ANN", "P1"), till.give_back("ANN", "P1")),
     "return and rent": lambda till: (till.give_back("BEN", "P2"), till.rent("BEN", "P2")),
 }

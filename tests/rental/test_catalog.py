@@ -132,7 +132,7 @@ def test_a_new_collection_is_made_when_it_is_used(uri: str, tmp_path: Path) -> N
             shop.get("hpnorton_imports")
         with pytest.raises(UsageError, match="no collection 'Product2'"):
             shop.get("Product2")
-        assert journal.noted_collection(store, "customers") == shop.customers
+        assert journal.known_collection(store, "customers") == shop.customers
 
 
 UNFIT: dict[str, tuple[dict[str, Any], str]] = {

@@ -21,7 +21,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
-from hpnorton.stores.history import Place
+from hpnorton.stores.history import RecordKey
 from tests.helpers.shop import (
     DATASET,
     DAYS,
@@ -79,9 +79,9 @@ def put(store: CounterStore, collection: Collection, *records: Document) -> None
     assert store.write(batch_of(collection, whole), Mode.INSERT).inserted == len(records)
 
 
-def place(till: Counter, name: str, *key: str) -> Place:
+def place(till: Counter, name: str, *key: str) -> RecordKey:
     """Where a record of a collection is."""
-    return Place(till.shop.get(name), key)
+    return RecordKey(till.shop.get(name), key)
 
 
 def now() -> str:
@@ -214,12 +214,12 @@ def test_other_collections_can_be_edited_as_well(till: Counter, uri: str, tmp_pa
     import_files(uri, tmp_path / "shelf.csv")
     shelves = till.shop.get("shelf")
     till.add(shelves, {"shelf": "S2", "place": None})
-    assert till.edit(Place(shelves, ("S1",)), {"place": "right"}) == {
+    assert till.edit(RecordKey(shelves, ("S1",)), {"place": "right"}) == {
         "shelf": "S1",
         "place": "right",
     }
     with pytest.raises(UnknownIdError, match="shelf has no shelf 'S3'$"):
-        till.edit(Place(shelves, ("S3",)), {"place": "right"})
+        till.edit(RecordKey(shelves, ("S3",)), {"place": "right"})
 
 
 NO_ANN = "customers has no user_id 'AN'; --all-customers lists them"

@@ -21,7 +21,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field, Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Batch, CounterStore, Document, Mode
-from hpnorton.stores.history import Place
+from hpnorton.stores.history import RecordKey
 from hpnorton.tabular.keys import clean
 from hpnorton.tabular.marks import mark_of
 from tests.helpers.properties import costly
@@ -93,7 +93,7 @@ def work_in(uri: str, folder: Path) -> None:
         till.rent("ANN", "P2")
         till.give_back("BEN", "P2")
         till.adjust_stock("P2", -1, '=stolen, "they" say\nby night')
-        till.edit(Place(till.shop.customers, ("IDA",)), {"Status": "Active", "Name": " Ída"})
+        till.edit(RecordKey(till.shop.customers, ("IDA",)), {"Status": "Active", "Name": " Ída"})
 
 
 @pytest.mark.parametrize("how", [{}, {"rows": 2, "is_parallel": True, "workers": 2}])
@@ -180,7 +180,7 @@ def nasty(uri: str, records: list[tuple[Value, ...]]) -> Iterator[CounterStore]:
         store.drop_collection("nasty")
         store.ensure(made)
         journal.prepare(store)
-        journal.note_collection(store, made)
+        journal.save_collection(store, made)
         if records:
             store.write(Batch(made, made.columns, list(zip(*records))), Mode.INSERT)
         yield store

@@ -154,7 +154,7 @@ def export_and_import(database: Database, folder: Path, uris: list[str]) -> None
         journal.prepare(store)
         for collection, records in zip(database.collections, database.records):
             store.ensure(collection)
-            journal.note_collection(store, collection)
+            journal.save_collection(store, collection)
             if records:
                 columns = list(zip(*records))
                 store.write(Batch(collection, collection.columns, columns), Mode.INSERT)
@@ -190,7 +190,7 @@ def test_a_reference_to_what_is_left_out_is_left_out(sqlite_uri: str, tmp_path: 
         journal.prepare(store)
         for each in (parent, child):
             store.ensure(each)
-        journal.note_collection(store, child)
+        journal.save_collection(store, child)
         store.write(Batch(child, child.columns, [["1"], ["x"], [None]]), Mode.INSERT)
         export(store, Catalog(store), tmp_path / "out")
     (resource,) = json.loads((tmp_path / "out" / PACKAGE_NAME).read_text())["resources"]

@@ -14,7 +14,7 @@ from hpnorton.rental.counter import Counter
 from hpnorton.schema.field import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Document, Mode, batch_of
-from hpnorton.stores.history import HISTORY, Place
+from hpnorton.stores.history import HISTORY, RecordKey
 from tests.helpers.hand import Hand
 from tests.helpers.shop import (
     faults,
@@ -72,9 +72,11 @@ def test_a_history_has_everything_oldest_first(till: Counter, tmp_path: Path) ->
     till.rent("ANN", "P1", datetime(9999, 1, 1, tzinfo=UTC).date())
     till.adjust_stock("P1", -2, "stolen")
     till.give_back("ANN", "P1")
-    till.edit(Place(till.shop.products, ("P1",)), {"description": "Tent", "product_type": "Tools"})
-    till.edit(Place(till.shop.customers, ("ANN",)), {"Home_address": None})
-    till.edit(Place(till.shop.rentals, ("BEN", "P2")), {"due": "2030-01-01"})
+    till.edit(
+        RecordKey(till.shop.products, ("P1",)), {"description": "Tent", "product_type": "Tools"}
+    )
+    till.edit(RecordKey(till.shop.customers, ("ANN",)), {"Home_address": None})
+    till.edit(RecordKey(till.shop.rentals, ("BEN", "P2")), {"due": "2030-01-01"})
     assert told(till, "P1") == [
         f"import product from {tmp_path / 'product.csv'}",
         "rent due 9999-01-01",
@@ -149,7 +151,7 @@ def test_books_that_balance_have_no_faults(till: Counter) -> None:
     till.give_back("ANN", "P2")
     till.give_back("BEN", "P2")
     till.adjust_stock("P1", -4, "stolen")
-    till.edit(Place(till.shop.rentals, ("ANN", "P1")), {"due": None})
+    till.edit(RecordKey(till.shop.rentals, ("ANN", "P1")), {"due": None})
     assert faults(till.store) == []
     assert stocks(till.store) == {"P1": 0, "P2": 4}
 
@@ -355,7 +357,7 @@ def test_a_return_of_what_was_never_rented_is_told(uri: str, tmp_path: Path) -> 
         for note in notes:
             if note.collection != "rental":
                 journal.prepare(store)
-                journal.note_import(store, note)
+                journal.save_import(store, note)
     with open_till(uri) as till:
         till.rent("ANN", "P1")
         till.give_back("ANN", "P1")

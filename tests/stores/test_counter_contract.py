@@ -14,7 +14,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Value
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
-from hpnorton.stores.history import HISTORY, Place
+from hpnorton.stores.history import HISTORY, RecordKey
 from tests.helpers.changes import (
     ANNA,
     CUSTOMERS,
@@ -53,7 +53,7 @@ def test_a_line_and_its_change_are_written(store: CounterStore) -> None:
     assert rentals(store) == {("C1", "P1")}
     assert stocks(store) == {"P1": 1, "P2": 5}
     (line,) = lines(store)
-    assert line == change.line
+    assert line == change.entry
     assert json.loads(str(line["after"])) == rental("C1")
     assert line["before"] is None
 
@@ -109,7 +109,7 @@ def test_several_lines_are_all_carried_out(store: CounterStore) -> None:
 
 def test_last_numbers_are_those_of_each_record(store: CounterStore) -> None:
     """In the order asked for; a record without history has 0, and so has one that is not there."""
-    twin, nobody = Place(CUSTOMERS, ("P1",)), Place(PRODUCTS, ("P9",))
+    twin, nobody = RecordKey(CUSTOMERS, ("P1",)), RecordKey(PRODUCTS, ("P9",))
     assert store.last_numbers([TENT, ANNA]) == [0, 0]
     store.post([rent(1)])
     store.post([rent(2, "C2", stock=0)])
@@ -120,7 +120,7 @@ def test_last_numbers_are_those_of_each_record(store: CounterStore) -> None:
 
 def test_the_history_tells_the_number_where_the_record_does_not(store: CounterStore) -> None:
     """As when records and history were imported from another database, or a record is gone."""
-    imported = [adjust(number, 1).line for number in (1, 2, 10)]
+    imported = [adjust(number, 1).entry for number in (1, 2, 10)]
     put(store, HISTORY, *imported)
     assert store.last_numbers([TENT, DRUM]) == [10, 0]
     assert store.post([adjust(10, 1)]) == [0]
@@ -150,7 +150,7 @@ def test_an_edit_replaces_the_fields_it_names(store: CounterStore) -> None:
 
 def test_the_first_stock_is_noted_once(store: CounterStore) -> None:
     """When a product comes, by import or by hand; later writes and counts leave it as it is."""
-    place = Place(PRODUCTS, ("P3",))
+    place = RecordKey(PRODUCTS, ("P3",))
     store.post([add(place, product("P3", 4, "Lamp"))])
     store.post([adjust(2, 3, place)])
     store.post([adjust(1, -1)])
@@ -191,7 +191,7 @@ def test_records_are_deleted_by_a_condition(store: CounterStore) -> None:
 
 def test_own_notes_are_never_shown(store: CounterStore) -> None:
     """Records that imports and clerks have changed show their fields, and nothing else."""
-    store.post([rent(1), add(Place(PRODUCTS, ("P3",)), product("P3", 4, "Lamp"))])
+    store.post([rent(1), add(RecordKey(PRODUCTS, ("P3",)), product("P3", 4, "Lamp"))])
     store.post([edit(1, ANNA, {"Name": "Anna"}, {"Name": "Anne"})])
     found: list[tuple[Collection, Sequence[Document]]] = [
         (PRODUCTS, list(store.find("product", ("product_id",)))),
@@ -283,7 +283,7 @@ def test_sqlite_writes_line_and_change_or_neither(sqlite_uri: str) -> None:
     """A change that fails takes its line with it, and all the others of the call."""
     with closing(open_store(sqlite_uri, create=True)) as store:
         fill(store)
-        nowhere = Place(replace(CUSTOMERS, name="nowhere"), ("C1",))
+        nowhere = RecordKey(replace(CUSTOMERS, name="nowhere"), ("C1",))
         impossible = add(nowhere, {"user_id": "C1", "Name": "Anna"})
         with pytest.raises(StoreError, match="nowhere"):
             store.post([rent(1), impossible])

@@ -17,9 +17,9 @@ from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Store
 from hpnorton.stores.counts import Counts, Ending
 from hpnorton.stores.journal import (
-    BegunNote,
-    ChunkNote,
-    ImportNote,
+    ChunkEntry,
+    ImportEntry,
+    StartedChunk,
     has_bit,
     pack_bits,
     pack_keys,
@@ -38,10 +38,10 @@ def open_prepared_store(uri: str) -> Iterator[Store]:
         yield store
 
 
-def import_note(run: str, **more: str) -> ImportNote:
+def import_note(run: str, **more: str) -> ImportEntry:
     """An import of which nothing is known but its beginning."""
     known = {"started": "2026-12-01T17:30:00+00:00", "collection": "things", "file": "/x.csv"}
-    return ImportNote(
+    return ImportEntry(
         id=run,
         mode="insert",
         is_ordered=True,
@@ -50,9 +50,9 @@ def import_note(run: str, **more: str) -> ImportNote:
     )
 
 
-def chunk_note(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkNote:
+def chunk_note(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkEntry:
     """A chunk whose rows were inserted, all but three of them."""
-    return ChunkNote(
+    return ChunkEntry(
         run=run,
         first_row=first_row,
         rows=rows,
@@ -71,7 +71,7 @@ def chunk_note(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkNo
 
 def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
     """What is noted comes back, each value with its type, and the same note can be made twice."""
-    note = ImportNote(
+    note = ImportEntry(
         id="20261201-173000-00ff",
         started="2026-12-01T17:30:00+00:00",
         ended="2026-12-01T17:31:00+00:00",
@@ -94,7 +94,7 @@ def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
         rejects_file="/data/rejected/things.csv",
     )
     for _ in range(2):
-        journal.note_import(store, note)
+        journal.save_import(store, note)
         (found,) = journal.imports(store)
         assert found == note
         assert found.is_ordered is False and found.was_empty is True
@@ -104,12 +104,12 @@ def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
 def test_an_import_that_has_only_begun(store: Store) -> None:
     """What is not known yet is null; later notes of the same import replace earlier ones."""
     note = import_note("20261201-173000-0000")
-    journal.note_import(store, note)
+    journal.save_import(store, note)
     assert list(journal.imports(store)) == [note]
     assert (note.status, note.ended, note.size) == ("running", None, None)
     note.status, note.ended, note.elapsed = Ending.FAILED, journal.utc_now(), 1.0
     note.was_empty = True
-    journal.note_import(store, note)
+    journal.save_import(store, note)
     assert list(journal.imports(store)) == [note]
 
 
@@ -117,13 +117,13 @@ def test_imports_come_in_the_order_of_time(store: Store) -> None:
     """The oldest is the first, in whatever order they were noted."""
     runs = [f"202612{day:02}-173000-{255 - day:04x}" for day in (3, 1, 31, 2)]
     for run in runs:
-        journal.note_import(store, import_note(run))
+        journal.save_import(store, import_note(run))
     assert [note.id for note in journal.imports(store)] == sorted(runs)
 
 
 def test_the_latest_import_of_a_file(store: Store) -> None:
     """It is that of the same file into the same collection; other imports do not count."""
-    assert journal.latest(store, "/x.csv", "things") is None
+    assert journal.latest_import(store, "/x.csv", "things") is None
     for run, more in {
         "20261201-000000-0000": {},
         "20261203-000000-0000": {},
@@ -131,31 +131,31 @@ def test_the_latest_import_of_a_file(store: Store) -> None:
         "20261204-000000-0000": {"file": "/y.csv"},
         "20261205-000000-0000": {"collection": "others"},
     }.items():
-        journal.note_import(store, import_note(run, **{"started": run[:8], **more}))
+        journal.save_import(store, import_note(run, **{"started": run[:8], **more}))
     found = [
-        journal.latest(store, file, collection)
+        journal.latest_import(store, file, collection)
         for file, collection in (("/x.csv", "things"), ("/y.csv", "things"), ("/x.csv", "others"))
     ]
     assert [note and note.id[:8] for note in found] == ["20261203", "20261204", "20261205"]
-    assert journal.latest(store, "/y.csv", "others") is None
+    assert journal.latest_import(store, "/y.csv", "others") is None
 
 
 def test_chunks_come_in_the_order_of_the_file(store: Store) -> None:
     """The notes of an import's chunks are sorted by number, and no others are among them."""
     notes = [chunk_note("r1", row) for row in (1002, 2, 10_002, 92)]
-    journal.note_chunks(store, notes[:2])
-    journal.note_chunks(store, [chunk_note("r2", 2), chunk_note("r", 2), chunk_note("r1|2", 2)])
-    journal.note_chunks(store, notes[2:])
-    journal.note_chunks(store, [])
+    journal.save_chunks(store, notes[:2])
+    journal.save_chunks(store, [chunk_note("r2", 2), chunk_note("r", 2), chunk_note("r1|2", 2)])
+    journal.save_chunks(store, notes[2:])
+    journal.save_chunks(store, [])
     assert journal.chunks(store, "r1") == sorted(notes, key=lambda note: note.first_row)
     assert journal.chunks(store, "r3") == []
 
 
 def test_a_chunk_that_is_repeated_is_noted_anew(store: Store) -> None:
     """What became of a chunk the last time is what counts."""
-    journal.note_chunks(store, [chunk_note("r1", 2, refused=pack([]), taken=pack_bits([3], 10))])
+    journal.save_chunks(store, [chunk_note("r1", 2, refused=pack([]), taken=pack_bits([3], 10))])
     again = dataclasses.replace(chunk_note("r1", 2), inserted=0, unchanged=8)
-    journal.note_chunks(store, [again])
+    journal.save_chunks(store, [again])
     assert journal.chunks(store, "r1") == [again]
 
 
@@ -178,7 +178,7 @@ def test_refused_rows_are_kept_until_they_are_told(store: Store) -> None:
         chunk_note("r1", 12, taken=taken),
         chunk_note("r1", 22),
     ]
-    journal.note_chunks(store, [*notes, chunk_note("r2", 2, taken=taken)])
+    journal.save_chunks(store, [*notes, chunk_note("r2", 2, taken=taken)])
     found = journal.chunks(store, "r1")
     assert found == notes
     assert found[0].refused is not None
@@ -200,10 +200,10 @@ def test_the_first_import_of_a_record_is_known(store: Store) -> None:
         ("r4", "2026-12-04", "product", [["P10", "P1"]]),
     ]
     for run, started, collection, chunks in noted:
-        journal.note_import(store, import_note(run, started=started, collection=collection))
+        journal.save_import(store, import_note(run, started=started, collection=collection))
         for at, keys in enumerate(chunks):
             note = chunk_note(run, 2 + 10 * at, touched=pack_keys(keys))
-            journal.note_chunks(store, [note])
+            journal.save_chunks(store, [note])
     wanted = {"P1", "P2", "P3", "P10", "P", "C1"}
     assert journal.first_imports(store, wanted, "product") == {
         "P1": "2026-12-01",
@@ -218,19 +218,19 @@ def test_the_first_import_of_a_record_is_known(store: Store) -> None:
 def test_what_was_noted_when_a_chunk_began_stays(store: Store) -> None:
     """Once its rows are written, nobody can see any more which keys were taken before."""
     notes = [
-        BegunNote(run="r1", first_row=2, rows=10, taken=pack_bits([3], 10)),
-        BegunNote(run="r1", first_row=1002, rows=10, taken=None),
-        BegunNote(run="r1", first_row=12, rows=10, taken=None),
+        StartedChunk(run="r1", first_row=2, rows=10, taken=pack_bits([3], 10)),
+        StartedChunk(run="r1", first_row=1002, rows=10, taken=None),
+        StartedChunk(run="r1", first_row=12, rows=10, taken=None),
     ]
-    other = BegunNote(run="r2", first_row=2, rows=10, taken=pack_bits([3], 10))
+    other = StartedChunk(run="r2", first_row=2, rows=10, taken=pack_bits([3], 10))
     for run in (notes[:2], notes[2:], [other], []):
-        journal.note_begun(store, run)
+        journal.save_started(store, run)
     again = [dataclasses.replace(note, taken=pack_bits(range(10), 10)) for note in notes]
-    journal.note_begun(store, again)
-    assert journal.begun(store, "r1") == [notes[0], notes[2], notes[1]]
+    journal.save_started(store, again)
+    assert journal.started_chunks(store, "r1") == [notes[0], notes[2], notes[1]]
     journal.forget_rows(store, "r1")
-    assert [note.taken for note in journal.begun(store, "r1")] == [None] * 3
-    assert journal.begun(store, "r2") == [other]
+    assert [note.taken for note in journal.started_chunks(store, "r1")] == [None] * 3
+    assert journal.started_chunks(store, "r2") == [other]
 
 
 def test_what_no_document_can_hold_is_not_noted(store: Store) -> None:
@@ -240,7 +240,7 @@ def test_what_no_document_can_hold_is_not_noted(store: Store) -> None:
         chunk_note("r1", 12, refused="x" * (LONGEST + 1)),
         chunk_note("r1", 22),
     ]
-    journal.note_chunks(store, notes)
+    journal.save_chunks(store, notes)
     found = journal.chunks(store, "r1")
     assert [note.first_row for note in found] == [2, 22]
     assert len(found[0].refused or "") == LONGEST
@@ -249,7 +249,7 @@ def test_what_no_document_can_hold_is_not_noted(store: Store) -> None:
 def test_notes_are_no_collections_of_the_user(store: Store) -> None:
     """To prepare for notes, once or again, makes nothing that is listed."""
     journal.prepare(store)
-    journal.note_import(store, import_note("r1"))
+    journal.save_import(store, import_note("r1"))
     assert store.collections() == []
     records = {each.name: store.count(each.name) for each in journal.OWN_COLLECTIONS}
     assert all(name.startswith("hpnorton_") for name in records)
@@ -259,9 +259,9 @@ def test_notes_are_no_collections_of_the_user(store: Store) -> None:
 def test_ids_sort_by_time() -> None:
     """An id tells when the import began; it is what names of rejected rows are known by."""
     now = datetime(2026, 12, 1, 9, 5, 59, tzinfo=UTC)
-    one, other = journal.new_run(now), journal.new_run(now)
+    one, other = journal.new_import_id(now), journal.new_import_id(now)
     assert re.fullmatch("20261201-090559-[0-9a-f]{21}", one)
-    assert max(one, other) < journal.new_run(now + timedelta(microseconds=1))
+    assert max(one, other) < journal.new_import_id(now + timedelta(microseconds=1))
     assert one != other
     source = parse_source(f"rejected/my-things-{one}.csv")
     assert (source.collection, source.run) == ("my-things", one)

@@ -17,7 +17,7 @@ import pytest
 
 from hpnorton.errors import StoreError
 from hpnorton.stores.base import Document
-from hpnorton.stores.history import Change, Place
+from hpnorton.stores.history import Change, RecordKey
 from hpnorton.stores.mongo import counter
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.changes import (
@@ -38,7 +38,7 @@ from tests.helpers.commandline import ROOT
 from tests.helpers.dead_clerks import die_over
 from tests.helpers.shop import first_and_now, lines, rentals, stocks
 
-LAMP = Place(PRODUCTS, ("P3",))
+LAMP = RecordKey(PRODUCTS, ("P3",))
 # What a clerk has done before, the change over which he dies, and what is in stock afterwards.
 DEATHS: dict[str, tuple[list[Change], Change, int]] = {
     "rent": ([], rent(1), 1),
@@ -113,7 +113,7 @@ def test_an_unfinished_line_shows_no_notes(store: MongoStore) -> None:
     """Also while its steps stand in it."""
     die_over(store, rent(1), 1)
     (line,) = lines(store)
-    assert line.keys() == rent(1).line.keys()
+    assert line.keys() == rent(1).entry.keys()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -279,7 +279,7 @@ def test_the_first_change_of_a_record_is_waited_for(
     """Who asks between another's first line and what it changes does not build on the line."""
     look = store._last
 
-    def look_and_be_late(places: Iterable[Place]) -> dict[tuple[str, Any], int | None]:
+    def look_and_be_late(places: Iterable[RecordKey]) -> dict[tuple[str, Any], int | None]:
         found = look(places)
         monkeypatch.setattr(store, "_last", look)
         with closing(MongoStore(mongo_uri)) as other:

@@ -18,7 +18,7 @@ from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
-from hpnorton.stores.history import HISTORY, Change, Kind, Place, key_texts
+from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey, key_texts
 from hpnorton.stores.mongo.documents import index_name
 from tests.conftest import Run
 from tests.helpers.commands import watched
@@ -141,11 +141,11 @@ def test_records_whose_keys_look_alike_have_histories_of_their_own(
     records = [{"room": room, "row": row, "what": "old"} for room, row in keys]
     store.write(batch_of(SHELF, records), Mode.INSERT)
     for key, times in zip(keys, (2, 1)):
-        place = Place(SHELF, key)
+        place = RecordKey(SHELF, key)
         for number in range(1, times + 1):
             assert store.last_numbers([place]) == [number - 1]
             _edit(store, place, number)
-    shown = [json.loads(run(f"--history '{Place(SHELF, key).text}'", uri).out) for key in keys]
+    shown = [json.loads(run(f"--history '{RecordKey(SHELF, key).text}'", uri).out) for key in keys]
     assert [[event["after"] for event in events] for events in shown] == [
         [{"what": "new 1"}, {"what": "new 2"}],
         [{"what": "new 1"}],
@@ -154,7 +154,7 @@ def test_records_whose_keys_look_alike_have_histories_of_their_own(
     assert record_history.history(store, "x|y\\|z")
 
 
-def _edit(store: CounterStore, place: Place, number: int) -> None:
+def _edit(store: CounterStore, place: RecordKey, number: int) -> None:
     store.ensure(HISTORY)
     change = Change(
         kind=Kind.EDIT,

@@ -154,7 +154,7 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from hpnorton.rental import assignments
     from hpnorton.stores import lookup
-    from hpnorton.stores.history import Place
+    from hpnorton.stores.history import RecordKey
 
     name, *rest = arguments.values
     if len(rest) < 2:
@@ -164,7 +164,7 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         collection = counter.shop.get(name)
         typed = assignments.read_key(collection, rest[0])
         key = lookup.meant(counter.store, collection.name, collection.key, typed)
-        place = Place(collection, key or typed)
+        place = RecordKey(collection, key or typed)
         values = assignments.read_values(collection, rest[1:])
         _check_editable(collection, values)
         assignments.check_references(counter.store, collection, values)

@@ -208,7 +208,7 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
     if not imports and not arguments.quiet:
         tell(f"Nothing was imported into {redact(settings.uri)}.")
     shown = (_import_for_table(note, terminal_width()) for note in imports)
-    columns = [field.name for field in fields(journal.ImportNote)]
+    columns = [field.name for field in fields(journal.ImportEntry)]
     answer(imports, arguments, noun="import", columns=columns, as_table=shown)
     return ExitStatus.OK
 

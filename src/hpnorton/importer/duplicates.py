@@ -27,7 +27,7 @@ from hpnorton.importer.rejects import RejectedRow, Rejects
 from hpnorton.stores.base import Key, Mode
 from hpnorton.stores.counts import Counts
 from hpnorton.stores.diff import first_difference
-from hpnorton.stores.journal import BegunNote, has_bit, unpack_bits
+from hpnorton.stores.journal import StartedChunk, has_bit, unpack_bits
 from hpnorton.tabular.files import forget
 
 _MAX_HASHES = 100_000  # some 10 MB in each process
@@ -101,7 +101,7 @@ class SkippedRows:
         if is_repeated:
             self._repeated.add(first_row)
 
-    def limit(self, notes: Iterable[BegunNote]) -> None:
+    def limit(self, notes: Iterable[StartedChunk]) -> None:
         """Believes of rows whose chunk was repeated what was noted when it began."""
         made = [(note.first_row, note.rows, unpack_bits(note.taken)) for note in notes]
         self._begun = sorted(made)

@@ -17,7 +17,7 @@ from hpnorton.schema.remarks import Case, Remarked, Remarks, own_text_key
 from hpnorton.schema.validate import Layout, Record
 from hpnorton.stores import journal, process_store
 from hpnorton.stores.base import Batch, Key, Mode, Store, Written
-from hpnorton.stores.journal import BegunNote, ChunkNote
+from hpnorton.stores.journal import ChunkEntry, StartedChunk
 from hpnorton.tabular.chunk import Chunk, Span, raw_records
 from hpnorton.workers import no_garbage_collection
 
@@ -91,7 +91,7 @@ class ChunkResult:
     `is_scattered` says that its rows belong all over an index, because keys come in no order.
     """
 
-    note: ChunkNote
+    note: ChunkEntry
     is_scattered: bool
     hashes: bytes = b""
 
@@ -165,7 +165,7 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     if spec.notes_begin:
         begun = [_begun(spec, *each, store) for each in zip(chunks, blocks)]
         with phase(Phase.DATABASE):
-            repeated = journal.note_begun(store, begun)
+            repeated = journal.save_started(store, begun)
     with transaction(store):
         for tally, some in zip(tallies, blocks):
             for block in some:
@@ -174,7 +174,7 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
         if spec.scratch is None:
             notes = [result.note for result in results]
             with phase(Phase.DATABASE):
-                journal.note_chunks(store, [n for n in notes if spec.is_noted or n.touched])
+                journal.save_chunks(store, [n for n in notes if spec.is_noted or n.touched])
     return results
 
 
@@ -214,9 +214,9 @@ def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[Fo
     ]
 
 
-def begun_chunks(spec: ImportSpec) -> list[BegunNote]:
+def begun_chunks(spec: ImportSpec) -> list[StartedChunk]:
     """The chunks that have begun, as far as that was noted."""
-    return journal.begun(spec.open_store(), spec.run)
+    return journal.started_chunks(spec.open_store(), spec.run)
 
 
 def put_records(spec: ImportSpec, records: Sequence[Record]) -> None:
@@ -270,7 +270,7 @@ def conflict_reason(layout: Layout, record: Record, differing: str, kept: Value)
     )
 
 
-def _begun(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> BegunNote:
+def _begun(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> StartedChunk:
     taken: list[int] = []
     for block in () if spec.was_empty else blocks:
         with phase(Phase.DATABASE):
@@ -278,7 +278,7 @@ def _begun(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store
         places = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in places if key in stored]
     bits = journal.pack_bits(taken, chunk.rows)
-    return BegunNote(run=spec.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)
+    return StartedChunk(run=spec.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)
 
 
 class _Tally:
@@ -352,7 +352,7 @@ class _Tally:
     def result(self, *, is_repeated: bool) -> ChunkResult:
         """All of it. Raises HPNortonError unless the counts add up."""
         chunk, refused = self._chunk, self._refused()
-        note = ChunkNote(
+        note = ChunkEntry(
             run=self._spec.run,
             **{each.name: getattr(chunk, each.name) for each in fields(Span)},
             inserted=self._inserted,

@@ -24,7 +24,7 @@ from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores import journal
 from hpnorton.stores.base import Mode, Store
 from hpnorton.stores.counts import Ending
-from hpnorton.stores.journal import ImportNote
+from hpnorton.stores.journal import ImportEntry
 from hpnorton.tabular.files import Fingerprint, fingerprint, is_url
 from hpnorton.tabular.open import Reading
 from hpnorton.tabular.reader import CsvFile
@@ -98,7 +98,7 @@ class Planned:
     """
 
     lane: Lane
-    note: ImportNote
+    note: ImportEntry
     options: Options
     elapsed_before: float = 0.0
     is_resumed: bool = False
@@ -121,7 +121,7 @@ class Planned:
             log.info("{} -> {}", report.file, report.collection)
         if not self.is_resumed:
             now = datetime.now(UTC)
-            self.note.id, self.note.started = journal.new_run(now), now.isoformat()
+            self.note.id, self.note.started = journal.new_import_id(now), now.isoformat()
         report.started = self.note.started
         if self.options.is_dry_run:
             return
@@ -130,7 +130,7 @@ class Planned:
             return
         self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
         if self.is_resumed:
-            journal.note_import(store, self.note)
+            journal.save_import(store, self.note)
             return
         journal.begin_import(store, self.note)
         work = self.lane.work
@@ -197,7 +197,7 @@ class Planned:
         for name, count in asdict(report.counts).items():
             setattr(note, name, count)
         note.elapsed = self.elapsed_before + report.elapsed
-        journal.note_import(store, note)
+        journal.save_import(store, note)
         if report.ending is Ending.DONE:
             journal.forget_rows(store, note.id)
 
@@ -230,7 +230,7 @@ def plan(
         check_history(layout.collection, file.path)
         if seen.get(file.collection) != layout.collection:
             if file.collection in present:
-                check_same(journal.noted_collection(store, file.collection), layout.collection)
+                check_same(journal.known_collection(store, file.collection), layout.collection)
             store.check_fit(layout.collection)
         made = fingerprint(file.place) if file.is_repeatable and not options.is_feed else None
         before = _earlier(store, file, made, options)
@@ -268,7 +268,7 @@ def plan(
 
 def _earlier(
     store: Store, file: CsvFile, made: Fingerprint | None, options: Options
-) -> ImportNote | None:
+) -> ImportEntry | None:
     """The import of this very file that is to be resumed, if there is one."""
     if not options.is_resuming or options.is_dry_run:
         return None
@@ -277,7 +277,7 @@ def _earlier(
             f"{file.path} cannot be resumed, since it cannot be read again from its beginning; "
             "import it again without --resume: rows that are in the database are left as they are"
         )
-    note = journal.latest(store, _place(file), file.collection)
+    note = journal.latest_import(store, _place(file), file.collection)
     if note is None:
         return None
     is_same = (note.size, note.checksum) == (made.size, made.checksum)
@@ -323,8 +323,8 @@ def _take_up(planned: Planned, store: Store) -> None:
 
 def _new_note(
     file: CsvFile, made: Fingerprint | None, options: Options, *, is_ordered: bool
-) -> ImportNote:
-    return ImportNote(
+) -> ImportEntry:
+    return ImportEntry(
         id="",  # it has these when it begins
         started="",
         collection=file.collection,

@@ -122,7 +122,7 @@ def _prepare(files: Sequence[Planned], store: Store, options: Options) -> None:
         made[collection.name] = collection
         store.ensure(collection, with_indexes=not spec.indexes_late)
         if not options.is_dry_run and not each.is_finished:
-            journal.note_collection(store, collection)
+            journal.save_collection(store, collection)
 
 
 def _look_at_collections(files: Sequence[Planned], store: Store) -> None:
@@ -170,7 +170,7 @@ def _known(uri: str, sources: Sequence[Source], options: Options) -> Known:
         with closing(open_store(uri, patience=options.lock_seconds)) as store:
             notes = journal.imports(store) if runs else iter(())
             origins = {note.id: Path(note.file).parent for note in notes if note.id in runs}
-            return Known(origins, journal.noted_collections(store), store.collections())
+            return Known(origins, journal.known_collections(store), store.collections())
     except StoreMissingError:
         return Known()
 

@@ -12,7 +12,7 @@ from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import Batch, Condition, CounterStore, Key, Mode, Written
 from hpnorton.stores.diff import compare
-from hpnorton.stores.history import HISTORY, Change, Kind, Place
+from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
 
 
 def is_restock(batch: Batch, mode: Mode) -> bool:
@@ -55,10 +55,10 @@ def _mend(store: CounterStore, batch: Batch, stored: Mapping[Key, Record]) -> No
     at = batch.columns.index(str(batch.collection.stock))
     for key, record in stored.items():
         if isinstance(record[at], float) and (number := whole_number(record[at])) is not None:
-            store.set_stock(Place(batch.collection, key), record[at], number)
+            store.set_stock(RecordKey(batch.collection, key), record[at], number)
 
 
-def _moved(store: CounterStore, place: Place) -> int:
+def _moved(store: CounterStore, place: RecordKey) -> int:
     """How much the lines of a product's history have added to its stock."""
     where: list[Condition] = [
         ("record", "=", place.text),
@@ -81,7 +81,7 @@ def _replace(store: CounterStore, batch: Batch, run: str) -> None:
         if None not in (number, whole_number(stored[key])):
             counted[key] = number
         elif stored[key] is not number:
-            place = Place(batch.collection, key)
+            place = RecordKey(batch.collection, key)
             store.set_stock(place, stored[key], number, _moved(store, place))
     _restock(store, batch.collection, counted, run)
     store.write(batch.without(stock), Mode.UPSERT)
@@ -96,7 +96,7 @@ def _restock(
     while left:
         stored = {k: whole_number(v) for k, v in _stocks(store, collection, list(left)).items()}
         keys = [key for key in left if stored[key] != left[key]]
-        places = [Place(collection, key) for key in keys]
+        places = [RecordKey(collection, key) for key in keys]
         changes = [
             _change(place, number + 1, cast(int, stored[key]), cast(int, left[key]), run)
             for place, key, number in zip(places, keys, store.last_numbers(places))
@@ -111,7 +111,7 @@ def _stocks(store: CounterStore, collection: Collection, keys: Sequence[Key]) ->
     return {key: record[-1] for key, record in stored.items()}
 
 
-def _change(place: Place, number: int, before: int, after: int, run: str) -> Change:
+def _change(place: RecordKey, number: int, before: int, after: int, run: str) -> Change:
     stock = str(place.collection.stock)
     return Change(
         kind=Kind.IMPORT,

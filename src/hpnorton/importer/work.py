@@ -34,7 +34,7 @@ from hpnorton.importer.rejects import Rejects
 from hpnorton.importer.report import FileReport
 from hpnorton.schema.remarks import Remarks
 from hpnorton.stores.base import Mode
-from hpnorton.stores.journal import BegunNote, ChunkNote
+from hpnorton.stores.journal import ChunkEntry, StartedChunk
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.files import forget
 from hpnorton.tabular.reader import CsvFile
@@ -84,7 +84,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         self.is_ordered = is_ordered
         self._cut = cut
         self._is_scattered = False
-        self._done: Sequence[ChunkNote] = ()
+        self._done: Sequence[ChunkEntry] = ()
         self._taken = SkippedRows()
         self._last_row = self._last_filled = 1  # the header
         self._copy: IO[bytes] | None = None
@@ -97,7 +97,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         self.file.close()
         self._stack.close()
 
-    def restore(self, notes: Sequence[ChunkNote], *, is_ordered: bool) -> None:
+    def restore(self, notes: Sequence[ChunkEntry], *, is_ordered: bool) -> None:
         """Counts the chunks that an earlier run has done, which are not done again."""
         self._done = notes
         self.is_ordered = self.is_ordered and is_ordered
@@ -131,7 +131,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
                 yield self._look(hash_keys, hashes.add)
             doubtful = hashes.repeated()
         elif not self.is_ordered and counts.conflicts:
-            begun: list[BegunNote] = []
+            begun: list[StartedChunk] = []
             if not self.spec.scratch:
                 yield iter([Task(begun_chunks, (self.spec,), begun.extend, ())])
             if not self._may_be_wrong(begun):
@@ -147,7 +147,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
             if wrong is not None:
                 yield iter([Task(wrong.work, wrong.arguments, wrong.take, ())])
 
-    def _may_be_wrong(self, begun: Sequence[BegunNote]) -> bool:
+    def _may_be_wrong(self, begun: Sequence[StartedChunk]) -> bool:
         """Whether any row that was inserted, maybe before it was repeated, keeps others out."""
         self._taken.limit(begun)
         return self._taken.has_repeated or self.report.counts.inserted > 0
@@ -229,7 +229,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         self._copy.write(chunk.data)
         return chunk
 
-    def _count(self, note: ChunkNote) -> None:
+    def _count(self, note: ChunkEntry) -> None:
         self.report.counts.add(note.counts)
         self.report.rows += note.rows
         self.bytes_done += note.length

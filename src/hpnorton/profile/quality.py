@@ -175,7 +175,7 @@ def _description(store: Database, name: str, folders: Sequence[Path]) -> Collect
     own = [Path(file).parent for file in files[-1:] if Path(file).is_absolute()]
     if described := find_collection(name, [*own, *folders]):
         return described
-    noted = journal.noted_collection(store, name)
+    noted = journal.known_collection(store, name)
     is_plain = noted is None or noted == undescribed_collection(name, noted.columns)
     return None if is_plain else noted
 

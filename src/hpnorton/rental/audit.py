@@ -34,7 +34,7 @@ from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document
 from hpnorton.stores.counts import Ending
-from hpnorton.stores.history import HISTORY, Kind, Place
+from hpnorton.stores.history import HISTORY, Kind, RecordKey
 
 _MEND_TEXT = "import the record with --mode upsert, or correct it with the program that wrote it"
 _RENTALS_A_QUERY = 5000
@@ -124,7 +124,7 @@ class Audit:
             moves[str(line["record"])].append(line)
             if line["changed"] == RENTALS:
                 pairs[str(line[USER_ID]), str(line["record"])].append(line)
-        products = journal.noted_collection(self._store, PRODUCTS)
+        products = journal.known_collection(self._store, PRODUCTS)
         if products and products.stock:
             yield from self._check_stocks(parties, moves)
         elif products:
@@ -135,7 +135,7 @@ class Audit:
 
     def _misfit(self, name: str) -> str | None:
         """Why a collection cannot be checked, if it cannot."""
-        noted = journal.noted_collection(self._store, name)
+        noted = journal.known_collection(self._store, name)
         if noted is None:
             return f"HPNorton has not imported {name}: save it as a CSV file, and import that."
         try:
@@ -149,7 +149,7 @@ class Audit:
     def _texts(self) -> Iterator[Document]:
         """Texts in fields of numbers, but for stocks, which are checked by themselves."""
         for name in self._store.collections():
-            noted = journal.noted_collection(self._store, name)
+            noted = journal.known_collection(self._store, name)
             if noted is None:
                 continue
             for place, field, value in texts_for_numbers(self._store, noted):
@@ -188,8 +188,8 @@ class Audit:
         is found after the stock was read. Without a number in the record all lines that were there
         before came from an import.
         """
-        products = cast(Collection, journal.noted_collection(self._store, PRODUCTS))
-        (known,) = self._store.last_numbers([Place(products, (key,))])
+        products = cast(Collection, journal.known_collection(self._store, PRODUCTS))
+        (known,) = self._store.last_numbers([RecordKey(products, (key,))])
         found = self._store.stocks(PRODUCTS, parties.product_key, QUANTITY, key)
         stock = next(
             (_Stock(first, now, last) for _, first, now, last in found), _Stock(None, None, None)
@@ -206,7 +206,7 @@ class Audit:
             note.collection == RENTALS and (note.status != Ending.DONE or note.inserted)
             for note in journal.imports(self._store)
         )
-        rentals = cast(Collection, journal.noted_collection(self._store, RENTALS))
+        rentals = cast(Collection, journal.known_collection(self._store, RENTALS))
         unseen = dict.fromkeys(pairs)
         doubtful: dict[Pair, None] = {}
         records = self._store.find(RENTALS, rentals.key)
@@ -255,8 +255,8 @@ class Audit:
             ("changed", "=", RENTALS),
             (USER_ID, "=", pair[0]),
         ]
-        products = cast(Collection, journal.noted_collection(self._store, PRODUCTS))
-        places = [Place(products, (product_id,))]
+        products = cast(Collection, journal.known_collection(self._store, PRODUCTS))
+        places = [RecordKey(products, (product_id,))]
         before = self._store.last_numbers(places)
         while True:
             rental = next(self._store.find(RENTALS, rentals.key, of_pair), None)

@@ -23,7 +23,7 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
-from hpnorton.stores.history import HISTORY, Place
+from hpnorton.stores.history import HISTORY, RecordKey
 
 _NUMERIC = ("integer", "number", "year")
 _KINDS: Mapping[type, str] = {str: "text", float: "number with a point", bool: "boolean"}
@@ -56,7 +56,7 @@ class Catalog:
 
     def find(self, name: str) -> Collection | None:
         """What a collection is, or None if nobody says."""
-        noted = journal.noted_collection(self.store, name)
+        noted = journal.known_collection(self.store, name)
         if noted is None and name == HISTORY.name:
             return HISTORY
         found = noted or find_collection(name, self.folders)
@@ -107,12 +107,12 @@ def parties_of(store: Store) -> Parties:
 
     Raises UsageError if customers or products have a key of several fields.
     """
-    rentals = journal.noted_collection(store, RENTALS)
+    rentals = journal.known_collection(store, RENTALS)
     return Parties(
         _reference(rentals, CUSTOMERS, USER_ID),
         _reference(rentals, PRODUCTS, PRODUCT_ID),
-        _single_key(journal.noted_collection(store, CUSTOMERS), USER_ID),
-        _single_key(journal.noted_collection(store, PRODUCTS), PRODUCT_ID),
+        _single_key(journal.known_collection(store, CUSTOMERS), USER_ID),
+        _single_key(journal.known_collection(store, PRODUCTS), PRODUCT_ID),
     )
 
 
@@ -149,7 +149,9 @@ def described(value: object) -> str:
     return f"{str(value)!r}, a {_KINDS.get(type(value), type(value).__name__)}"
 
 
-def texts_for_numbers(store: Store, collection: Collection) -> Iterator[tuple[Place, Field, Value]]:
+def texts_for_numbers(
+    store: Store, collection: Collection
+) -> Iterator[tuple[RecordKey, Field, Value]]:
     """Yield each text that another program has stored in a field of numbers, and where it is."""
     for field in collection.fields:
         for sign in ("=", ">") if field.type in _NUMERIC else ():
@@ -157,10 +159,10 @@ def texts_for_numbers(store: Store, collection: Collection) -> Iterator[tuple[Pl
             for record in store.find(collection.name, collection.key, (where,)):
                 if isinstance(value := record[field.name], str):
                     key = tuple(record.get(name) for name in collection.key)
-                    yield Place(collection, key), field, value
+                    yield RecordKey(collection, key), field, value
 
 
-def told_text(place: Place, field: Field, value: Value) -> str:
+def told_text(place: RecordKey, field: Field, value: Value) -> str:
     """A text in a field of numbers, for a message."""
     text = quoted(str(value))
     return f"the {field.name} of {place.collection.name} {place.text} is {text}, not {field.noun}"
@@ -213,7 +215,7 @@ def open_shop(catalog: Catalog) -> Shop:
     journal.prepare(catalog.store)
     for collection in (shop.customers, shop.products, shop.rentals):
         catalog.store.ensure(collection)
-        journal.note_collection(catalog.store, collection)
+        journal.save_collection(catalog.store, collection)
     catalog.store.ensure(HISTORY)
     return shop
 

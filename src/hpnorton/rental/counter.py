@@ -32,7 +32,7 @@ from hpnorton.schema.field import CellError
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores import lookup
 from hpnorton.stores.base import Condition, CounterStore, Document, Key
-from hpnorton.stores.history import Change, Kind, Place
+from hpnorton.stores.history import Change, Kind, RecordKey
 
 _LONGEST_PAUSE = 0.02  # seconds
 _MOST = 2**63 - 1  # SQLite's and MongoDB's largest whole number
@@ -151,7 +151,7 @@ class Counter:
 
         Raises RefusedError if its key is taken, or differs from another one's in case alone.
         """
-        place = Place(collection, tuple(record[name] for name in collection.key))
+        place = RecordKey(collection, tuple(record[name] for name in collection.key))
         alike = lookup.same_but_case(self.store, collection.name, collection.key, place.key)
         if alike and self.find(place) is None:
             other = ", ".join(map(str, alike[0]))
@@ -177,7 +177,7 @@ class Counter:
         _post(self.store, place, decide)
         return record
 
-    def edit(self, place: Place, values: Mapping[str, Value]) -> Document:
+    def edit(self, place: RecordKey, values: Mapping[str, Value]) -> Document:
         """Changes fields of a record, but none of its key and not the stock; gives the record.
 
         Raises UnknownIdError.
@@ -185,7 +185,7 @@ class Counter:
         subject, user_id = place, None
         if place.collection.name == RENTALS:
             rented = dict(zip(place.collection.key, place.key))
-            subject = Place(self.shop.products, (rented[PRODUCT_ID],))
+            subject = RecordKey(self.shop.products, (rented[PRODUCT_ID],))
             user_id = str(rented[USER_ID])
 
         def decide(number: int) -> Change:
@@ -206,16 +206,16 @@ class Counter:
             _post(self.store, subject, decide)
         return self._get(place)
 
-    def _product(self, product_id: str) -> Place:
+    def _product(self, product_id: str) -> RecordKey:
         return self._known(self.shop.products, product_id)
 
-    def _customer(self, user_id: str) -> Place:
+    def _customer(self, user_id: str) -> RecordKey:
         return self._known(self.shop.customers, user_id)
 
-    def _known(self, collection: Collection, text: str) -> Place:
+    def _known(self, collection: Collection, text: str) -> RecordKey:
         """The record with an id as it is typed: see lookup.py."""
         if key := self._meant(collection, text):
-            return Place(collection, key)
+            return RecordKey(collection, key)
         other, kinds, hint = self.shop.customers, ("customer", "product"), ""
         if collection is self.shop.customers:
             other, kinds = self.shop.products, ("product", "customer")
@@ -233,17 +233,17 @@ class Counter:
             return lookup.meant(self.store, collection.name, collection.key, wanted)
         return None
 
-    def _rental(self, customer: Place, product: Place) -> Place:
+    def _rental(self, customer: RecordKey, product: RecordKey) -> RecordKey:
         ids = {USER_ID: customer.key[0], PRODUCT_ID: product.key[0]}
-        return Place(self.shop.rentals, tuple(ids[name] for name in self.shop.rentals.key))
+        return RecordKey(self.shop.rentals, tuple(ids[name] for name in self.shop.rentals.key))
 
-    def find(self, place: Place) -> Document | None:
+    def find(self, place: RecordKey) -> Document | None:
         """The record there, if there is one."""
         # pylint: disable-next=assignment-from-no-return # a protocol's methods have no bodies
         found = self.store.get(place.collection.name, place.collection.key, place.key)
         return found and as_described(place.collection, found)
 
-    def _get(self, place: Place) -> Document:
+    def _get(self, place: RecordKey) -> Document:
         record = self.find(place)
         if record is None:
             name = place.collection.name
@@ -252,7 +252,7 @@ class Counter:
             raise UnknownIdError(f"{name} has no {key} {place.text!r}{lists}")
         return record
 
-    def _active(self, place: Place) -> Document:
+    def _active(self, place: RecordKey) -> Document:
         customer = self._get(place)
         status = customer.get(STATUS, ACTIVE)
         if status != ACTIVE:
@@ -262,7 +262,7 @@ class Counter:
             )
         return customer
 
-    def _stock(self, product: Place) -> int:
+    def _stock(self, product: RecordKey) -> int:
         found = self._get(product).get(QUANTITY)
         if product.collection.stock is None:
             raise RefusedError(
@@ -277,7 +277,7 @@ class Counter:
             )
         return stock
 
-    def _check_not_rented(self, place: Place) -> None:
+    def _check_not_rented(self, place: RecordKey) -> None:
         rental = self.find(place)
         if rental is not None:
             since = f" since {str(rental[RENTED_AT])[:10]}" if rental.get(RENTED_AT) else ""
@@ -287,7 +287,7 @@ class Counter:
                 f"--return {user_id} {product_id}"
             )
 
-    def _rented(self, product: Place) -> str:
+    def _rented(self, product: RecordKey) -> str:
         """How many are rented, and when the next one is due."""
         where: Condition = (PRODUCT_ID, "=", product.key[0])
         due = [r.get(DUE) for r in self.store.find(RENTALS, self.shop.rentals.key, (where,))]
@@ -298,7 +298,9 @@ class Counter:
             f"{len(due)} rented, {f'the next is due {days[0]}' if days else 'none with a due day'}"
         )
 
-    def _form(self, renter: Document, customer: Place, product: Place, due: date) -> Document:
+    def _form(
+        self, renter: Document, customer: RecordKey, product: RecordKey, due: date
+    ) -> Document:
         """A new rental, with the customer's data as they are now."""
         names = (renter.get("Name"), renter.get("Last_name"))
         known: Document = {
@@ -318,7 +320,7 @@ def _second(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def _post(store: CounterStore, subject: Place, decide: Callable[[int], Change]) -> Change:
+def _post(store: CounterStore, subject: RecordKey, decide: Callable[[int], Change]) -> Change:
     """Decides on what is there, and writes it; again, if somebody else was quicker."""
     while True:
         with store.transaction():

@@ -53,7 +53,7 @@ def all_customers(store: Store) -> Iterator[Document]:
 
 def all_rentals(store: Store) -> Iterator[Document]:
     """Every rental, by its key."""
-    known = journal.noted_collection(store, RENTALS)
+    known = journal.known_collection(store, RENTALS)
     rentals = _find(store, RENTALS)
     if known is None:
         return rentals
@@ -137,20 +137,20 @@ def _with_id(store: CounterStore, text: str) -> Iterator[Document]:
 
 def key_of(store: Store, collection: str) -> tuple[str, ...]:
     """The key of one of the shop's collections: as it was imported, else the usual one."""
-    noted = journal.noted_collection(store, collection)
+    noted = journal.known_collection(store, collection)
     return noted.key if noted else _USUAL_KEYS[collection]
 
 
 def _find(store: Store, name: str, where: Sequence[Condition] = ()) -> Iterator[Document]:
     """The records of one of the shop's collections that meet all conditions, by its key."""
-    if journal.noted_collection(store, name) is None:  # whatever its key is
+    if journal.known_collection(store, name) is None:  # whatever its key is
         return store.find(name, (), where, sort=_USUAL_KEYS[name])
     return _as_described(store, name, store.find(name, key_of(store, name), where))
 
 
 def _as_described(store: Store, name: str, records: Iterator[Document]) -> Iterator[Document]:
     """Records as their collection was imported."""
-    noted = journal.noted_collection(store, name)
+    noted = journal.known_collection(store, name)
     return map(partial(as_described, noted), records) if noted else records
 
 
@@ -187,7 +187,7 @@ def _known(store: CounterStore, collection: str, field: str, text: str, flag: st
         return record[field]
     if key := meant(store, collection, (field,), (typed(text),)):
         return key[0]
-    if journal.noted_collection(store, collection) is None and not store.is_empty(collection):
+    if journal.known_collection(store, collection) is None and not store.is_empty(collection):
         raise UnknownIdError(
             f"HPNorton has not imported {collection}, so nobody is found there by an id; save it "
             "as a CSV file, and import that into another database (--uri)"

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Value
 from hpnorton.schema.validate import Record
-from hpnorton.stores.history import Change, Place
+from hpnorton.stores.history import Change, RecordKey
 
 Document = dict[str, Value]
 Key = tuple[Value, ...]
@@ -271,7 +271,9 @@ class CounterStore(Store, Protocol):
     def correct_stock(self, batch: Batch) -> None:
         """Takes the batch's stock for what was there at first; it is so much more or less now."""
 
-    def set_stock(self, place: Place, seen: Value, stock: Value, moved: int | None = None) -> None:
+    def set_stock(
+        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+    ) -> None:
         """Puts a stock in the place of one that is still as it was `seen`.
 
         With `moved`, what the history has added to it, the first stock becomes what goes with it.
@@ -280,7 +282,7 @@ class CounterStore(Store, Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """What is read inside belongs together: in SQLite it is the database of one moment."""
 
-    def last_numbers(self, places: Sequence[Place]) -> list[int]:
+    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
         """The number of the last line in each record's history; 0 if it has none.
 
         That line's change has been carried out: where somebody has died over it, it is done here.

@@ -66,7 +66,7 @@ def key_texts(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
     return ["|".join(parts) for parts in zip(*texts)]
 
 
-class Place(NamedTuple):
+class RecordKey(NamedTuple):
     """Where a record is, or will be."""
 
     collection: Collection
@@ -89,9 +89,9 @@ class Change:  # pylint: disable=too-many-instance-attributes # a line of the hi
     """
 
     kind: Kind
-    subject: Place
+    subject: RecordKey
     number: int
-    target: Place
+    target: RecordKey
     before: Mapping[str, Value] | None
     after: Mapping[str, Value] | None
     user_id: str | None = None
@@ -101,7 +101,7 @@ class Change:  # pylint: disable=too-many-instance-attributes # a line of the hi
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     @property
-    def line(self) -> dict[str, Value]:
+    def entry(self) -> dict[str, Value]:
         """The record of HISTORY."""
         return {
             "record": self.subject.text,

@@ -25,7 +25,7 @@ _MOST_CHARACTERS = 8 * 2**20  # a document of MongoDB holds 16 MiB
 
 
 @dataclass(kw_only=True)
-class ImportNote(Counts):
+class ImportEntry(Counts):
     """The import of one file, and what has become of its rows.
 
     `started` and `ended` are ISO 8601 in UTC, `modified` the file's time in nanoseconds. `file` is
@@ -50,7 +50,7 @@ class ImportNote(Counts):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChunkNote(Span):
+class ChunkEntry(Span):
     """A chunk that is done; `run` is the id of its import.
 
     `blank` rows were left out, `blank_end` of them at its end. `taken` says which of its rows were
@@ -83,7 +83,7 @@ class ChunkNote(Span):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BegunNote:
+class StartedChunk:
     """A chunk that has begun, where its rows and its note are not written at once.
 
     `taken` says which of its keys were taken before, as far as that was looked up. If the chunk has
@@ -97,14 +97,14 @@ class BegunNote:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CollectionNote:
+class CollectionEntry:
     """What a collection is, as it was described when it was imported last: see Collection."""
 
     name: str
     definition: str
 
 
-Note = TypeVar("Note", ImportNote, ChunkNote, BegunNote, CollectionNote)
+Note = TypeVar("Note", ImportEntry, ChunkEntry, StartedChunk, CollectionEntry)
 
 
 def _collection(name: str, note: type[Note], *key: str) -> Collection:
@@ -115,16 +115,16 @@ def _collection(name: str, note: type[Note], *key: str) -> Collection:
     return Collection(OWN_PREFIX + name, tuple(described), key)
 
 
-IMPORTS = _collection("imports", ImportNote, "id")
-CHUNKS = _collection("chunks", ChunkNote, "run", "first_row")
-BEGUN = _collection("begun", BegunNote, "run", "first_row", "rows")
-COLLECTIONS = _collection("collections", CollectionNote, "name")
+IMPORTS = _collection("imports", ImportEntry, "id")
+CHUNKS = _collection("chunks", ChunkEntry, "run", "first_row")
+BEGUN = _collection("begun", StartedChunk, "run", "first_row", "rows")
+COLLECTIONS = _collection("collections", CollectionEntry, "name")
 OWN_COLLECTIONS = (IMPORTS, CHUNKS, BEGUN, COLLECTIONS)
 
 _RECORDS = "\x1e"  # ASCII's own separator of records
 
 
-def new_run(now: datetime) -> str:
+def new_import_id(now: datetime) -> str:
     """Return an id for an import: the time to the microsecond, and 64 random bits.
 
     Ids sort by time. That none is there twice is for begin_import to prove.
@@ -143,21 +143,21 @@ def prepare(store: Store) -> None:
         store.ensure(collection)
 
 
-def begin_import(store: Store, note: ImportNote) -> None:
+def begin_import(store: Store, note: ImportEntry) -> None:
     """Write the note of a new import; if its id is taken, the note gets another one first.
 
     The notes of its chunks, and the file of its rejected rows, are known by this id.
     """
     while _write(store, IMPORTS, [asdict(note)], Mode.INSERT).taken:
-        note.id = new_run(datetime.now(UTC))
+        note.id = new_import_id(datetime.now(UTC))
 
 
-def note_import(store: Store, note: ImportNote) -> None:
+def save_import(store: Store, note: ImportEntry) -> None:
     """Writes what is known of an import now."""
     _write(store, IMPORTS, [asdict(note)])
 
 
-def note_chunks(store: Store, notes: Sequence[ChunkNote]) -> None:
+def save_chunks(store: Store, notes: Sequence[ChunkEntry]) -> None:
     """Writes that chunks are done.
 
     But for those with more refused rows than a document can hold: they are repeated instead.
@@ -166,7 +166,7 @@ def note_chunks(store: Store, notes: Sequence[ChunkNote]) -> None:
     _write(store, CHUNKS, short)
 
 
-def note_begun(store: Store, notes: Sequence[BegunNote]) -> Sequence[int]:
+def save_started(store: Store, notes: Sequence[StartedChunk]) -> Sequence[int]:
     """Write that chunks begin, and return the positions of those that had begun before.
 
     What was written when they began for the first time stays.
@@ -174,52 +174,52 @@ def note_begun(store: Store, notes: Sequence[BegunNote]) -> Sequence[int]:
     return _write(store, BEGUN, map(asdict, notes), Mode.INSERT).taken
 
 
-def begun(store: Store, run: str) -> list[BegunNote]:
+def started_chunks(store: Store, run: str) -> list[StartedChunk]:
     """The chunks of an import that have begun, as far as that was written."""
     found = store.find(BEGUN.name, BEGUN.key, (("run", "=", run),))
-    return [_note(BegunNote, document) for document in found]
+    return [_note(StartedChunk, document) for document in found]
 
 
-def imports(store: Store) -> Iterator[ImportNote]:
+def imports(store: Store) -> Iterator[ImportEntry]:
     """All imports, the oldest first."""
-    notes = [_note(ImportNote, found) for found in store.find(IMPORTS.name, IMPORTS.key)]
+    notes = [_note(ImportEntry, found) for found in store.find(IMPORTS.name, IMPORTS.key)]
     return iter(sorted(notes, key=_start))
 
 
-def latest(store: Store, file: str, collection: str) -> ImportNote | None:
+def latest_import(store: Store, file: str, collection: str) -> ImportEntry | None:
     """The latest import of a file into a collection."""
     found = store.find(IMPORTS.name, IMPORTS.key, (("file", "=", file),))
-    notes = [_note(ImportNote, document) for document in found]
+    notes = [_note(ImportEntry, document) for document in found]
     return max((n for n in notes if n.collection == collection), key=_start, default=None)
 
 
-def chunks(store: Store, run: str) -> list[ChunkNote]:
+def chunks(store: Store, run: str) -> list[ChunkEntry]:
     """The chunks of an import that are done, in the order of the file."""
     found = store.find(CHUNKS.name, CHUNKS.key, (("run", "=", run),))
-    return [_note(ChunkNote, document) for document in found]
+    return [_note(ChunkEntry, document) for document in found]
 
 
 def forget_rows(store: Store, run: str) -> None:
     """Drops what only an unfinished import needs: the refused rows, and which keys were taken."""
     done = (note for note in chunks(store, run) if note.refused or note.taken)
     _write(store, CHUNKS, (asdict(note) | {"refused": None, "taken": None} for note in done))
-    early = (note for note in begun(store, run) if note.taken)
+    early = (note for note in started_chunks(store, run) if note.taken)
     _write(store, BEGUN, (asdict(note) | {"taken": None} for note in early))
 
 
-def note_collection(store: Store, collection: Collection) -> None:
+def save_collection(store: Store, collection: Collection) -> None:
     """Writes what a collection is; fields that only an earlier description has are kept."""
-    earlier = noted_collection(store, collection.name)
+    earlier = known_collection(store, collection.name)
     if earlier is not None:
         more = tuple(field for field in earlier.fields if field.name not in collection.columns)
         collection = replace(collection, fields=(*collection.fields, *more))
     if collection != earlier:
         definition = json.dumps(asdict(collection), ensure_ascii=False)
-        note = CollectionNote(name=collection.name, definition=definition)
+        note = CollectionEntry(name=collection.name, definition=definition)
         _write(store, COLLECTIONS, [asdict(note)])
 
 
-def noted_collections(store: Store) -> dict[str, Collection]:
+def known_collections(store: Store) -> dict[str, Collection]:
     """Return what the collections are that were noted, and are there, by name."""
     present = set(store.collections())
     found = store.find(COLLECTIONS.name, COLLECTIONS.key)
@@ -230,13 +230,13 @@ def noted_collections(store: Store) -> dict[str, Collection]:
     }
 
 
-def noted_collection(store: Store, name: str) -> Collection | None:
+def known_collection(store: Store, name: str) -> Collection | None:
     """What a collection is, if that was noted."""
     found = list(store.find(COLLECTIONS.name, COLLECTIONS.key, (("name", "=", name),)))
     return Collection.from_plain(json.loads(str(found[0]["definition"]))) if found else None
 
 
-def imports_of(store: Store, key: str) -> Iterator[ImportNote]:
+def imports_of(store: Store, key: str) -> Iterator[ImportEntry]:
     """The imports that have inserted or replaced a record of a tracked collection, oldest first."""
     for note in imports(store):
         if note.inserted + note.updated:
@@ -255,11 +255,11 @@ def first_imports(store: Store, keys: Container[str], collection: str) -> dict[s
     return first
 
 
-def _has_key(chunk: ChunkNote, key: str) -> bool:
+def _has_key(chunk: ChunkEntry, key: str) -> bool:
     return f"{_RECORDS}{key}{_RECORDS}" in _unpack_keys(chunk)
 
 
-def _unpack_keys(chunk: ChunkNote) -> str:
+def _unpack_keys(chunk: ChunkEntry) -> str:
     return zlib.decompress(base64.b64decode(chunk.touched)).decode() if chunk.touched else ""
 
 
@@ -303,7 +303,7 @@ def has_bit(bits: bytes, at: int) -> bool:
     return at >> 3 < len(bits) and bool(bits[at >> 3] >> (at & 7) & 1)
 
 
-def _start(note: ImportNote) -> str:
+def _start(note: ImportEntry) -> str:
     return note.started
 
 

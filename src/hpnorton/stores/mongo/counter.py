@@ -18,7 +18,7 @@ from hpnorton.errors import StoreError
 from hpnorton.schema.collection import OWN_PREFIX
 from hpnorton.schema.field import Value
 from hpnorton.stores.base import Batch
-from hpnorton.stores.history import HISTORY, Change, Place, key_texts
+from hpnorton.stores.history import HISTORY, Change, RecordKey, key_texts
 from hpnorton.stores.mongo.batches import DUPLICATE_KEY, MongoBatches
 from hpnorton.stores.mongo.connection import RawDocument
 from hpnorton.stores.mongo.documents import FIRST_STOCK, ids_of
@@ -39,7 +39,7 @@ _Operation = InsertOne[RawDocument] | DeleteOne | UpdateOne
 class MongoCounter(MongoBatches):
     """The writing of the history."""
 
-    def last_numbers(self, places: Sequence[Place]) -> list[int]:
+    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
         """The number of the last line in each record's history; 0 if it has none."""
         with self._errors():
             self._settle({"record": {"$in": [place.text for place in places]}})
@@ -70,7 +70,9 @@ class MongoCounter(MongoBatches):
             if operations:
                 self._of(name).bulk_write(operations, ordered=False)
 
-    def set_stock(self, place: Place, seen: Value, stock: Value, moved: int | None = None) -> None:
+    def set_stock(
+        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+    ) -> None:
         """Puts a stock in the place of one that is still as it was `seen`."""
         name, identity = _home(place)
         field = str(place.collection.stock)
@@ -122,7 +124,7 @@ class MongoCounter(MongoBatches):
             else:
                 time.sleep(_PAUSE_SECONDS)
 
-    def _last(self, places: Iterable[Place]) -> dict[tuple[str, Any], int | None]:
+    def _last(self, places: Iterable[RecordKey]) -> dict[tuple[str, Any], int | None]:
         """The number of the last line that changed each of the records that are there."""
         ids: dict[str, list[Any]] = {}
         for place in places:
@@ -140,7 +142,7 @@ class MongoCounter(MongoBatches):
         )
         lines: list[RawDocument] = []
         for change in changes:
-            line: RawDocument = {**change.line}
+            line: RawDocument = {**change.entry}
             line["_id"] = key_texts([[line[name]] for name in HISTORY.key])[0]
             lines.append(line | {PENDING: 1, _STEPS: _steps(change, last)})
         return lines
@@ -249,7 +251,7 @@ def _correction(found: RawDocument, stock: str, wanted: Any) -> UpdateOne:
     return UpdateOne(same, {"$inc": {stock: wanted - first}, "$set": {FIRST_STOCK: wanted}})
 
 
-def _home(place: Place) -> tuple[str, Any]:
+def _home(place: RecordKey) -> tuple[str, Any]:
     """The collection and the `_id` of a record."""
     return place.collection.name, key_texts([[value] for value in place.key])[0]
 

@@ -14,7 +14,7 @@ from hpnorton.errors import MisfitError, StoreAccessError
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Value
 from hpnorton.stores.base import Batch, Condition, Document, Key, Mode, batch_of
-from hpnorton.stores.history import HISTORY, Change, Place
+from hpnorton.stores.history import HISTORY, Change, RecordKey
 from hpnorton.stores.ranges import Range
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
@@ -242,7 +242,9 @@ class SqliteStore(SqliteBatches):  # pylint: disable=too-many-public-methods # a
                 for found in self._run(statement, [] if only is None else [only]):
                     yield *found, None
 
-    def set_stock(self, place: Place, seen: Value, stock: Value, moved: int | None = None) -> None:
+    def set_stock(
+        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+    ) -> None:
         """Puts a stock in the place of one that is still as it was `seen`."""
         collection, key = place
         statement = sql.replace_stock(collection.name, str(collection.stock), collection.key)
@@ -258,7 +260,7 @@ class SqliteStore(SqliteBatches):  # pylint: disable=too-many-public-methods # a
             rows = ((number, *key) for number, key in zip(first, batch.keys))
             self._connection.executemany(statement, rows)
 
-    def last_numbers(self, places: Sequence[Place]) -> list[int]:
+    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
         """The number of the last line in each record's history; 0 if it has none."""
         if not places:
             return []
@@ -273,7 +275,7 @@ class SqliteStore(SqliteBatches):  # pylint: disable=too-many-public-methods # a
         if not changes:
             return []
         with self.transaction():
-            lines = batch_of(HISTORY, [change.line for change in changes])
+            lines = batch_of(HISTORY, [change.entry for change in changes])
             taken = set(self.write(lines, Mode.INSERT).taken)
             for at, change in enumerate(changes):
                 if at not in taken:
