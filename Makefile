@@ -4,12 +4,15 @@
 # make test-servers  the tests of the MongoDB store, against each server that can be had
 # make servers       builds the servers and mongoimport that tests and benchmarks run beside HPNorton
 # make fuzz  any bytes as files, each target for SECONDS=60, or TARGETS=read_csv alone
+# make wheel   builds the package that pip installs, into the folder dist, or WHEELS=folder
+# make docs    writes docs/cli.md, the page of all flags, from the help of each flag
 # PYTHON=... chooses the interpreter (3.11 or newer)
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SECONDS ?= 60
+WHEELS ?= dist
 # Twice as many as two cores: tests wait for processes and for servers.
 PROCESSES ?= 4
 CODE := src tests scripts benchmarks HPNorton.py
@@ -18,7 +21,7 @@ PYTEST := $(BIN)/pytest --quiet --numprocesses $(PROCESSES) --dist worksteal
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := install
-.PHONY: install run test test-all servers test-servers fuzz format clean
+.PHONY: install run test test-all servers test-servers fuzz format docs wheel clean
 
 install: $(VENV)/installed
 
@@ -50,8 +53,16 @@ fuzz: $(VENV)/installed-dev
 format: $(VENV)/installed-dev
 	$(BIN)/ruff format $(CODE)
 
+docs: $(VENV)/installed-dev
+	$(BIN)/python scripts/cli_page.py
+
+# setuptools would take modules that are gone from an old folder build.
+wheel: $(BIN)/pip
+	rm -rf build
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEELS) .
+
 clean:
-	rm -rf $(VENV) .servers var build .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .servers var build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 $(BIN)/pip:
 	scripts/make-venv.sh $(PYTHON) $(VENV)

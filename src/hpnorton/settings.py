@@ -12,6 +12,8 @@ from hpnorton.errors import SettingsError, UsageError, did_you_mean
 FILE_NAME = "settings.ini"
 SQLITE_PREFIX = "sqlite:///"
 MONGO_PREFIXES = ("mongodb://", "mongodb+srv://")
+# HPNorton's own datapackage.json, of a rental store: where nothing else describes a file.
+_STORE_FOLDER = Path(__file__).parent / "rental"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _SECTION = "dataset "
@@ -51,6 +53,11 @@ class Settings:
     log_level: str
     is_disposable: bool
     no_file: Path | None = None
+
+    @property
+    def description_folders(self) -> tuple[Path, ...]:
+        """Return the folders whose datapackage.json describes what none beside a file describes."""
+        return self.data, _STORE_FOLDER
 
 
 def read_settings(

@@ -81,7 +81,7 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 
     with closing(open_store(settings.uri)) as store:
         store.finish(store.unfinished())
-        written = export(store, Catalog(store, [settings.data]), arguments.values)
+        written = export(store, Catalog(store, settings.description_folders), arguments.values)
         left_out = sorted({*store.collections()} - {each.collection for each in written})
     show(
         (

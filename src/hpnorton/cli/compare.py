@@ -63,7 +63,7 @@ def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         settings.uri,
         sources,
         _grid(arguments, settings),
-        folders=[settings.data],
+        folders=settings.description_folders,
         program=[sys.executable, sys.argv[0]],
         environment=os.environ | {name: value for name, value in own.items() if value},
         default_rows=settings.chunk_rows,

@@ -92,7 +92,7 @@ def _open_counter(settings: Settings) -> Iterator["Counter"]:
 
     with closing(open_store(settings.uri)) as store:
         left = store.unfinished()
-        shop = open_shop(Catalog(store, [settings.data]))
+        shop = open_shop(Catalog(store, settings.description_folders))
         try:
             yield Counter(store, shop, settings.rental_days)
         except StoreLostError:

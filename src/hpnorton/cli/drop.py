@@ -56,7 +56,7 @@ def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> Exit
         dropped = [{"collection": name, "records": store.count(name)} for name in names]
         listed = ", ".join(f"{name} ({counted(store.count(name), 'record')})" for name in names)
         if arguments.values:
-            for reference in _lost_references(Catalog(store, [settings.data]), names):
+            for reference in _lost_references(Catalog(store, settings.description_folders), names):
                 tell(reference)
         _confirm(arguments, settings, f"{listed} from" if arguments.values else "all of")
         with store.transaction():

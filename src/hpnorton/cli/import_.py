@@ -125,7 +125,11 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
     try:
         with show_progress(is_wanted=not arguments.quiet) as on_progress:
             reports = run_import(
-                settings.uri, sources, options, folders=[settings.data], on_progress=on_progress
+                settings.uri,
+                sources,
+                options,
+                folders=settings.description_folders,
+                on_progress=on_progress,
             )
     except KeyboardInterrupt:
         if options.is_dry_run:

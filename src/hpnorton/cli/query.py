@@ -140,7 +140,7 @@ def _columns(store: "Store", settings: Settings, question: str) -> list[str]:
     """The fields that the records of an answer would have, as far as somebody describes them."""
     from hpnorton.rental.catalog import Catalog
 
-    catalog = Catalog(store, [settings.data])
+    catalog = Catalog(store, settings.description_folders)
     before, names, behind = _ANSWERS[question]
     found = [catalog.find(name) for name in names]
     fields = [field for each in found if each is not None for field in each.columns]

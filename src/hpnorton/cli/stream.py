@@ -114,7 +114,7 @@ def _into_store(
         source,
         every,
         import_options(arguments, settings, chunk_rows=1, reading=reading),
-        folders=[settings.data],
+        folders=settings.description_folders,
         on_rejected=tell_refused,
     )
     show_reports([report], arguments.format)
