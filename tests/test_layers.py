@@ -23,7 +23,7 @@ LAYERS = (
     ("settings",),
     ("sanitize",),
     ("log",),
-    ("workers",),
+    ("workers", "interrupts"),
     ("tabular",),
     ("schema",),
     ("stores",),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton.errors import FileError
-from hpnorton.workers import SerialExecutor, call_aside, cores, open_workers, stop_requests
+from hpnorton.workers import SerialExecutor, call_aside, cores, open_workers
 
 SOURCE = Path(__file__).parent.parent / "src"
 SOON = 20.0  # seconds; far more than a new process takes to start, far less than for ever
@@ -140,42 +140,6 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         except subprocess.TimeoutExpired:
             os.kill(worker, signal.SIGKILL)
             raise
-
-
-def test_ctrl_c_is_first_a_request() -> None:
-    """The first Ctrl+C asks the work to stop, a second one ends it at once."""
-    with stop_requests() as is_stopping:
-        assert not is_stopping()
-        signal.raise_signal(signal.SIGINT)
-        assert is_stopping()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-
-
-def test_ctrl_c_is_afterwards_what_it_was() -> None:
-    """When the work is done, or has failed, Ctrl+C does again what it did before."""
-    before = signal.getsignal(signal.SIGINT)
-    with stop_requests():
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
-    with pytest.raises(FileError), stop_requests():
-        fail("no such file")
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_other_threads_leave_ctrl_c_alone() -> None:
-    """In a thread that gets no signals, nobody ever asks to stop and nothing is changed."""
-    before = signal.getsignal(signal.SIGINT)
-    answers: list[object] = []
-
-    def work() -> None:
-        with stop_requests() as is_stopping:
-            answers.extend([is_stopping(), signal.getsignal(signal.SIGINT)])
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join(SOON)
-    assert answers == [False, before]
 
 
 def test_work_aside_is_done_while_the_next_item_comes() -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from hpnorton.errors import HPNortonError
 from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database
-from hpnorton.workers import cores, open_workers
+from hpnorton.workers import cores, died, open_workers
 
 _IN_HAND = 2  # pieces of work for each worker
 
@@ -64,8 +64,7 @@ class Pool:
                     yield future.result()
         except BrokenExecutor as error:
             raise HPNortonError(
-                "a process that did a part of the work died (killed, or out of memory?); try "
-                "again with fewer --workers"
+                f"{died('did a part of the work')}; try again with fewer --workers"
             ) from error
 
 

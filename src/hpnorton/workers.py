@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,45 +21,12 @@ from hpnorton import log
 from hpnorton.errors import ClusterError
 
 _CONNECT_SECONDS = 10
-_PATIENCE = 2.0  # seconds after Ctrl+C
 _PYTHONPATH = "PYTHONPATH"
 _PACKAGES = str(Path(__file__).parents[1])
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-
-
-@contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Gives a function that says whether Ctrl+C was pressed since.
-
-    So the work in hand comes to its end and is counted; if that takes long, it is told. A second
-    Ctrl+C raises KeyboardInterrupt at once. Outside the main thread, where Python handles no
-    signals, the answer is always no.
-    """
-    presses: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if presses:
-            raise KeyboardInterrupt
-        presses.append(number)
-        signal.setitimer(signal.ITIMER_REAL, _PATIENCE)
-
-    def tell(_number: int, _frame: object) -> None:
-        with suppress(RuntimeError):  # just now this thread is logging something else
-            log.warning("the rows in hand are finished first; Ctrl+C once more stops at once")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    previous = signal.signal(signal.SIGINT, note), signal.signal(signal.SIGALRM, tell)
-    try:
-        yield lambda: bool(presses)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        for number, before in zip((signal.SIGINT, signal.SIGALRM), previous):
-            signal.signal(number, before)
 
 
 @contextmanager
@@ -75,6 +42,11 @@ def no_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def died(task: str) -> str:
+    """Return the message for a worker process that has died; it says what the process did."""
+    return f"a process that {task} died (killed, or out of memory?)"
 
 
 def cores() -> int:

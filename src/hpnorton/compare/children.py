@@ -12,6 +12,7 @@ from tempfile import TemporaryFile
 from time import monotonic, sleep
 
 from hpnorton.errors import ComparisonError
+from hpnorton.interrupts import handle_signals
 
 PATIENCE_SECONDS = 20  # for a command that was asked to end
 _KILL_SECONDS = 2
@@ -117,10 +118,8 @@ def open_children() -> Iterator[Children]:
     """
     children = Children()
     numbers = [n for n in _ENDINGS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, children.end) for number in numbers}
-    try:
-        yield children
-    finally:
-        signal.alarm(0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with handle_signals(numbers, children.end):
+        try:
+            yield children
+        finally:
+            signal.alarm(0)

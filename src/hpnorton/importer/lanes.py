@@ -15,6 +15,7 @@ from hpnorton.sanitize import counted
 from hpnorton.stores.counts import Ending
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.files import refused
+from hpnorton.workers import died
 
 _MAX_NAMED = 10  # files in a message
 
@@ -164,7 +165,7 @@ class Lane:
         if isinstance(error, StoreGoneError):
             self.report.forget()
         if isinstance(error, BrokenExecutor):
-            reason = "a process that imported it died (killed, or out of memory?)"
+            reason = died("imported it")
         elif isinstance(error, OSError) and error.errno:
             reason = refused(error)
         elif isinstance(error, HPNortonError) or not chunks:

@@ -25,6 +25,7 @@ from hpnorton.importer.report import FileReport
 from hpnorton.importer.retry import Outage
 from hpnorton.importer.sources import Source, open_sources
 from hpnorton.importer.targets import Known
+from hpnorton.interrupts import catch_interrupts
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.remarks import Case, own_text_key
 from hpnorton.stores import close_process_stores, journal, open_store, process_store
@@ -32,7 +33,7 @@ from hpnorton.stores.base import Store
 from hpnorton.stores.case_twins import find_twins
 from hpnorton.stores.counts import Counts, Ending
 from hpnorton.tabular.files import temporary_files
-from hpnorton.workers import cores, open_cluster, open_workers, stop_requests
+from hpnorton.workers import cores, open_cluster, open_workers
 
 _LANES_A_CORE = 4
 _FILES_A_PROCESS, _OTHER_FILES = 12, 64
@@ -231,9 +232,9 @@ class _Runner:
 
     def work(self) -> None:
         """Imports all files, until Ctrl+C or too many refused rows end it."""
-        with stop_requests() as is_stopped:
+        with catch_interrupts() as interrupts:
             while self._begun or self._order.waiting:
-                if is_stopped():
+                if interrupts.is_requested:
                     self._interrupt()
                     return
                 if self._outage.left is None:

@@ -20,7 +20,7 @@ from hpnorton.tabular.chunk import Chunk, read_blocks
 from hpnorton.tabular.keys import composed
 from hpnorton.tabular.reader import CsvFile
 from hpnorton.tabular.rows import Row
-from hpnorton.workers import cores, no_garbage_collection, open_workers
+from hpnorton.workers import cores, died, no_garbage_collection, open_workers
 
 _CHUNK_ROWS = 10_000
 _MOST_DATES = 2**16
@@ -237,8 +237,7 @@ def analyze(
             take()
     except BrokenExecutor as error:
         raise FileError(
-            f"{file.path}: a process that looked at it died (killed, or out of memory?); try it "
-            "with fewer --workers"
+            f"{file.path}: {died('looked at it')}; try it with fewer --workers"
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
