@@ -1,6 +1,6 @@
 """Clerks at one counter: processes that rent and return at random on one database.
 
-Each does one thing after the other for a while, and can hold its transaction, as a slow till
+Each does one thing after the other for a while, and can hold its transaction, as a slow counter
 would. With --fight all of them want the last item of one product, round after round: one gets it,
 the others are refused. In the end the books have to balance, and nothing may be oversold.
 """
@@ -23,7 +23,7 @@ from threading import BrokenBarrierError
 from kills import SQLITE, STORES, database
 from measure import BenchmarkError, exit_status, machine, markdown_table, percentile, spread
 from shell import positive
-from till import (
+from shop import (
     Pair,
     State,
     active_customers,
@@ -36,7 +36,7 @@ from till import (
 )
 
 from hpnorton.errors import RefusedError, UnknownIdError
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.stores.base import CounterStore
 
 CLERKS = (3, 8, 32)
@@ -104,7 +104,7 @@ class Work:
 class Clerk:
     """A clerk, as one process is; `begin` is where all wait for each other."""
 
-    counter: Counter
+    counter: RentalCounter
     case: Case
     begin: Barrier
     dice: random.Random

@@ -28,8 +28,8 @@ from measure import (
     spread,
 )
 from shell import generate, hpnorton_import, positive
+from shop import Pair, at_counter
 from start import run_as_users_do
-from till import Pair, at_counter
 
 from hpnorton.rental.names import ACTIVE, CUSTOMERS, DUE, PRODUCTS, RENTALS
 from hpnorton.stores.history import RecordKey

@@ -26,7 +26,7 @@ from typing import NamedTuple
 from kills import STORES, database
 from measure import BenchmarkError, exit_status, machine, markdown_table
 from shell import positive
-from till import (
+from shop import (
     Pair,
     State,
     active_customers,
@@ -39,7 +39,7 @@ from till import (
 )
 
 from hpnorton.errors import RefusedError, UnknownIdError
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import PRODUCT_ID, PRODUCTS
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore
@@ -104,7 +104,7 @@ def draw(dice: random.Random, customers: Sequence[str], products: Sequence[str])
     return Deed(kind, product_id, user_id, -1 if kind == Kind.RENT else 1, None)
 
 
-def do(counter: Counter, deed: Deed) -> None:
+def do(counter: RentalCounter, deed: Deed) -> None:
     """Does it."""
     if deed.kind == Kind.ADJUST:
         counter.adjust_stock(deed.product_id, deed.delta, "counted")

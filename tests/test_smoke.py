@@ -10,7 +10,7 @@ from hpnorton import cli
 from hpnorton.cli.arguments import Act
 from tests.conftest import Run
 from tests.helpers.commandline import ROOT, Outcome
-from tests.helpers.shop import DATASET, import_files, open_till
+from tests.helpers.shop import DATASET, import_files, open_counter
 from tests.servers import NxServer, running
 
 RENTAL = ROOT / "data" / "test" / "rental.csv"
@@ -66,7 +66,7 @@ def databases_of_both_kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def fill(uri: str) -> None:
     """Imports the test dataset, and adds what the counter needs."""
     import_files(uri, *DATASET)
-    with open_till(uri):
+    with open_counter(uri):
         pass
 
 

@@ -26,7 +26,7 @@ from tests.helpers.shop import (
     faults,
     import_files,
     lines,
-    open_till,
+    open_counter,
     redescribe,
     rentals,
     stocks,
@@ -41,9 +41,9 @@ DUE = TODAY + timedelta(30)
 def fill(uri: str) -> None:
     """The test dataset, with one that is rented by C000002 and one by C000003, the last."""
     import_files(uri, *DATASET)
-    with open_till(uri) as till:
-        till.rent("C000002", "P000001", DUE)
-        till.rent("C000003", "P000007", DUE)
+    with open_counter(uri) as clerk:
+        clerk.rent("C000002", "P000001", DUE)
+        clerk.rent("C000003", "P000007", DUE)
 
 
 @pytest.fixture(name="shop", scope="module")

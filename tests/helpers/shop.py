@@ -13,7 +13,7 @@ from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog, add_shop_defaults, open_shop
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.schema.field import Value
 from hpnorton.stores import close_process_stores, open_store
@@ -106,10 +106,10 @@ def redescribe(folder: Path, name: str, *fields: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def open_till(uri: str, folder: Path = PACKAGE.parent) -> Iterator[Counter]:
+def open_counter(uri: str, folder: Path = PACKAGE.parent) -> Iterator[RentalCounter]:
     """A clerk's own connection."""
     with closing(open_store(uri)) as store:
-        yield Counter(store, open_shop(Catalog(store, [folder])), DAYS)
+        yield RentalCounter(store, open_shop(Catalog(store, [folder])), DAYS)
 
 
 def first_and_now(

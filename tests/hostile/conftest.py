@@ -12,7 +12,7 @@ from hpnorton.log import start_log
 from hpnorton.stores import open_store
 from tests.conftest import MONGO_SERVERS, NX
 from tests.helpers.commandline import ROOT, Outcome
-from tests.helpers.shop import DATASET, import_files, open_till
+from tests.helpers.shop import DATASET, import_files, open_counter
 from tests.servers import NxServer, running
 
 Ask = Callable[..., Outcome]
@@ -34,7 +34,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def _filled(uri: str) -> Iterator[str]:
     import_files(uri, *DATASET)
-    with open_till(uri):  # adds to the database what the counter needs
+    with open_counter(uri):  # adds to the database what the counter needs
         pass
     yield uri
     with closing(open_store(uri)) as store:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.schema.field import Value
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode
@@ -20,7 +20,7 @@ from tests.helpers.shop import (
     import_files,
     import_shop,
     lines,
-    open_till,
+    open_counter,
     redescribe,
     rentals,
     run,
@@ -29,12 +29,12 @@ from tests.helpers.shop import (
 )
 
 
-@pytest.fixture(name="till")
-def open_the_shop(uri: str, tmp_path: Path) -> Iterator[Counter]:
-    """A till of each kind, with one customer and 5 of P1."""
+@pytest.fixture(name="counter")
+def open_the_shop(uri: str, tmp_path: Path) -> Iterator[RentalCounter]:
+    """A counter of each kind, with one customer and 5 of P1."""
     import_shop(uri, tmp_path, ["ANN"], {"P1": 5})
-    with open_till(uri) as till:
-        yield till
+    with open_counter(uri) as counter:
+        yield counter
 
 
 def products(folder: Path, *stock: tuple[str, Value], description: str = "Kite") -> Path:
@@ -70,15 +70,15 @@ def test_a_stock_needs_no_name_of_the_shop(sqlite_uri: str, tmp_path: Path) -> N
         assert [(line["collection"], line["delta"]) for line in lines(store)] == [("shelf", 3)]
 
 
-def test_a_new_product_may_come_twice(till: Counter, uri: str, tmp_path: Path) -> None:
+def test_a_new_product_may_come_twice(counter: RentalCounter, uri: str, tmp_path: Path) -> None:
     """In one chunk of an upsert: the last row counts, as it does of a product that is there."""
     path = products(tmp_path / "newer", ("P9", 5), ("P1", 6), ("P9", 7), ("P1", 8), ("P9", 7))
     (report,) = run(uri, path, mode=Mode.UPSERT)
     assert report.counts == Counts(5, inserted=1, updated=3, unchanged=1)
-    assert stocks(till.store) == {"P1": 8, "P9": 7}
-    told = {str(line["record"]): line["delta"] for line in lines(till.store)}
+    assert stocks(counter.store) == {"P1": 8, "P9": 7}
+    told = {str(line["record"]): line["delta"] for line in lines(counter.store)}
     assert told == {"P1": 3, "P9": 2}
-    assert faults(till.store) == []
+    assert faults(counter.store) == []
 
 
 def test_a_stock_may_become_empty_and_be_counted_again(uri: str, tmp_path: Path) -> None:
@@ -94,7 +94,9 @@ def test_a_stock_may_become_empty_and_be_counted_again(uri: str, tmp_path: Path)
         assert faults(store) == []
 
 
-def import_last_row_first(till: Counter, uri: str, path: Path, rents: Sequence[str] = ()) -> Counts:
+def import_last_row_first(
+    counter: RentalCounter, uri: str, path: Path, rents: Sequence[str] = ()
+) -> Counts:
     """Inserts a file whose chunks, one for each row, are done from its end to its beginning.
 
     Before the last one is done Ann rents some of the products.
@@ -103,7 +105,7 @@ def import_last_row_first(till: Counter, uri: str, path: Path, rents: Sequence[s
 
     def choose(size: int) -> int:
         while size == 1 and waiting:
-            till.rent("ANN", waiting.pop())
+            counter.rent("ANN", waiting.pop())
         return size - 1
 
     with in_any_order(choose):
@@ -113,33 +115,35 @@ def import_last_row_first(till: Counter, uri: str, path: Path, rents: Sequence[s
     return report.counts
 
 
-def test_the_first_row_of_a_new_product_counts(till: Counter, uri: str, tmp_path: Path) -> None:
+def test_the_first_row_of_a_new_product_counts(
+    counter: RentalCounter, uri: str, tmp_path: Path
+) -> None:
     """Though a later one came first: that was never in stock, so the history has nothing of it."""
     path = products(tmp_path / "newer", ("P9", 2), ("P9", 9), ("P8", 1))
-    counts = import_last_row_first(till, uri, path)
+    counts = import_last_row_first(counter, uri, path)
     assert counts == Counts(3, inserted=2, conflicts=1)
-    assert first_and_now(till.store)[1:] == [
+    assert first_and_now(counter.store)[1:] == [
         ("P8", 1, 1),
         ("P9", 2, 2),
     ]
-    assert not lines(till.store)
-    assert faults(till.store) == []
+    assert not lines(counter.store)
+    assert faults(counter.store) == []
 
 
 def test_what_was_rented_meanwhile_is_missing_from_the_first_row(
-    till: Counter, uri: str, tmp_path: Path
+    counter: RentalCounter, uri: str, tmp_path: Path
 ) -> None:
     """A clerk saw the later row's stock; what he took is gone from the first row's."""
     path = products(tmp_path / "newer", ("P9", 2), ("P9", 9))
-    counts = import_last_row_first(till, uri, path, rents=["P9"])
+    counts = import_last_row_first(counter, uri, path, rents=["P9"])
     assert counts == Counts(2, inserted=1, conflicts=1)
-    assert first_and_now(till.store)[1:] == [("P9", 2, 1)]
-    assert rentals(till.store) == {("ANN", "P9")}
-    assert [line["kind"] for line in lines(till.store)] == ["rent"]
-    assert faults(till.store) == []
-    till.give_back("ANN", "P9")
-    assert stocks(till.store)["P9"] == 2
-    assert faults(till.store) == []
+    assert first_and_now(counter.store)[1:] == [("P9", 2, 1)]
+    assert rentals(counter.store) == {("ANN", "P9")}
+    assert [line["kind"] for line in lines(counter.store)] == ["rent"]
+    assert faults(counter.store) == []
+    counter.give_back("ANN", "P9")
+    assert stocks(counter.store)["P9"] == 2
+    assert faults(counter.store) == []
 
 
 @pytest.mark.parametrize("first", [3, None])
@@ -156,15 +160,17 @@ def test_the_first_row_counts_where_one_has_no_stock(
         assert stored == [("P9", first, first)]
 
 
-def test_other_fields_are_the_first_rows_as_well(till: Counter, uri: str, tmp_path: Path) -> None:
+def test_other_fields_are_the_first_rows_as_well(
+    counter: RentalCounter, uri: str, tmp_path: Path
+) -> None:
     """Where the stock is the same, it stays as it is, with what clerks did to it."""
     path = products(tmp_path / "newer", ("P9", 3))
     path.write_text(path.read_text(encoding="utf-8") + "P9,Drum,Music,3\n", encoding="utf-8")
-    import_last_row_first(till, uri, path, rents=["P9"])
-    assert till.store.get("product", ("product_id",), ("P9",)) == {
+    import_last_row_first(counter, uri, path, rents=["P9"])
+    assert counter.store.get("product", ("product_id",), ("P9",)) == {
         "product_id": "P9",
         "description": "Kite",
         "product_type": "Toys",
         "quantity_available": 2,
     }
-    assert faults(till.store) == []
+    assert faults(counter.store) == []

@@ -12,7 +12,7 @@ from hpnorton.errors import RefusedError
 from hpnorton.export import export
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog, open_shop
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import PRODUCTS, QUANTITY, RENTALS
 from hpnorton.schema.field import Value
 from hpnorton.stores import journal, open_store
@@ -20,7 +20,7 @@ from hpnorton.stores.base import Condition, Document
 from hpnorton.stores.history import HISTORY, RecordKey
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.hand import Hand
-from tests.helpers.shop import DAYS, PACKAGE, import_files, import_shop, open_till
+from tests.helpers.shop import DAYS, PACKAGE, import_files, import_shop, open_counter
 
 
 class Disturbed(MongoStore):
@@ -55,13 +55,15 @@ class Disturbed(MongoStore):
 
 
 MOMENTS = ("after history", "before stocks", "after stocks", "before rental", "after rental")
-ACTIONS: dict[str, Callable[[Counter], object]] = {
-    "rent": lambda till: till.rent("ANN", "P1"),
-    "return": lambda till: till.give_back("BEN", "P2"),
-    "count": lambda till: till.adjust_stock("P2", 4, "found"),
-    "edit": lambda till: till.edit(RecordKey(till.shop.products, ("P1",)), {"description": "x"}),
-    "rent and return": lambda till: (till.rent("ANN", "P1"), till.give_back("ANN", "P1")),
-    "return and rent": lambda till: (till.give_back("BEN", "P2"), till.rent("BEN", "P2")),
+ACTIONS: dict[str, Callable[[RentalCounter], object]] = {
+    "rent": lambda counter: counter.rent("ANN", "P1"),
+    "return": lambda counter: counter.give_back("BEN", "P2"),
+    "count": lambda counter: counter.adjust_stock("P2", 4, "found"),
+    "edit": lambda counter: counter.edit(
+        RecordKey(counter.shop.products, ("P1",)), {"description": "x"}
+    ),
+    "rent and return": lambda counter: (counter.rent("ANN", "P1"), counter.give_back("ANN", "P1")),
+    "return and rent": lambda counter: (counter.give_back("BEN", "P2"), counter.rent("BEN", "P2")),
 }
 
 
@@ -69,16 +71,16 @@ ACTIONS: dict[str, Callable[[Counter], object]] = {
 def a_shop_in_use(mongo_uri: str, tmp_path: Path) -> str:
     """Some products with a history, others without one; BEN has P2."""
     import_shop(mongo_uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3, "P3": 1})
-    with open_till(mongo_uri) as till:
-        till.rent("BEN", "P2")
+    with open_counter(mongo_uri) as counter:
+        counter.rent("BEN", "P2")
     return mongo_uri
 
 
-def checked(uri: str, acts: dict[str, Callable[[Counter], object]]) -> list[str]:
+def checked(uri: str, acts: dict[str, Callable[[RentalCounter], object]]) -> list[str]:
     """What a check tells while a clerk acts at some moments of it."""
-    with open_till(uri) as till, closing(Disturbed(uri)) as store:
+    with open_counter(uri) as counter, closing(Disturbed(uri)) as store:
         for moment, act in acts.items():
-            store.acts[moment] = lambda act=act: act(till)  # type: ignore[misc] # its default
+            store.acts[moment] = lambda act=act: act(counter)  # type: ignore[misc] # its default
         found = [f"{f['fault']} {f['product_id']}" for f in Audit(store).faults()]
         assert not store.acts
     return found
@@ -118,8 +120,8 @@ def test_no_clerk_hides_a_fault(shop: str, moment: str, wrong: int) -> None:
     assert checked(shop, {moment: back_in_line}) == ["stock P1"]
 
 
-def _give_one_back(till: Counter) -> None:
-    till.adjust_stock("P1", 1, "found")
+def _give_one_back(counter: RentalCounter) -> None:
+    counter.adjust_stock("P1", 1, "found")
 
 
 def test_a_lost_rental_is_told_whatever_clerks_do(shop: str) -> None:
@@ -131,15 +133,15 @@ def test_a_lost_rental_is_told_whatever_clerks_do(shop: str) -> None:
 
 def _work(uri: str, started: Any, is_over: Any) -> None:
     with closing(open_store(uri)) as store:
-        till = Counter(store, open_shop(Catalog(store, [PACKAGE.parent])), DAYS)
+        counter = RentalCounter(store, open_shop(Catalog(store, [PACKAGE.parent])), DAYS)
         started.release()
         while not is_over.is_set():
             for product_id in ("P1", "P2", "P3"):
                 try:
-                    till.rent("ANN", product_id)
-                    till.give_back("ANN", product_id)
-                    till.adjust_stock(product_id, 1, "found")
-                    till.adjust_stock(product_id, -1, "lost")
+                    counter.rent("ANN", product_id)
+                    counter.give_back("ANN", product_id)
+                    counter.adjust_stock(product_id, 1, "found")
+                    counter.adjust_stock(product_id, -1, "lost")
                 except RefusedError:
                     continue
 
@@ -147,7 +149,7 @@ def _work(uri: str, started: Any, is_over: Any) -> None:
 def test_checks_beside_clerks_at_work(uri: str, tmp_path: Path) -> None:
     """Two processes rent, return and count without a pause; each of many checks is clean."""
     import_shop(uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3, "P3": 1})
-    with open_till(uri):
+    with open_counter(uri):
         pass
     context = multiprocessing.get_context("spawn")
     started, is_over = context.Semaphore(0), context.Event()

@@ -18,7 +18,7 @@ from tests.helpers.shop import (
     faults,
     first_and_now,
     import_files,
-    open_till,
+    open_counter,
     redescribe,
     write_customers,
     write_products,
@@ -116,10 +116,10 @@ def test_products_need_not_declare_their_stock(uri: str, tmp_path: Path) -> None
         resource["schema"].pop("stock", None)
     (tmp_path / PACKAGE.name).write_text(json.dumps(package), encoding="utf-8")
     import_files(uri, *files)
-    with open_till(uri, tmp_path) as till:
-        till.rent("ANN", "P1")
-        assert first_and_now(till.store) == [("P1", 2, 1)]
-        assert faults(till.store) == []
+    with open_counter(uri, tmp_path) as counter:
+        counter.rent("ANN", "P1")
+        assert first_and_now(counter.store) == [("P1", 2, 1)]
+        assert faults(counter.store) == []
 
 
 def test_a_new_collection_is_made_when_it_is_used(uri: str, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageEr
 from hpnorton.importer import stock_updates
 from hpnorton.rental import queries, record_history
 from hpnorton.rental.catalog import Catalog, open_shop
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import journal, open_store
@@ -31,7 +31,7 @@ from tests.helpers.shop import (
     first_and_now,
     import_files,
     lines,
-    open_till,
+    open_counter,
     redescribe,
     rentals,
     run,
@@ -45,9 +45,9 @@ TODAY = datetime.now(UTC).date()
 LATER = TODAY + timedelta(3)
 
 
-@pytest.fixture(name="till")
-def open_the_shop(uri: str) -> Iterator[Counter]:
-    """A till of each kind: Ann may rent, Ben may, Ida not; 2 of P1, 1 of P2, none of P3."""
+@pytest.fixture(name="counter")
+def open_the_shop(uri: str) -> Iterator[RentalCounter]:
+    """A counter of each kind: Ann may rent, Ben may, Ida not; 2 of P1, 1 of P2, none of P3."""
     people: list[Document] = [
         {"user_id": "ANN", "Name": "Ann", "Last_name": "Lee", "Status": "Active"},
         {"user_id": "BEN", "Name": "Ben", "Last_name": "Oak", "Status": "Active"},
@@ -70,7 +70,7 @@ def open_the_shop(uri: str) -> Iterator[Counter]:
         put(store, shop.customers, *({"Credit_limit": 10} | person for person in people))
         put(store, shop.products, *things)
         put(store, shop.rentals, {"user_id": "BEN", "product_id": "P3"})
-        yield Counter(store, shop, DAYS)
+        yield RentalCounter(store, shop, DAYS)
 
 
 def put(store: CounterStore, collection: Collection, *records: Document) -> None:
@@ -79,9 +79,9 @@ def put(store: CounterStore, collection: Collection, *records: Document) -> None
     assert store.write(batch_of(collection, whole), Mode.INSERT).inserted == len(records)
 
 
-def place(till: Counter, name: str, *key: str) -> RecordKey:
+def place(counter: RentalCounter, name: str, *key: str) -> RecordKey:
     """Where a record of a collection is."""
-    return RecordKey(till.shop.get(name), key)
+    return RecordKey(counter.shop.get(name), key)
 
 
 def now() -> str:
@@ -89,10 +89,10 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def test_a_rental_has_the_customers_data_and_its_days(till: Counter) -> None:
+def test_a_rental_has_the_customers_data_and_its_days(counter: RentalCounter) -> None:
     """It is like those imported, with the time it was rented at and the day it is due."""
     before = now()
-    rental = till.rent("ANN", "P1")
+    rental = counter.rent("ANN", "P1")
     assert before <= str(rental.pop("rented_at")) <= now()
     assert rental == {
         "user_id": "ANN",
@@ -103,54 +103,54 @@ def test_a_rental_has_the_customers_data_and_its_days(till: Counter) -> None:
         "product_id": "P1",
         "due": (TODAY + timedelta(DAYS)).isoformat(),
     }
-    (stored,) = till.store.find("rental", ("user_id",), (("user_id", "=", "ANN"),))
+    (stored,) = counter.store.find("rental", ("user_id",), (("user_id", "=", "ANN"),))
     assert {**stored, "rented_at": None} == {**rental, "rented_at": None}
-    assert stocks(till.store) == {"P1": 1, "P2": 1, "P3": 0}
-    assert faults(till.store) == []
+    assert stocks(counter.store) == {"P1": 1, "P2": 1, "P3": 0}
+    assert faults(counter.store) == []
 
 
-def test_a_rental_may_be_due_on_any_day_to_come(till: Counter) -> None:
+def test_a_rental_may_be_due_on_any_day_to_come(counter: RentalCounter) -> None:
     """Today is the first one."""
     for due in (TODAY, TODAY + timedelta(1), date(9999, 12, 31)):
-        assert till.rent("ANN", "P1", due)["due"] == due.isoformat()
-        till.give_back("ANN", "P1")
+        assert counter.rent("ANN", "P1", due)["due"] == due.isoformat()
+        counter.give_back("ANN", "P1")
 
 
-def test_what_is_taken_back_is_in_stock_again(till: Counter) -> None:
+def test_what_is_taken_back_is_in_stock_again(counter: RentalCounter) -> None:
     """Both what was rented here and what was imported as a rental; the time is told."""
-    rental = till.rent("ANN", "P1")
+    rental = counter.rent("ANN", "P1")
     before = now()
-    returned = till.give_back("ANN", "P1")
+    returned = counter.give_back("ANN", "P1")
     assert before <= str(returned.pop("returned_at")) <= now()
     assert returned == rental
-    assert till.give_back("BEN", "P3")["user_id"] == "BEN"
-    assert rentals(till.store) == set()
-    assert stocks(till.store) == {"P1": 2, "P2": 1, "P3": 1}
-    assert faults(till.store) == []
+    assert counter.give_back("BEN", "P3")["user_id"] == "BEN"
+    assert rentals(counter.store) == set()
+    assert stocks(counter.store) == {"P1": 2, "P2": 1, "P3": 1}
+    assert faults(counter.store) == []
 
 
-def test_the_same_may_be_rented_again(till: Counter) -> None:
+def test_the_same_may_be_rented_again(counter: RentalCounter) -> None:
     """By the same customer, and by another."""
     for user_id in ("ANN", "ANN", "BEN"):
-        till.rent(user_id, "P2")
-        till.give_back(user_id, "P2")
-    assert [line["kind"] for line in lines(till.store)] == ["rent", "return"] * 3
-    assert [line["number"] for line in lines(till.store)] == [1, 2, 3, 4, 5, 6]
-    assert stocks(till.store)["P2"] == 1
+        counter.rent(user_id, "P2")
+        counter.give_back(user_id, "P2")
+    assert [line["kind"] for line in lines(counter.store)] == ["rent", "return"] * 3
+    assert [line["number"] for line in lines(counter.store)] == [1, 2, 3, 4, 5, 6]
+    assert stocks(counter.store)["P2"] == 1
 
 
-def test_a_stock_is_adjusted(till: Counter) -> None:
+def test_a_stock_is_adjusted(counter: RentalCounter) -> None:
     """Up and down to nothing, with a reason; the product is given as it is then."""
-    assert till.adjust_stock("P1", 3, "bought")["quantity_available"] == 5
-    assert till.adjust_stock("P1", -5, "stolen")["quantity_available"] == 0
-    told = [(n["delta"], n["stock"], n["reason"], n["user_id"]) for n in lines(till.store)]
+    assert counter.adjust_stock("P1", 3, "bought")["quantity_available"] == 5
+    assert counter.adjust_stock("P1", -5, "stolen")["quantity_available"] == 0
+    told = [(n["delta"], n["stock"], n["reason"], n["user_id"]) for n in lines(counter.store)]
     assert told == [(3, 5, "bought", None), (-5, 0, "stolen", None)]
-    assert faults(till.store) == []
+    assert faults(counter.store) == []
 
 
-def test_a_new_customer_rents_a_new_product(till: Counter) -> None:
+def test_a_new_customer_rents_a_new_product(counter: RentalCounter) -> None:
     """What is added is there for all that follows."""
-    customer = dict.fromkeys(till.shop.customers.columns) | {
+    customer = dict.fromkeys(counter.shop.customers.columns) | {
         "user_id": "EVE",
         "Name": "E",
         "Last_name": "Vee",
@@ -163,68 +163,70 @@ def test_a_new_customer_rents_a_new_product(till: Counter) -> None:
         "product_type": "Toys",
         "quantity_available": 1,
     }
-    assert till.add(till.shop.customers, customer) == customer
-    till.add(till.shop.products, product)
-    assert till.rent("EVE", "P9")["name"] == "E Vee"
-    assert first_and_now(till.store)[-1] == (
+    assert counter.add(counter.shop.customers, customer) == customer
+    counter.add(counter.shop.products, product)
+    assert counter.rent("EVE", "P9")["name"] == "E Vee"
+    assert first_and_now(counter.store)[-1] == (
         "P9",
         1,
         0,
     )
-    assert faults(till.store) == []
+    assert faults(counter.store) == []
 
 
-def test_an_edit_changes_what_it_names_and_tells_both_values(till: Counter) -> None:
+def test_an_edit_changes_what_it_names_and_tells_both_values(counter: RentalCounter) -> None:
     """A value may become none, and the others stay."""
-    edited = till.edit(
-        place(till, "customers", "ANN"), {"Status": "Inactive", "Home_address": None}
+    edited = counter.edit(
+        place(counter, "customers", "ANN"), {"Status": "Inactive", "Home_address": None}
     )
     assert (edited["Status"], edited["Home_address"], edited["Name"]) == ("Inactive", None, "Ann")
-    (line,) = lines(till.store)
+    (line,) = lines(counter.store)
     assert (line["record"], line["collection"], line["kind"]) == ("ANN", "customers", "edit")
     assert json.loads(str(line["before"])) == {"Status": "Active", "Home_address": "1 Road,\nTown"}
     assert json.loads(str(line["after"])) == {"Status": "Inactive", "Home_address": None}
 
 
-def test_an_edit_that_changes_nothing_is_not_told(till: Counter) -> None:
+def test_an_edit_that_changes_nothing_is_not_told(counter: RentalCounter) -> None:
     """The record is given as it is; of several values only those that differ are told."""
-    before = everything(till.store)
-    ann, rental = place(till, "customers", "ANN"), place(till, "rental", "BEN", "P3")
-    assert till.edit(ann, {"Name": "Ann", "Status": "Active"})["user_id"] == "ANN"
-    assert till.edit(rental, {"due": None})["user_id"] == "BEN"
-    assert everything(till.store) == before
-    till.edit(ann, {"Name": "Ann", "Last_name": "Oak"})
-    (line,) = lines(till.store)
+    before = everything(counter.store)
+    ann, rental = place(counter, "customers", "ANN"), place(counter, "rental", "BEN", "P3")
+    assert counter.edit(ann, {"Name": "Ann", "Status": "Active"})["user_id"] == "ANN"
+    assert counter.edit(rental, {"due": None})["user_id"] == "BEN"
+    assert everything(counter.store) == before
+    counter.edit(ann, {"Name": "Ann", "Last_name": "Oak"})
+    (line,) = lines(counter.store)
     assert (line["before"], line["after"]) == ('{"Last_name": "Lee"}', '{"Last_name": "Oak"}')
 
 
-def test_an_edited_rental_belongs_to_its_products_history(till: Counter) -> None:
+def test_an_edited_rental_belongs_to_its_products_history(counter: RentalCounter) -> None:
     """And to its customer's; the stock stays."""
-    till.edit(place(till, "rental", "BEN", "P3"), {"due": "2030-01-01"})
-    (line,) = lines(till.store)
+    counter.edit(place(counter, "rental", "BEN", "P3"), {"due": "2030-01-01"})
+    (line,) = lines(counter.store)
     keys = ("record", "collection", "user_id", "changed", "delta")
     assert [line[name] for name in keys] == ["P3", "product", "BEN", "rental", None]
-    assert till.give_back("BEN", "P3")["due"] == "2030-01-01"
-    assert faults(till.store) == []
+    assert counter.give_back("BEN", "P3")["due"] == "2030-01-01"
+    assert faults(counter.store) == []
 
 
-def test_other_collections_can_be_edited_as_well(till: Counter, uri: str, tmp_path: Path) -> None:
+def test_other_collections_can_be_edited_as_well(
+    counter: RentalCounter, uri: str, tmp_path: Path
+) -> None:
     """Whatever was imported; keys may have several fields, or be numbers."""
     (tmp_path / "shelf.csv").write_text("shelf,place\nS1,left\n", encoding="utf-8")
     import_files(uri, tmp_path / "shelf.csv")
-    shelves = till.shop.get("shelf")
-    till.add(shelves, {"shelf": "S2", "place": None})
-    assert till.edit(RecordKey(shelves, ("S1",)), {"place": "right"}) == {
+    shelves = counter.shop.get("shelf")
+    counter.add(shelves, {"shelf": "S2", "place": None})
+    assert counter.edit(RecordKey(shelves, ("S1",)), {"place": "right"}) == {
         "shelf": "S1",
         "place": "right",
     }
     with pytest.raises(UnknownIdError, match="shelf has no shelf 'S3'$"):
-        till.edit(RecordKey(shelves, ("S3",)), {"place": "right"})
+        counter.edit(RecordKey(shelves, ("S3",)), {"place": "right"})
 
 
 NO_ANN = "customers has no user_id 'AN'; --all-customers lists them"
 NO_P0 = "product has no product_id 'P0'; --all-products lists them"
-Attempt = Callable[[Counter], object]
+Attempt = Callable[[RentalCounter], object]
 REFUSALS: dict[str, tuple[Attempt, type[HPNortonError], str]] = {
     "rent for nobody": (lambda t: t.rent("AN", "P1"), UnknownIdError, NO_ANN),
     "rent nothing": (lambda t: t.rent("ANN", "P0"), UnknownIdError, NO_P0),
@@ -287,34 +289,34 @@ REFUSALS: dict[str, tuple[Attempt, type[HPNortonError], str]] = {
 }
 
 
-def test_a_refusal_says_why_and_changes_nothing(till: Counter) -> None:
+def test_a_refusal_says_why_and_changes_nothing(counter: RentalCounter) -> None:
     """What is wrong, and what to do next; all records are as before."""
-    before = everything(till.store)
+    before = everything(counter.store)
     for refusal, (attempt, error, message) in REFUSALS.items():
         with pytest.raises(error) as raised:
-            attempt(till)  # pylint: disable=not-callable # it is taken for one of the errors
+            attempt(counter)  # pylint: disable=not-callable # it is taken for one of the errors
         assert (refusal, str(raised.value)) == (refusal, message)
-    assert everything(till.store) == before
+    assert everything(counter.store) == before
 
 
-def test_a_refusal_tells_when_what_is_rented_comes_back(till: Counter) -> None:
+def test_a_refusal_tells_when_what_is_rented_comes_back(counter: RentalCounter) -> None:
     """The number of rentals and the next day, also where only some have one."""
-    till.adjust_stock("P3", 2, "found")
-    till.edit(place(till, "customers", "IDA"), {"Status": "Active"})
-    till.rent("ANN", "P3", LATER + timedelta(1))
-    till.rent("IDA", "P3", LATER)
-    customer = till.store.find("customers", ("user_id",), (("user_id", "=", "ANN"),))
-    till.add(till.shop.customers, next(customer) | {"user_id": "EVE"})
+    counter.adjust_stock("P3", 2, "found")
+    counter.edit(place(counter, "customers", "IDA"), {"Status": "Active"})
+    counter.rent("ANN", "P3", LATER + timedelta(1))
+    counter.rent("IDA", "P3", LATER)
+    customer = counter.store.find("customers", ("user_id",), (("user_id", "=", "ANN"),))
+    counter.add(counter.shop.customers, next(customer) | {"user_id": "EVE"})
     with pytest.raises(RefusedError) as raised:
-        till.rent("EVE", "P3")
+        counter.rent("EVE", "P3")
     assert str(raised.value) == f"P3 is out of stock: 3 rented, the next is due {LATER}"
 
 
-def test_a_refusal_tells_since_when_it_is_rented(till: Counter) -> None:
+def test_a_refusal_tells_since_when_it_is_rented(counter: RentalCounter) -> None:
     """So that the clerk knows which rental is meant."""
-    till.rent("ANN", "P1")
+    counter.rent("ANN", "P1")
     with pytest.raises(RefusedError) as raised:
-        till.rent("ANN", "P1")
+        counter.rent("ANN", "P1")
     told = f"ANN has P1 already since {TODAY}; when it is back: --return ANN P1"
     assert str(raised.value) == told
 
@@ -325,32 +327,32 @@ def test_products_without_a_number_cannot_be_rented(uri: str, tmp_path: Path) ->
     (tmp_path / "datapackage.json").unlink()
     (tmp_path / "product.csv").write_text("product_id,quantity_available\nP1,2\n", encoding="utf-8")
     import_files(uri, tmp_path / "product.csv")
-    with open_till(uri) as till:
+    with open_counter(uri) as counter:
         with pytest.raises(RefusedError, match="product P1 has no number as its quantity_availabl"):
-            till.rent("ANN", "P1")
-        assert not lines(till.store)
+            counter.rent("ANN", "P1")
+        assert not lines(counter.store)
 
 
-def test_a_stock_is_no_larger_than_a_database_can_hold(till: Counter) -> None:
+def test_a_stock_is_no_larger_than_a_database_can_hold(counter: RentalCounter) -> None:
     """64 bits, with a sign."""
     most = 2**63 - 1
     product: Document = {"product_id": "PX", "description": "x", "product_type": "x"}
-    till.add(till.shop.products, product | {"quantity_available": most - 1})
-    assert till.adjust_stock("PX", 1, "found")["quantity_available"] == most
+    counter.add(counter.shop.products, product | {"quantity_available": most - 1})
+    assert counter.adjust_stock("PX", 1, "found")["quantity_available"] == most
     with pytest.raises(RefusedError) as raised:
-        till.adjust_stock("PX", 1, "found")
+        counter.adjust_stock("PX", 1, "found")
     assert str(raised.value) == f"PX cannot have more than {most} in stock"
-    assert len([line for line in lines(till.store) if line["kind"] == "adjust"]) == 1
+    assert len([line for line in lines(counter.store) if line["kind"] == "adjust"]) == 1
 
 
-def test_an_id_in_small_letters_is_that_of_nobody_else(till: Counter) -> None:
+def test_an_id_in_small_letters_is_that_of_nobody_else(counter: RentalCounter) -> None:
     """Who has just that id goes first."""
-    assert till.rent("ann", "p1")["user_id"] == "ANN"
-    customer = next(till.store.find("customers", ("user_id",)))
-    twin = batch_of(till.shop.customers, [customer | {"user_id": "ann"}])
-    till.store.write(twin, Mode.INSERT)
-    assert till.rent("ann", "p1")["user_id"] == "ann"
-    assert rentals(till.store) == {("ANN", "P1"), ("ann", "P1"), ("BEN", "P3")}
+    assert counter.rent("ann", "p1")["user_id"] == "ANN"
+    customer = next(counter.store.find("customers", ("user_id",)))
+    twin = batch_of(counter.shop.customers, [customer | {"user_id": "ann"}])
+    counter.store.write(twin, Mode.INSERT)
+    assert counter.rent("ann", "p1")["user_id"] == "ann"
+    assert rentals(counter.store) == {("ANN", "P1"), ("ann", "P1"), ("BEN", "P3")}
 
 
 def test_ids_may_be_numbers(uri: str, tmp_path: Path) -> None:
@@ -366,29 +368,29 @@ def test_ids_may_be_numbers(uri: str, tmp_path: Path) -> None:
             if key in text:
                 redescribe(tmp_path, name, {"name": key, "type": "integer"})
     import_files(uri, *(tmp_path / f"{name}.csv" for name in files))
-    with open_till(uri) as till:
-        rental = till.rent("1", "10")
+    with open_counter(uri) as counter:
+        rental = counter.rent("1", "10")
         assert (rental["user_id"], rental["product_id"]) == (1, 10)
-        assert rentals(till.store) == {(1, 10)}
-        assert stocks(till.store) == {10: 4}
-        assert [event["kind"] for event in record_history.history(till.store, "10")] == [
+        assert rentals(counter.store) == {(1, 10)}
+        assert stocks(counter.store) == {10: 4}
+        assert [event["kind"] for event in record_history.history(counter.store, "10")] == [
             "import",
             "rent",
         ]
-        assert faults(till.store) == []
+        assert faults(counter.store) == []
         with pytest.raises(RefusedError, match="^1 has 10 already since "):
-            till.rent("1", "10")
-        assert till.give_back("1", "10")["user_id"] == 1
-        assert stocks(till.store) == {10: 5}
+            counter.rent("1", "10")
+        assert counter.give_back("1", "10")["user_id"] == 1
+        assert stocks(counter.store) == {10: 5}
         with pytest.raises(UnknownIdError, match="^customers has no user_id 'one'; --all-customer"):
-            till.rent("one", "10")
-        till.rent("1", "10")
-        rented = queries.rentals_for_customer(till.store, "1")
+            counter.rent("one", "10")
+        counter.rent("1", "10")
+        rented = queries.rentals_for_customer(counter.store, "1")
         assert [product["product_id"] for product in rented] == [10]
-        renters = queries.customers_renting_product(till.store, "10")
+        renters = queries.customers_renting_product(counter.store, "10")
         assert [customer["user_id"] for customer in renters] == [1]
-        till.store.drop_collection("customers")
-        assert faults(till.store) == ["orphan 10 1"]
+        counter.store.drop_collection("customers")
+        assert faults(counter.store) == ["orphan 10 1"]
 
 
 def test_the_counter_needs_rentals_by_customer_and_product(uri: str, tmp_path: Path) -> None:
@@ -396,7 +398,7 @@ def test_the_counter_needs_rentals_by_customer_and_product(uri: str, tmp_path: P
     (tmp_path / "rental.csv").write_text("id,user_id,product_id\n1,A,P\n", encoding="utf-8")
     run(uri, tmp_path / "rental.csv")
     with pytest.raises(UsageError, match="with the key user_id, product_id; this one's is id;"):
-        with open_till(uri):
+        with open_counter(uri):
             pass
 
 
@@ -405,7 +407,7 @@ def test_without_a_shop_there_is_no_counter(uri: str, tmp_path: Path) -> None:
     (tmp_path / "thing.csv").write_text("id\n1\n", encoding="utf-8")
     import_files(uri, tmp_path / "thing.csv")
     with pytest.raises(UsageError, match="no collection 'rental'; the database has: .*thing"):
-        with open_till(uri, tmp_path):
+        with open_counter(uri, tmp_path):
             pass
 
 
@@ -427,12 +429,12 @@ def test_rentals_may_have_their_key_in_any_order(uri: str, tmp_path: Path) -> No
         "user_id,Name,Last_name,Status,Credit_limit\nANN,A,B,Active,1\n", encoding="utf-8"
     )
     import_files(uri, *(tmp_path / f"{name}.csv" for name in ("customers", "product", "rental")))
-    with open_till(uri) as till:
-        rental = till.rent("ANN", "P1")
+    with open_counter(uri) as counter:
+        rental = counter.rent("ANN", "P1")
         assert (rental["note"], rental["name"]) == (None, "A B")
-        till.edit(place(till, "rental", "P1", "ANN"), {"note": "handle with care"})
-        assert till.give_back("ANN", "P1")["note"] == "handle with care"
-        assert faults(till.store) == []
+        counter.edit(place(counter, "rental", "P1", "ANN"), {"note": "handle with care"})
+        assert counter.give_back("ANN", "P1")["note"] == "handle with care"
+        assert faults(counter.store) == []
 
 
 @dataclass
@@ -496,25 +498,25 @@ def expect(model: Model, operation: tuple[str, int, int]) -> bool:
     return True
 
 
-def operate(till: Counter, model: Model, operation: tuple[str, int, int]) -> bool:
-    """Does one operation at the till; whether it was done."""
+def operate(counter: RentalCounter, model: Model, operation: tuple[str, int, int]) -> bool:
+    """Does one operation at the counter; whether it was done."""
     kind, first, second = operation
     users, products = list(model.active), list(model.stock)
     try:
         if kind == "rent":
-            till.rent(users[first], products[second])
+            counter.rent(users[first], products[second])
         elif kind == "return":
-            till.give_back(users[first], products[second])
+            counter.give_back(users[first], products[second])
         elif kind == "adjust":
-            till.adjust_stock(products[first], second, "counted")
+            counter.adjust_stock(products[first], second, "counted")
         elif kind == "status":
             status = "Active" if second else "Inactive"
-            till.edit(place(till, "customers", users[first]), {"Status": status})
+            counter.edit(place(counter, "customers", users[first]), {"Status": status})
         else:
             record: Document = {"product_id": products[first], "quantity_available": abs(second)}
-            batch = batch_of(till.shop.products, [record])
+            batch = batch_of(counter.shop.products, [record])
             assert stock_updates.is_restock(batch, Mode.UPSERT)
-            stock_updates.write(till.store, batch, "a run")
+            stock_updates.write(counter.store, batch, "a run")
     except (RefusedError, UsageError):
         return False
     return True
@@ -525,7 +527,7 @@ def operate(till: Counter, model: Model, operation: tuple[str, int, int]) -> boo
 )
 @given(stock=st.lists(st.integers(0, 2), min_size=2, max_size=2), operations=OPERATIONS)
 def test_the_counter_is_a_shop(
-    till: Counter, stock: list[int], operations: list[tuple[str, int, int]]
+    counter: RentalCounter, stock: list[int], operations: list[tuple[str, int, int]]
 ) -> None:
     """Whatever is done in whatever order: what may be done is done, and the books balance."""
     run_id = next(_RUNS)
@@ -535,27 +537,27 @@ def test_the_counter_is_a_shop(
     )
     for product_id, number in model.stock.items():
         product: Document = {"product_id": product_id, "quantity_available": number}
-        till.add(till.shop.products, product | {"description": "x", "product_type": "x"})
-    customer = next(till.store.find("customers", ("user_id",), (("user_id", "=", "BEN"),)))
+        counter.add(counter.shop.products, product | {"description": "x", "product_type": "x"})
+    customer = next(counter.store.find("customers", ("user_id",), (("user_id", "=", "BEN"),)))
     for user_id in model.active:
-        till.add(till.shop.customers, customer | {"user_id": user_id})
+        counter.add(counter.shop.customers, customer | {"user_id": user_id})
     for operation in operations:
         expected = expect(model, operation)
-        assert operate(till, model, operation) is expected
-    assert model.stock.items() <= stocks(till.store).items()
-    assert {pair for pair in rentals(till.store) if str(pair[0]) in model.active} == model.rented
-    assert faults(till.store) == []
+        assert operate(counter, model, operation) is expected
+    assert model.stock.items() <= stocks(counter.store).items()
+    assert {pair for pair in rentals(counter.store) if str(pair[0]) in model.active} == model.rented
+    assert faults(counter.store) == []
 
 
-def test_a_till_that_is_opened_again_changes_nothing(till: Counter, uri: str) -> None:
+def test_a_till_that_is_opened_again_changes_nothing(counter: RentalCounter, uri: str) -> None:
     """What the counter adds to the database it adds once."""
-    till.rent("ANN", "P1")
-    before = everything(till.store)
-    again = open_shop(Catalog(till.store, []))
-    assert again == open_shop(Catalog(till.store, []))
-    assert everything(till.store) == before
-    with open_till(uri) as other:
-        assert other.shop.rentals.columns == till.shop.rentals.columns
+    counter.rent("ANN", "P1")
+    before = everything(counter.store)
+    again = open_shop(Catalog(counter.store, []))
+    assert again == open_shop(Catalog(counter.store, []))
+    assert everything(counter.store) == before
+    with open_counter(uri) as other:
+        assert other.shop.rentals.columns == counter.shop.rentals.columns
 
 
 def test_a_history_that_is_another_one_is_told(uri: str) -> None:
@@ -565,5 +567,5 @@ def test_a_history_that_is_another_one_is_told(uri: str) -> None:
     with closing(open_store(uri)) as store:
         store.ensure(other)
         store.write(batch_of(other, [{"id": "1", "what": "founded"}]), Mode.INSERT)
-    with pytest.raises(RefusedError, match=r"another name \(NAME=FILE\)"), open_till(uri):
+    with pytest.raises(RefusedError, match=r"another name \(NAME=FILE\)"), open_counter(uri):
         pass

@@ -13,14 +13,14 @@ from random import Random
 import pytest
 
 from hpnorton.errors import RefusedError
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode
 from tests.helpers.shop import (
     faults,
     import_files,
     lines,
-    open_till,
+    open_counter,
     rentals,
     stocks,
     write_customers,
@@ -58,7 +58,7 @@ def at_once(staff: Executor, work: Callable[[int], list[str]], clerks: int) -> l
 
 
 def attempt(work: Callable[[], object]) -> str:
-    """What the till says: done, or why not, without ids and numbers."""
+    """What the counter says: done, or why not, without ids and numbers."""
     try:
         work()
     except RefusedError as error:
@@ -70,10 +70,10 @@ def attempt(work: Callable[[], object]) -> str:
 
 def rent_one_for_each(uri: str, customers: int, product_id: str, clerk: int) -> list[str]:
     """A clerk, whose customers all want the same."""
-    with open_till(uri) as till:
+    with open_counter(uri) as counter:
         wait_for_all(CLERKS)
         return [
-            attempt(partial(till.rent, f"U{clerk}-{number}", product_id))
+            attempt(partial(counter.rent, f"U{clerk}-{number}", product_id))
             for number in range(customers)
         ]
 
@@ -97,11 +97,11 @@ def test_of_a_hundred_copies_exactly_a_hundred_are_rented(
 
 def fight_for_each(uri: str, products: Sequence[str], clerk: int) -> list[str]:
     """A clerk, whose customer wants the last of everything."""
-    with open_till(uri) as till:
+    with open_counter(uri) as counter:
         said = []
         for product_id in products:
             wait_for_all(2)
-            said.append(f"{product_id} {attempt(partial(till.rent, f'U{clerk}', product_id))}")
+            said.append(f"{product_id} {attempt(partial(counter.rent, f'U{clerk}', product_id))}")
         return said
 
 
@@ -125,22 +125,22 @@ def test_one_of_two_gets_the_last_one(staff: Executor, uri: str, tmp_path: Path)
 def work_at_random(uri: str, customers: int, products: int, clerk: int) -> list[str]:
     """A clerk who rents out, takes back and counts whatever for whomever."""
     random = Random(clerk)
-    with open_till(uri) as till:
+    with open_counter(uri) as counter:
         wait_for_all(CLERKS + 1)
         return [
-            attempt(partial(_do_anything, till, random, customers, products)) for _ in range(12)
+            attempt(partial(_do_anything, counter, random, customers, products)) for _ in range(12)
         ]
 
 
-def _do_anything(till: Counter, random: Random, customers: int, products: int) -> None:
+def _do_anything(counter: RentalCounter, random: Random, customers: int, products: int) -> None:
     user_id, product_id = f"U{random.randrange(customers)}", f"P{random.randrange(products)}"
-    work = random.choice((till.rent, till.rent, till.give_back, till.adjust_stock))
-    if work == till.adjust_stock:
-        till.adjust_stock(product_id, random.choice((-1, 1, 2)), "counted")
-    elif work == till.give_back:
-        till.give_back(user_id, product_id)
+    work = random.choice((counter.rent, counter.rent, counter.give_back, counter.adjust_stock))
+    if work == counter.adjust_stock:
+        counter.adjust_stock(product_id, random.choice((-1, 1, 2)), "counted")
+    elif work == counter.give_back:
+        counter.give_back(user_id, product_id)
     else:
-        till.rent(user_id, product_id)
+        counter.rent(user_id, product_id)
 
 
 def import_again_and_again(uri: str, files: list[str]) -> list[str]:

@@ -30,7 +30,7 @@ from tests.helpers.shop import (
     everything,
     faults,
     import_files,
-    open_till,
+    open_counter,
     run,
     write_customers,
     write_products,
@@ -88,12 +88,14 @@ def work_in(uri: str, folder: Path) -> None:
         write_products(folder, {"P1": 5, "P2": 3}),
         write_rentals(folder, ("BEN", "P2"), ("IDA", "P1")),
     )
-    with open_till(uri) as till:
-        till.rent("ANN", "P1")
-        till.rent("ANN", "P2")
-        till.give_back("BEN", "P2")
-        till.adjust_stock("P2", -1, '=stolen, "they" say\nby night')
-        till.edit(RecordKey(till.shop.customers, ("IDA",)), {"Status": "Active", "Name": " Ída"})
+    with open_counter(uri) as counter:
+        counter.rent("ANN", "P1")
+        counter.rent("ANN", "P2")
+        counter.give_back("BEN", "P2")
+        counter.adjust_stock("P2", -1, '=stolen, "they" say\nby night')
+        counter.edit(
+            RecordKey(counter.shop.customers, ("IDA",)), {"Status": "Active", "Name": " Ída"}
+        )
 
 
 @pytest.mark.parametrize("how", [{}, {"rows": 2, "is_parallel": True, "workers": 2}])
@@ -112,11 +114,11 @@ def test_an_export_is_the_database(
     before = records_of(uri)
     restore(tmp_path / "out", other, **how)
     assert records_of(other) == before
-    with open_till(other, tmp_path) as till:
-        assert faults(till.store) == []
-        till.give_back("ANN", "P1")
-        till.rent("BEN", "P1")
-        assert faults(till.store) == []
+    with open_counter(other, tmp_path) as counter:
+        assert faults(counter.store) == []
+        counter.give_back("ANN", "P1")
+        counter.rent("BEN", "P1")
+        assert faults(counter.store) == []
 
 
 def test_an_export_of_what_was_restored_is_the_same(sqlite_uri: str, tmp_path: Path) -> None:
@@ -343,8 +345,8 @@ def test_a_file_that_cannot_be_finished_replaces_nothing(
     work_in(sqlite_uri, tmp_path / "shop")
     export_from(sqlite_uri, tmp_path / "out")
     before = (tmp_path / "out" / "product.csv").read_bytes()
-    with open_till(sqlite_uri) as till:
-        till.adjust_stock("P1", 1, "found")
+    with open_counter(sqlite_uri) as counter:
+        counter.adjust_stock("P1", 1, "found")
 
     def break_down(made: Exported, row: int, *_: object) -> None:
         if made.collection == "product" and row > 2:
@@ -382,11 +384,11 @@ def test_an_export_is_of_one_moment(
 ) -> None:
     """Clerks who go on meanwhile are not in it: what was restored balances."""
     work_in(sqlite_uri, tmp_path / "shop")
-    with open_till(sqlite_uri) as till:
+    with open_counter(sqlite_uri) as counter:
 
         def rent_meanwhile(made: Exported, row: int, *_: object) -> None:
             if (made.collection, row) == ("customers", 2):
-                till.rent("BEN", "P1")
+                counter.rent("BEN", "P1")
 
         monkeypatch.setattr(exporting, "_look_for_formulas", rent_meanwhile)
         before = records_of(sqlite_uri)

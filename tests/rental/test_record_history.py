@@ -10,7 +10,7 @@ import pytest
 from hpnorton.errors import UnknownIdError
 from hpnorton.rental import record_history
 from hpnorton.rental.audit import Audit
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.schema.field import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Document, Mode, batch_of
@@ -21,7 +21,7 @@ from tests.helpers.shop import (
     import_files,
     import_shop,
     lines,
-    open_till,
+    open_counter,
     run,
     stocks,
     write_csv,
@@ -31,21 +31,21 @@ from tests.helpers.shop import (
 )
 
 
-@pytest.fixture(name="till")
-def open_the_shop(uri: str, tmp_path: Path) -> Iterator[Counter]:
-    """A till of each kind; 5 of P1 and 3 of P2, of which one is rented by BEN."""
+@pytest.fixture(name="counter")
+def open_the_shop(uri: str, tmp_path: Path) -> Iterator[RentalCounter]:
+    """A counter of each kind; 5 of P1 and 3 of P2, of which one is rented by BEN."""
     import_shop(uri, tmp_path, ["ANN", "BEN"], {"P1": 5, "P2": 3}, ("BEN", "P2"))
-    with open_till(uri) as till:
-        yield till
+    with open_counter(uri) as counter:
+        yield counter
 
 
 @pytest.fixture(name="hand")
 def reach_around_the_till(uri: str) -> Hand:
-    """Somebody who changes the till's database by hand."""
+    """Somebody who changes the counter's database by hand."""
     return Hand(uri)
 
 
-def put_line(till: Counter, record: str, **values: Value) -> None:
+def put_line(counter: RentalCounter, record: str, **values: Value) -> None:
     """Puts a first line into the history of a product, as it comes with another one's export."""
     line: Document = {
         **dict.fromkeys(HISTORY.columns),
@@ -56,51 +56,51 @@ def put_line(till: Counter, record: str, **values: Value) -> None:
         "changed": "product",
         **values,
     }
-    till.store.write(batch_of(HISTORY, [line]), Mode.INSERT)
+    counter.store.write(batch_of(HISTORY, [line]), Mode.INSERT)
 
 
-def told(till: Counter, identity: str) -> list[str]:
+def told(counter: RentalCounter, identity: str) -> list[str]:
     """The history of a record, in the words of the table."""
     return [
         f"{event['kind']} {record_history.describe_event(event)}".strip()
-        for event in record_history.history(till.store, identity)
+        for event in record_history.history(counter.store, identity)
     ]
 
 
-def test_a_history_has_everything_oldest_first(till: Counter, tmp_path: Path) -> None:
+def test_a_history_has_everything_oldest_first(counter: RentalCounter, tmp_path: Path) -> None:
     """Imports, rentals, returns, counts and edits of a product; of a customer what he did."""
-    till.rent("ANN", "P1", datetime(9999, 1, 1, tzinfo=UTC).date())
-    till.adjust_stock("P1", -2, "stolen")
-    till.give_back("ANN", "P1")
-    till.edit(
-        RecordKey(till.shop.products, ("P1",)), {"description": "Tent", "product_type": "Tools"}
+    counter.rent("ANN", "P1", datetime(9999, 1, 1, tzinfo=UTC).date())
+    counter.adjust_stock("P1", -2, "stolen")
+    counter.give_back("ANN", "P1")
+    counter.edit(
+        RecordKey(counter.shop.products, ("P1",)), {"description": "Tent", "product_type": "Tools"}
     )
-    till.edit(RecordKey(till.shop.customers, ("ANN",)), {"Home_address": None})
-    till.edit(RecordKey(till.shop.rentals, ("BEN", "P2")), {"due": "2030-01-01"})
-    assert told(till, "P1") == [
+    counter.edit(RecordKey(counter.shop.customers, ("ANN",)), {"Home_address": None})
+    counter.edit(RecordKey(counter.shop.rentals, ("BEN", "P2")), {"due": "2030-01-01"})
+    assert told(counter, "P1") == [
         f"import product from {tmp_path / 'product.csv'}",
         "rent due 9999-01-01",
         "adjust stolen",
         "return",
         "edit description: the thing P1 -> Tent",
     ]
-    assert told(till, "ANN") == [
+    assert told(counter, "ANN") == [
         f"import customers from {tmp_path / 'customers.csv'}",
         "rent due 9999-01-01",
         "return",
         "edit Home_address: 1 Road -> empty",
     ]
-    assert told(till, "BEN") == [
+    assert told(counter, "BEN") == [
         f"import customers from {tmp_path / 'customers.csv'}",
         "edit due: empty -> 2030-01-01",
     ]
 
 
-def test_events_have_one_shape(till: Counter) -> None:
+def test_events_have_one_shape(counter: RentalCounter) -> None:
     """Whatever has happened: when, what, the stock afterwards, the record before and after."""
-    rental = till.rent("ANN", "P1")
-    till.give_back("ANN", "P1")
-    imported, rented, returned = record_history.history(till.store, "P1")
+    rental = counter.rent("ANN", "P1")
+    counter.give_back("ANN", "P1")
+    imported, rented, returned = record_history.history(counter.store, "P1")
     assert imported.keys() == rented.keys() == returned.keys()
     assert (rented["delta"], rented["stock"], rented["user_id"]) == (-1, 4, "ANN")
     assert (rented["before"], rented["after"]) == (None, rental)
@@ -113,7 +113,7 @@ def test_events_have_one_shape(till: Counter) -> None:
 
 
 def test_only_imports_that_touched_a_record_are_listed(
-    till: Counter, uri: str, tmp_path: Path
+    counter: RentalCounter, uri: str, tmp_path: Path
 ) -> None:
     """Those that inserted or replaced it; not those that kept it, refused it or had others."""
     other = write_products(tmp_path / "others", {"P10": 1, "P": 1, "P11": 1})
@@ -126,45 +126,45 @@ def test_only_imports_that_touched_a_record_are_listed(
     run(uri, newer)
     import_files(uri, newer, mode=Mode.UPSERT)
     first = f"import product from {tmp_path / 'product.csv'}"
-    assert told(till, "P1") == [first, f"import product from {newer}"]
-    assert told(till, "P2") == [first]
-    assert told(till, "P10") == told(till, "P") == [f"import product from {other}"]
+    assert told(counter, "P1") == [first, f"import product from {newer}"]
+    assert told(counter, "P2") == [first]
+    assert told(counter, "P10") == told(counter, "P") == [f"import product from {other}"]
 
 
-def test_a_history_of_nobody_is_an_error(till: Counter, hand: Hand) -> None:
+def test_a_history_of_nobody_is_an_error(counter: RentalCounter, hand: Hand) -> None:
     """But who is known has one, though it is empty; and who was removed has kept his."""
     with pytest.raises(UnknownIdError, match="nothing is known of 'P0'; --all-products and"):
-        record_history.history(till.store, "P0")
-    product = next(till.store.find("product", ("product_id",)))
+        record_history.history(counter.store, "P0")
+    product = next(counter.store.find("product", ("product_id",)))
     hand.put("product", product | {"product_id": "PX"})
-    assert record_history.history(till.store, "PX") == []
-    till.adjust_stock("P1", 1, "found")
+    assert record_history.history(counter.store, "PX") == []
+    counter.adjust_stock("P1", 1, "found")
     hand.remove("product", product_id="P1")
-    assert told(till, "P1")[-1] == "adjust found"
+    assert told(counter, "P1")[-1] == "adjust found"
 
 
-def test_books_that_balance_have_no_faults(till: Counter) -> None:
+def test_books_that_balance_have_no_faults(counter: RentalCounter) -> None:
     """After everything that the counter can do."""
-    assert faults(till.store) == []
-    till.rent("ANN", "P1")
-    till.rent("ANN", "P2")
-    till.give_back("ANN", "P2")
-    till.give_back("BEN", "P2")
-    till.adjust_stock("P1", -4, "stolen")
-    till.edit(RecordKey(till.shop.rentals, ("ANN", "P1")), {"due": None})
-    assert faults(till.store) == []
-    assert stocks(till.store) == {"P1": 0, "P2": 4}
+    assert faults(counter.store) == []
+    counter.rent("ANN", "P1")
+    counter.rent("ANN", "P2")
+    counter.give_back("ANN", "P2")
+    counter.give_back("BEN", "P2")
+    counter.adjust_stock("P1", -4, "stolen")
+    counter.edit(RecordKey(counter.shop.rentals, ("ANN", "P1")), {"due": None})
+    assert faults(counter.store) == []
+    assert stocks(counter.store) == {"P1": 0, "P2": 4}
 
 
-def test_a_stock_changed_by_hand_is_found(till: Counter, hand: Hand) -> None:
+def test_a_stock_changed_by_hand_is_found(counter: RentalCounter, hand: Hand) -> None:
     """With what it should be, and how that comes about."""
     hand.set("product", {"product_id": "P2"}, quantity_available=7)
-    till.rent("ANN", "P1")
-    till.adjust_stock("P1", 3, "bought")
-    till.adjust_stock("P1", 3, "bought")
-    till.give_back("ANN", "P1")
+    counter.rent("ANN", "P1")
+    counter.adjust_stock("P1", 3, "bought")
+    counter.adjust_stock("P1", 3, "bought")
+    counter.give_back("ANN", "P1")
     hand.set("product", {"product_id": "P1"}, quantity_available=10)
-    assert list(Audit(till.store).faults()) == [
+    assert list(Audit(counter.store).faults()) == [
         {
             "fault": "stock",
             "product_id": "P1",
@@ -181,35 +181,35 @@ def test_a_stock_changed_by_hand_is_found(till: Counter, hand: Hand) -> None:
     ]
 
 
-def test_a_negative_stock_is_found(till: Counter, hand: Hand) -> None:
+def test_a_negative_stock_is_found(counter: RentalCounter, hand: Hand) -> None:
     """As such, and because it is not what it should be; counting again mends neither."""
     hand.set("product", {"product_id": "P1"}, quantity_available=-2)
-    assert faults(till.store) == ["negative P1", "stock P1"]
-    till.adjust_stock("P1", 2, "counted")
-    assert faults(till.store) == ["stock P1"]
+    assert faults(counter.store) == ["negative P1", "stock P1"]
+    counter.adjust_stock("P1", 2, "counted")
+    assert faults(counter.store) == ["stock P1"]
 
 
-def test_a_rental_without_customer_or_product_is_found(till: Counter, hand: Hand) -> None:
+def test_a_rental_without_customer_or_product_is_found(counter: RentalCounter, hand: Hand) -> None:
     """Also one that was imported, and one that lacks both."""
-    till.rent("ANN", "P1")
+    counter.rent("ANN", "P1")
     hand.remove("customers", user_id="BEN")
-    assert faults(till.store) == ["orphan P2 BEN"]
+    assert faults(counter.store) == ["orphan P2 BEN"]
     hand.remove("product", product_id="P1")
-    assert faults(till.store) == ["orphan P1 ANN", "orphan P2 BEN"]
+    assert faults(counter.store) == ["orphan P1 ANN", "orphan P2 BEN"]
     hand.remove("customers", user_id="ANN")
-    assert [f["message"] for f in Audit(till.store).faults() if f["user_id"] == "ANN"] == [
+    assert [f["message"] for f in Audit(counter.store).faults() if f["user_id"] == "ANN"] == [
         "the rental's customer is not there",
         "the rental's product is not there",
     ]
 
 
-def test_a_rental_removed_by_hand_is_found(till: Counter, hand: Hand) -> None:
+def test_a_rental_removed_by_hand_is_found(counter: RentalCounter, hand: Hand) -> None:
     """If it was rented out here: of an imported one nothing else tells."""
-    till.rent("ANN", "P1")
-    till.rent("ANN", "P2")
-    till.give_back("ANN", "P2")
+    counter.rent("ANN", "P1")
+    counter.rent("ANN", "P2")
+    counter.give_back("ANN", "P2")
     hand.remove("rental", user_id="ANN", product_id="P1")
-    assert list(Audit(till.store).faults()) == [
+    assert list(Audit(counter.store).faults()) == [
         {
             "fault": "rental",
             "product_id": "P1",
@@ -219,33 +219,33 @@ def test_a_rental_removed_by_hand_is_found(till: Counter, hand: Hand) -> None:
     ]
 
 
-def test_a_rental_put_back_by_hand_is_found(till: Counter, hand: Hand) -> None:
+def test_a_rental_put_back_by_hand_is_found(counter: RentalCounter, hand: Hand) -> None:
     """A rental that was taken back is over; another one of the same product is not."""
-    rental = till.rent("ANN", "P1")
-    till.give_back("ANN", "P1")
+    rental = counter.rent("ANN", "P1")
+    counter.give_back("ANN", "P1")
     hand.put("rental", rental)
-    assert faults(till.store) == ["rental P1 ANN"]
-    till.give_back("ANN", "P1")
-    assert faults(till.store) == []
-    till.rent("ANN", "P1")
-    assert faults(till.store) == []
+    assert faults(counter.store) == ["rental P1 ANN"]
+    counter.give_back("ANN", "P1")
+    assert faults(counter.store) == []
+    counter.rent("ANN", "P1")
+    assert faults(counter.store) == []
 
 
-def test_lost_lines_of_the_history_are_found(till: Counter, hand: Hand) -> None:
+def test_lost_lines_of_the_history_are_found(counter: RentalCounter, hand: Hand) -> None:
     """A stock that changed without its line does not add up."""
-    till.adjust_stock("P1", 2, "bought")
-    till.adjust_stock("P1", 1, "bought")
+    counter.adjust_stock("P1", 2, "bought")
+    counter.adjust_stock("P1", 1, "bought")
     hand.remove("history", record="P1", number=1)
-    assert faults(till.store) == ["stock P1"]
+    assert faults(counter.store) == ["stock P1"]
 
 
 def test_a_rental_whose_file_is_imported_again_is_found(
-    till: Counter, uri: str, tmp_path: Path
+    counter: RentalCounter, uri: str, tmp_path: Path
 ) -> None:
     """It was taken back, and is there again; to take it back again mends that."""
-    till.give_back("BEN", "P2")
+    counter.give_back("BEN", "P2")
     import_files(uri, tmp_path / "rental.csv")
-    assert list(Audit(till.store).faults()) == [
+    assert list(Audit(counter.store).faults()) == [
         {
             "fault": "rental",
             "product_id": "P2",
@@ -253,8 +253,8 @@ def test_a_rental_whose_file_is_imported_again_is_found(
             "message": "it was taken back, but is a rental; was its file imported again?",
         }
     ]
-    till.give_back("BEN", "P2")
-    assert faults(till.store) == []
+    counter.give_back("BEN", "P2")
+    assert faults(counter.store) == []
 
 
 def test_stocks_that_are_no_numbers_cannot_be_checked(uri: str, tmp_path: Path) -> None:
@@ -270,81 +270,85 @@ def test_stocks_that_are_no_numbers_cannot_be_checked(uri: str, tmp_path: Path) 
         assert faults(store) == ["unchecked None", "orphan P1 ANN"]
 
 
-def test_what_others_have_noted_is_told_by_its_name(till: Counter) -> None:
+def test_what_others_have_noted_is_told_by_its_name(counter: RentalCounter) -> None:
     """As a line of a history that a newer version has written."""
-    put_line(till, "P1", kind="gift", delta=5)
-    (found,) = Audit(till.store).faults()
+    put_line(counter, "P1", kind="gift", delta=5)
+    (found,) = Audit(counter.store).faults()
     assert found["message"] == "5 in stock, but 10 should be: 5 at its import, +5 gift since"
 
 
-def test_an_id_in_small_letters_has_its_history(till: Counter) -> None:
+def test_an_id_in_small_letters_has_its_history(counter: RentalCounter) -> None:
     """Unless a record has just that id."""
-    till.adjust_stock("P1", 1, "found")
-    assert record_history.history(till.store, "p1") == record_history.history(till.store, "P1")
-    product = next(till.store.find("product", ("product_id",)))
-    twin = batch_of(till.shop.products, [product | {"product_id": "p1"}])
-    till.store.write(twin, Mode.INSERT)
-    assert record_history.history(till.store, "p1") == []
+    counter.adjust_stock("P1", 1, "found")
+    assert record_history.history(counter.store, "p1") == record_history.history(
+        counter.store, "P1"
+    )
+    product = next(counter.store.find("product", ("product_id",)))
+    twin = batch_of(counter.shop.products, [product | {"product_id": "p1"}])
+    counter.store.write(twin, Mode.INSERT)
+    assert record_history.history(counter.store, "p1") == []
     with pytest.raises(UnknownIdError, match="^nothing is known of 'p0'; "):
-        record_history.history(till.store, "p0")
+        record_history.history(counter.store, "p0")
 
 
 @pytest.mark.parametrize("how", [{}, {"is_parallel": True, "workers": 2}])
 def test_imports_that_replace_stocks_are_in_the_books(
-    till: Counter, uri: str, tmp_path: Path, how: dict[str, object]
+    counter: RentalCounter, uri: str, tmp_path: Path, how: dict[str, object]
 ) -> None:
     """Chunk by chunk and in parallel; keys of several chunks get the last one's stock."""
-    till.rent("ANN", "P1")
+    counter.rent("ANN", "P1")
     records: list[tuple[Value, ...]] = [("P1", "Hut", "Tools", 50 + at) for at in range(3)]
     records[1:1] = [("P2", "Drum", "Music", 9), ("P2", "Drum", "Music", 3)]
     path = write_csv(tmp_path / "newer", "product", records)
     run(uri, path, rows=2, mode=Mode.UPSERT, **how)
-    assert stocks(till.store) == {"P1": 52, "P2": 3}
-    assert faults(till.store) == []
-    moves = [line for line in lines(till.store) if line["kind"] == "import"]
+    assert stocks(counter.store) == {"P1": 52, "P2": 3}
+    assert faults(counter.store) == []
+    moves = [line for line in lines(counter.store) if line["kind"] == "import"]
     assert sum(int(str(line["delta"])) for line in moves if line["record"] == "P1") == 52 - 4
-    till.give_back("ANN", "P1")
-    assert stocks(till.store)["P1"] == 53
-    assert faults(till.store) == []
-    (product,) = till.store.find("product", ("product_id",), (("product_id", "=", "P1"),))
+    counter.give_back("ANN", "P1")
+    assert stocks(counter.store)["P1"] == 53
+    assert faults(counter.store) == []
+    (product,) = counter.store.find("product", ("product_id",), (("product_id", "=", "P1"),))
     assert product["description"] == "Hut"
 
 
-def test_an_import_without_stocks_leaves_them(till: Counter, uri: str, tmp_path: Path) -> None:
+def test_an_import_without_stocks_leaves_them(
+    counter: RentalCounter, uri: str, tmp_path: Path
+) -> None:
     """A file may have some columns only; nothing of it is in the history of the stock."""
-    till.rent("ANN", "P1")
+    counter.rent("ANN", "P1")
     path = write_products(tmp_path / "newer", {})
     path.write_text("product_id,description,product_type\nP1,Hut,Tools\n", encoding="utf-8")
     package = path.with_name("datapackage.json")
     optional = package.read_text(encoding="utf-8").replace('"required": true, "minimum": 0', "")
     package.write_text(optional, encoding="utf-8")
     import_files(uri, path, mode=Mode.UPSERT)
-    assert stocks(till.store)["P1"] == 4
-    assert [line["kind"] for line in lines(till.store)] == ["rent"]
-    assert faults(till.store) == []
+    assert stocks(counter.store)["P1"] == 4
+    assert [line["kind"] for line in lines(counter.store)] == ["rent"]
+    assert faults(counter.store) == []
 
 
-def test_a_dry_run_changes_no_stock(till: Counter, uri: str, tmp_path: Path) -> None:
+def test_a_dry_run_changes_no_stock(counter: RentalCounter, uri: str, tmp_path: Path) -> None:
     """Neither the product nor the history."""
     path = write_products(tmp_path / "newer", {"P1": 50, "P7": 2})
     (report,) = run(uri, path, mode=Mode.UPSERT, is_dry_run=True)
     assert (report.counts.updated, report.counts.inserted) == (1, 1)
-    assert stocks(till.store) == {"P1": 5, "P2": 3}
-    assert not lines(till.store)
+    assert stocks(counter.store) == {"P1": 5, "P2": 3}
+    assert not lines(counter.store)
 
 
 @pytest.mark.parametrize("when", ["before all imports", "between two imports"])
 def test_what_a_restored_product_went_through_before_does_not_count(
-    till: Counter, uri: str, tmp_path: Path, when: str
+    counter: RentalCounter, uri: str, tmp_path: Path, when: str
 ) -> None:
     """The history of an earlier database comes along; its stock begins with its own import."""
     earlier = {"at": "2020-01-01T00:00:00+00:00"} if when == "before all imports" else {}
-    put_line(till, "P7", kind="adjust", delta=5, **earlier)
+    put_line(counter, "P7", kind="adjust", delta=5, **earlier)
     import_files(uri, write_products(tmp_path / "restored", {"P7": 9}))
-    assert faults(till.store) == []
-    till.adjust_stock("P7", 1, "found")
-    assert [line["number"] for line in lines(till.store)] == [1, 2]
-    assert faults(till.store) == []
+    assert faults(counter.store) == []
+    counter.adjust_stock("P7", 1, "found")
+    assert [line["number"] for line in lines(counter.store)] == [1, 2]
+    assert faults(counter.store) == []
 
 
 def test_a_return_of_what_was_never_rented_is_told(uri: str, tmp_path: Path) -> None:
@@ -358,12 +362,12 @@ def test_a_return_of_what_was_never_rented_is_told(uri: str, tmp_path: Path) -> 
             if note.collection != "rental":
                 journal.prepare(store)
                 journal.save_import(store, note)
-    with open_till(uri) as till:
-        till.rent("ANN", "P1")
-        till.give_back("ANN", "P1")
-        till.rent("ANN", "P1")
-        assert faults(till.store) == []
-        till.give_back("ANN", "P1")
+    with open_counter(uri) as counter:
+        counter.rent("ANN", "P1")
+        counter.give_back("ANN", "P1")
+        counter.rent("ANN", "P1")
+        assert faults(counter.store) == []
+        counter.give_back("ANN", "P1")
     Hand(uri).remove("history", record="P1", number=1)
     with closing(open_store(uri)) as store:
         found = [fault["message"] for fault in Audit(store).faults()]

@@ -144,7 +144,7 @@ def test_a_damaged_file_is_told(path: Path, sqlite_uri: str) -> None:
 
 
 def test_who_begins_again_at_once_does_not_keep_others_out(sqlite_uri: str, store: Store) -> None:
-    """A till that holds its transaction, time after time, lets another one have its turn."""
+    """A process that holds its transaction, time after time, lets another one have its turn."""
     has_begun, is_served = threading.Event(), threading.Event()
 
     def other_till() -> None:

@@ -15,7 +15,7 @@ from hpnorton.rental.names import DUE, PRODUCT_ID, RENTALS, RENTED_AT, RETURNED_
 from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
-    from hpnorton.rental.counter import Counter
+    from hpnorton.rental.counter import RentalCounter
     from hpnorton.schema.collection import Collection
     from hpnorton.stores.base import Document
 
@@ -84,17 +84,17 @@ def add_flags(parser: Parser) -> None:
 
 
 @contextmanager
-def _open_counter(settings: Settings) -> Iterator["Counter"]:
+def _open_counter(settings: Settings) -> Iterator["RentalCounter"]:
     """The counter of a database; what clerks have died over is finished before it is closed."""
     from hpnorton.rental.catalog import Catalog, open_shop
-    from hpnorton.rental.counter import Counter
+    from hpnorton.rental.counter import RentalCounter
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
         left = store.unfinished()
         shop = open_shop(Catalog(store, settings.description_folders))
         try:
-            yield Counter(store, shop, settings.rental_days)
+            yield RentalCounter(store, shop, settings.rental_days)
         except StoreLostError:
             left = []  # there is nobody to ask, and what this error says counts
             raise

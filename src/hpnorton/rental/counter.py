@@ -40,7 +40,7 @@ _LISTS = {CUSTOMERS: "--all-customers", PRODUCTS: "--all-products", RENTALS: "--
 
 
 @dataclass(frozen=True)
-class Counter:
+class RentalCounter:
     """A till: a store, the shop's collections in it, and how many days a rental is for."""
 
     store: CounterStore

@@ -23,7 +23,7 @@ sys.path.insert(0, str(HOME / "src"))
 from hpnorton.log import start_log
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog, open_shop
-from hpnorton.rental.counter import Counter
+from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import (
     ACTIVE,
     CUSTOMERS,
@@ -58,12 +58,12 @@ def fill(uri: str, folder: Path, rows: int) -> None:
 
 
 @contextmanager
-def at_counter(uri: str) -> Iterator[Counter]:
+def at_counter(uri: str) -> Iterator[RentalCounter]:
     """A counter, opened and left as the command line does; silent, however long it waits."""
     start_log(None)
     with closing(open_store(uri)) as store:
         left = store.unfinished()
-        yield Counter(store, open_shop(Catalog(store)), RENTAL_DAYS)
+        yield RentalCounter(store, open_shop(Catalog(store)), RENTAL_DAYS)
         store.finish(left)
 
 
@@ -71,7 +71,7 @@ def processes() -> ForkServerContext:
     """How clerks are started: quickly, from a process that has imported all they need."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["till", "hpnorton.stores.mongo.store", "hpnorton.stores.sqlite.store"]
+        ["shop", "hpnorton.stores.mongo.store", "hpnorton.stores.sqlite.store"]
     )
     return context
 
