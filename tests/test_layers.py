@@ -20,7 +20,7 @@ LAYERS = (
     ("",),
     ("lazy",),
     ("errors",),
-    ("settings",),
+    ("settings", "files"),
     ("sanitize",),
     ("log",),
     ("workers", "interrupts"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from hpnorton.errors import FileError
+from hpnorton.files import replace_atomically
 from hpnorton.rental.catalog import Catalog, texts_for_numbers, told_text
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.datapackage import PACKAGE_NAME
@@ -18,8 +19,7 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.lexical import written_year
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores.base import CounterStore, Document
-from hpnorton.tabular.files import replacing
-from hpnorton.tabular.writer import UnixLines
+from hpnorton.tabular.writer import LineFeedWriter
 
 # What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -138,8 +138,8 @@ def _write_records(
     texts = [(field.name, null) for field, null in zip(fields, nulls) if field.is_text]
     whole = [(field.name, field.type == "year") for field in fields if field.type in _WHOLE]
     empty: set[str] = set()
-    with replacing(made.file) as data, _text(data) as out:
-        writer = csv.writer(UnixLines(out))
+    with replace_atomically(made.file) as data, _text(data) as out:
+        writer = csv.writer(LineFeedWriter(out))
         writer.writerow(names)
         for row, record in enumerate(records, start=2):
             for name, is_year in whole:
@@ -181,7 +181,7 @@ def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
         "name": _EXPORT_NAME,
         "resources": resources,
     }
-    with replacing(path) as data, _text(data) as out:
+    with replace_atomically(path) as data, _text(data) as out:
         json.dump(package, out, ensure_ascii=False, indent=2)
         out.write("\n")
 

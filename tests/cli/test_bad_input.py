@@ -301,8 +301,8 @@ def test_an_open_quote_in_the_last_column_is_told(hpnorton: CommandLine, csv_fil
     path = csv_file("thing.csv", "id,a", "1,x", '2,"y', "3,z")
     done = hpnorton("--linear", path)
     assert (done.status, done.data[0]["thing"]["rejected"]) == (3, 1)
-    assert f'{path}, row 3, a: ""y\\n3,z" opens a quote that nothing closes' in done.err
-    assert f"{path}: row 3 opens a quote that nothing closes: the rest of the file" in done.err
+    assert f'{path}, row 3, a: ""y\\n3,z" opens a quote that is never closed' in done.err
+    assert f"{path}: row 3 opens a quote that is never closed: the rest of the file" in done.err
     closed = hpnorton("--linear", csv_file("other.csv", "id,a", '1,"x"'))
     assert "opens a quote" not in closed.err
 
@@ -312,7 +312,7 @@ def test_an_open_quote_is_suspected(hpnorton: CommandLine, csv_file: Write) -> N
     path = csv_file("customers.csv", HEADER, 'C0,"Zoe,Lee,,,,Active,1', ANN, BEN)
     done = hpnorton("--linear", path, "--quiet")
     assert done.status == 3
-    assert "opens a quote that nothing closes" in done.err
+    assert "opens a quote that is never closed" in done.err
     path = csv_file("customers.csv", HEADER, 'C0,"Zoe,Lee,,,,Active,1', ANN, 'C3,"A",B,,,,Active,1')
     done = hpnorton("--linear", path, "--quiet")
     assert "row 2 (lines 2" not in done.err and "is a quote left open?" in done.err

@@ -155,7 +155,7 @@ def test_no_room_for_temporary_files(
     command = hpnorton.command(["--linear", path, "--chunk-rows", "1000", "--quiet"], mongo_uri)
     failed = hpnorton.run(limited(500_000, command))
     assert failed.status == 1
-    assert "the system refused: [Errno 27] File too large; see whether /" in failed.err
+    assert "the system reported: [Errno 27] File too large; check whether /" in failed.err
     assert "has room for temporary files" in failed.err and "unexpected" not in failed.err
     again = hpnorton.resume(failed.err.encode())
     assert again.status == 3, again.err

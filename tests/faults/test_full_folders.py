@@ -48,7 +48,7 @@ def test_no_room_for_a_comparison(hpnorton: CommandLine, path: Path, mongo_uri: 
     """Exit 1, no result; the folder of temporary files is named, and nothing is left there."""
     failed = hpnorton.run(limited(2000, hpnorton.command([*COMPARE, path], mongo_uri)))
     assert (failed.status, failed.out) == (1, "")
-    assert "Error: the system refused: [Errno 27] File too large; see whether /" in failed.err
+    assert "Error: the system reported: [Errno 27] File too large; check whether /" in failed.err
     assert TEMPORARY in failed.err
 
 
@@ -60,7 +60,7 @@ def test_no_room_for_what_a_look_at_the_quality_knows(
     command = hpnorton.command(["--quality", "--workers", "2", "--quiet"], mongo_uri)
     failed = hpnorton.run(limited(1000, command))
     assert (failed.status, failed.out) == (1, "")
-    assert "Error: the system refused: [Errno 27] File too large; see whether /" in failed.err
+    assert "Error: the system reported: [Errno 27] File too large; check whether /" in failed.err
     assert TEMPORARY in failed.err
     assert len(hpnorton.run(command).data) == 3
 

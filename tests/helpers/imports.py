@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hpnorton.stores import journal
 from hpnorton.stores.base import Mode
-from hpnorton.tabular.files import fingerprint
+from hpnorton.tabular.fingerprint import fingerprint
 
 
 def package(folder: Path, **parents: str) -> None:

@@ -20,7 +20,7 @@ from hpnorton.schema.datapackage import load_package
 from hpnorton.schema.validate import check_rows, lay_out
 from hpnorton.settings import Settings, read_settings
 from hpnorton.stores.sqlite import sql
-from hpnorton.tabular.chunk import raw_records, read_blocks
+from hpnorton.tabular.chunk import read_blocks, read_raw_records
 from hpnorton.tabular.reader import CsvFile
 from tests.helpers.shop import PACKAGE
 
@@ -154,7 +154,7 @@ def _check_chunks(file: CsvFile, describe: Callable[[list[str]], Collection], da
     count = 0
     seen = file.raw_header
     for chunk in file.chunks(3):
-        records = raw_records(chunk)
+        records = read_raw_records(chunk)
         seen += b"".join(raw for raw, _ in records)
         at = 0
         for rows in read_blocks(chunk, may_sort=True):

@@ -214,7 +214,7 @@ def test_a_server_that_says_nothing_any_more(
     (report,) = run_import(sqlite_uri, [source], Options(), folders=folders, on_progress=refuse)
     assert (report.ending, report.counts.read) == (Ending.DONE, ROWS)
     (warning,) = report.warnings
-    assert warning.startswith("nobody can tell whether it has changed while it was read: ")
+    assert warning.startswith("it is unknown whether the file has changed while it was read: ")
 
 
 @pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2 --chunk-rows 1", "--analyze"])

@@ -48,7 +48,7 @@ WAYS: tuple[dict[str, Any], ...] = (
 @pytest.fixture(autouse=True)
 def set_limit(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Rows may have few bytes. Only this process cuts files, so others need not know."""
-    monkeypatch.setattr(reader, "SIZES", reader.Sizes(max_record=LIMIT, block=16))
+    monkeypatch.setattr(reader, "READ_SIZES", reader.ReadSizes(max_record=LIMIT, block=16))
     yield
     close_process_stores()
 

@@ -9,7 +9,7 @@ import pytest
 
 from hpnorton.errors import FileError
 from hpnorton.tabular.chunk import read_blocks
-from hpnorton.tabular.open import STDIN, Reading
+from hpnorton.tabular.open import STDIN, ReadMode
 from hpnorton.tabular.reader import CsvFile
 
 BOM = b"\xef\xbb\xbf"
@@ -42,7 +42,7 @@ class Pieces(io.RawIOBase):
 def make_feed(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> CsvFile:
     """What comes through stdin in pieces of one to four bytes."""
     monkeypatch.setattr(sys, "stdin", Pieces.as_stdin(*request.param))
-    return CsvFile(STDIN, "thing", Reading.LIVE)
+    return CsvFile(STDIN, "thing", ReadMode.STREAMING)
 
 
 def samples(*datas: bytes) -> list[tuple[bytes, int]]:
@@ -78,4 +78,4 @@ def test_what_is_no_csv_is_named_whatever_the_pieces(
     """The first bytes tell once they are there."""
     monkeypatch.setattr(sys, "stdin", Pieces.as_stdin(data, size))
     with pytest.raises(FileError, match="stdin is (an HTML page|UTF-16 text|JSON|a Parquet file)"):
-        CsvFile(STDIN, "thing", Reading.LIVE)
+        CsvFile(STDIN, "thing", ReadMode.STREAMING)

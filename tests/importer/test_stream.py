@@ -14,7 +14,7 @@ from hpnorton.importer.rejects import RejectedRow
 from hpnorton.importer.sources import Source
 from hpnorton.importer.stream import Every, stream_into_file, stream_into_store
 from hpnorton.stores.counts import Counts, Ending
-from hpnorton.tabular.open import Reading
+from hpnorton.tabular.open import ReadMode
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import Run
 
@@ -102,7 +102,7 @@ def test_ctrl_c_lets_a_row_be_written(csv_file: Write, uri: str) -> None:
         seen.append(refused.row)
         press_ctrl_c()
 
-    options = Options(chunk_rows=1, reading=Reading.LIVE)
+    options = Options(chunk_rows=1, reading=ReadMode.STREAMING)
     source = Source(str(path), "thing")
     report = stream_into_store(uri, source, AT_ONCE, options, on_rejected=refuse)
     assert seen == [3]
@@ -122,7 +122,7 @@ def test_a_second_ctrl_c_does_not_wait(csv_file: Write, sqlite_uri: str) -> None
         press_ctrl_c()
         reached.append("second")
 
-    options = Options(chunk_rows=1, reading=Reading.LIVE)
+    options = Options(chunk_rows=1, reading=ReadMode.STREAMING)
     source = Source(str(path), "thing")
     report = stream_into_store(sqlite_uri, source, AT_ONCE, options, on_rejected=refuse)
     assert reached == ["first"] and report.ending is Ending.INTERRUPTED
@@ -194,7 +194,7 @@ def test_a_row_with_an_open_quote_is_not_appended(
     path.write_bytes(b'id,x\n1,a\n2,"P0')
     done = run(f"--stream {path} --every 0 0 --to {to}", sqlite_uri)
     assert (done.status, done.data[0]["rows"], done.data[0]["rejected"]) == (3, 1, 1)
-    assert f"{path}, row 3 opens a quote that nothing closes" in done.err
+    assert f"{path}, row 3 opens a quote that is never closed" in done.err
     path.write_bytes(b"id,x\n3,c\n")
     assert run(f"--stream {path} --every 0 0 --to {to}", sqlite_uri).status == 0
     assert to.read_bytes() == b"id,x\n1,a\n3,c\n"

@@ -166,7 +166,7 @@ def test_faults_keep_the_cell() -> None:
 def test_hints_at_quotes() -> None:
     """What a wrong number of cells may come from is told: a comma, or a quote left open."""
     checked = check(["1", "Chair", "1", "000", "x"], ["2", 'Table,5\n3,"Bed'])
-    hints = ["does a cell with a comma lack its quotes", "runs over several lines"]
+    hints = ["does a cell with a comma lack its quotes", "spans several lines"]
     assert [hint in fault.message for hint, fault in zip(hints, checked.faults, strict=True)] == [
         True,
         True,

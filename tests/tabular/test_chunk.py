@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import FileError
 from hpnorton.tabular import chunk as chunks
-from hpnorton.tabular.chunk import Chunk, Rows, read_blocks
+from hpnorton.tabular.chunk import Chunk, RowBlock, read_blocks
 from hpnorton.tabular.reader import CsvFile
 
 LINES = b'a,1|b,2|c,3|b,4|ab,5||b|"a",6|a"b,7|,8|b,"x,y"|\xc3\xa9,9|\xff,10|d,\0|c,"\n"'.split(b"|")
@@ -32,7 +32,7 @@ def only_chunk(path: Path, data: bytes) -> Chunk:
     return chunk
 
 
-def by_position(blocks: Sequence[Rows]) -> list[tuple[int, list[str]]]:
+def by_position(blocks: Sequence[RowBlock]) -> list[tuple[int, list[str]]]:
     """All rows with their positions, in the order of the file."""
     return sorted(pair for rows in blocks for pair in zip(rows.positions, rows.cells, strict=True))
 

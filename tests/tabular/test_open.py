@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import FileError
 from hpnorton.tabular.chunk import read_blocks
-from hpnorton.tabular.open import Input, Reading
-from hpnorton.tabular.reader import CsvFile, Sizes
+from hpnorton.tabular.open import Input, ReadMode
+from hpnorton.tabular.reader import CsvFile, ReadSizes
 
 Step = Callable[[], object]
 
@@ -53,9 +53,9 @@ def rows_until_stopped(file: CsvFile) -> Iterator[list[str]]:
             yield from [row for rows in read_blocks(chunk) for row in rows.cells]
 
 
-def follow(path: Path, sizes: Sizes | None = None) -> list[list[str]]:
+def follow(path: Path, sizes: ReadSizes | None = None) -> list[list[str]]:
     """The header and the rows of a file that grows."""
-    file = CsvFile(str(path), "x", Reading.FOLLOWED, sizes=sizes)
+    file = CsvFile(str(path), "x", ReadMode.TAIL, sizes=sizes)
     return [file.header, *rows_until_stopped(file)]
 
 
@@ -81,7 +81,7 @@ def test_a_row_is_taken_as_soon_as_it_is_there(
         appending(path, b"b\nc\n"),
         lambda: seen.append(["everything was taken before this"]),
     )
-    file = CsvFile(str(path), "x", Reading.FOLLOWED)
+    file = CsvFile(str(path), "x", ReadMode.TAIL)
     for row in rows_until_stopped(file):
         seen.append(row)
     assert [row[0][:10] for row in seen] == ["a long row", "b", "c", "everything"]
@@ -103,7 +103,7 @@ def test_however_a_file_grows_its_rows_are_the_same(
     path.write_bytes(b"")
     with pytest.MonkeyPatch.context() as patch:
         Waiting(patch, *[appending(path, piece) for piece in pieces])
-        assert follow(path, Sizes(live_block=5)) == [["id"], *[[cell] for cell in cells]]
+        assert follow(path, ReadSizes(stream_block=5)) == [["id"], *[[cell] for cell in cells]]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_file_that_does_not_only_grow(
     path.write_bytes(b"id\n1\n2\n")
     path.with_suffix(".new").write_bytes(b"id\n1\n2\n3\n")
     Waiting(monkeypatch, appending(path, b"3\n"), lambda: harm(path))
-    with closing(CsvFile(str(path), "x", Reading.FOLLOWED)) as file:
+    with closing(CsvFile(str(path), "x", ReadMode.TAIL)) as file:
         chunks = file.chunks(1)
         assert [next(chunks).data for _ in range(3)] == [b"1\n", b"2\n", b"3\n"]
         with pytest.raises(FileError, match=f"x.csv {message}"):
@@ -154,7 +154,7 @@ def test_what_cannot_be_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     keeper = os.open(pipe, os.O_RDWR)
     for path in ("-", str(zipped), "https://127.0.0.1/x.csv", str(pipe)):
         with pytest.raises(FileError, match="cannot be followed; name a plain file"):
-            Input(path, Reading.FOLLOWED)
+            Input(path, ReadMode.TAIL)
     os.close(keeper)
 
 
@@ -164,7 +164,7 @@ def test_a_live_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     writer = os.open(pipe, os.O_RDWR)
     os.write(writer, b"id\n1\n")
-    with closing(CsvFile(str(pipe), "x", Reading.LIVE)) as file:
+    with closing(CsvFile(str(pipe), "x", ReadMode.STREAMING)) as file:
         chunks = file.chunks(1)
         assert next(chunks).data == b"1\n"
         os.write(writer, b"2\n3\n")
@@ -180,7 +180,7 @@ def test_live_chunks_hold_their_bytes(tmp_path: Path, name: str) -> None:
     data = b"id,note\n" + b"".join(b"%d,some text\r\n" % n for n in range(3000)) + b'x,"\n"'
     path = tmp_path / name
     path.write_bytes(gzip.compress(data) if name.endswith("gz") else data)
-    with closing(CsvFile(str(path), "x", Reading.LIVE)) as file:
+    with closing(CsvFile(str(path), "x", ReadMode.STREAMING)) as file:
         path.unlink()
         raw = [chunk.data or b"" for chunk in file.chunks(1)]
     assert len(raw) == 3001 and raw[-1] == b'x,"\n"'

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from hpnorton.errors import FileError
 from hpnorton.tabular import chunk as chunks_module
 from hpnorton.tabular import reader as csvfile
-from hpnorton.tabular.chunk import Chunk, Rows, Span, raw_records, read_blocks
-from hpnorton.tabular.reader import CsvFile, Sizes
-from hpnorton.tabular.record_ends import Cut, cut_records, is_open
+from hpnorton.tabular.chunk import Chunk, RowBlock, Span, read_blocks, read_raw_records
+from hpnorton.tabular.reader import CsvFile, ReadSizes
+from hpnorton.tabular.record_ends import RecordSlice, has_open_quote, slice_records
 
 BOM = b"\xef\xbb\xbf"
 SCRAPS = b'a|,|"|""|"""|\n|\r|\r\n|,"|",|"\n|\n"|\r"| |\xc3\xa9|\xff|\xe2\x80\xa8|\0|\xef\xbb\xbf'
@@ -57,11 +57,11 @@ def rows_with_lines(data: bytes) -> list[tuple[list[str], int]]:
     return list(zip(rows, lines))
 
 
-SMALL = Sizes(block=10)
+SMALL = ReadSizes(block=10)
 
 
 def chunks_of(
-    path: str | Path, rows: int, done: Iterable[Span] = (), sizes: Sizes | None = None
+    path: str | Path, rows: int, done: Iterable[Span] = (), sizes: ReadSizes | None = None
 ) -> tuple[list[str], list[Chunk]]:
     """The header and the chunks of a file."""
     with closing(CsvFile(str(path), "things", sizes=sizes)) as file:
@@ -101,7 +101,7 @@ class Sample:
         path = folder / ("things.csv.gz" if self.is_zipped else "things.csv")
         path.write_bytes(gzip.compress(self.data, 1) if self.is_zipped else self.data)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(csvfile, "SIZES", Sizes(block=self.block))
+            patch.setattr(csvfile, "READ_SIZES", ReadSizes(block=self.block))
             patch.setattr(chunks_module, "_PARSED_BYTES", self.parsed)
             patch.setattr(chunks_module, "_PARSED_ROWS", self.parsed)
             yield path
@@ -127,7 +127,7 @@ def test_chunks_are_exact(folder: Path, sample: Sample, rows: int) -> None:
         for chunk in chunks:
             blocks = list(read_blocks(chunk))
             got = [row for block in blocks for row in block.cells]
-            lines = [line for _, line in raw_records(chunk)]
+            lines = [line for _, line in read_raw_records(chunk)]
             assert len(got) == len(lines) == chunk.rows <= rows
             found += zip(got, range(chunk.first_row, chunk.first_row + chunk.rows), lines)
             piece = sample.data[offset : offset + chunk.length]
@@ -148,7 +148,7 @@ def test_every_row_can_be_given_back(folder: Path, sample: Sample, rows: int) ->
     with sample.written(folder) as path, closing(CsvFile(str(path), "things")) as file:
         whole = file.raw_header
         for chunk in file.chunks(rows):
-            raw = [record for record, _ in raw_records(chunk)]
+            raw = [record for record, _ in read_raw_records(chunk)]
             again = [row_of(each.decode(errors="surrogateescape")) for each in raw]
             assert again == rows_of(chunk)
             whole += b"".join(raw)
@@ -171,7 +171,7 @@ def test_what_is_done_is_passed_over(
         found = [
             (row, chunk.first_row + at, line)
             for chunk in both
-            for at, (row, (_, line)) in enumerate(zip(rows_of(chunk), raw_records(chunk)))
+            for at, (row, (_, line)) in enumerate(zip(rows_of(chunk), read_raw_records(chunk)))
         ]
     expected = [(row, at, line) for at, (row, line) in enumerate(rows_with_lines(sample.data), 1)]
     assert found == expected[1:]
@@ -197,12 +197,12 @@ def test_small_chunks_are_not_looked_for_in_all_that_was_read(
     path.write_bytes(b"id,text\n" + b"".join(b'%d,"%d"\n' % (n, n % 7) for n in range(20_000)))
     scanned = 0
 
-    def cut(data: bytes, rows: int, at_end: bool) -> Cut:
+    def cut(data: bytes, rows: int, at_end: bool) -> RecordSlice:
         nonlocal scanned
         scanned += len(data)
-        return cut_records(data, rows, at_end)
+        return slice_records(data, rows, at_end)
 
-    monkeypatch.setattr(csvfile, "cut_records", cut)
+    monkeypatch.setattr(csvfile, "slice_records", cut)
     _, chunks = chunks_of(path, 10)
     assert len(chunks) == 2000
     assert scanned < 4 * path.stat().st_size
@@ -250,7 +250,7 @@ def test_a_chunk_is_named(folder: Path) -> None:
         assert (file.header, file.raw_header) == (["id", "x\ny"], b'id,"x\ny"\n')
         assert (file.size, file.is_repeatable, file.offset) == (23, True, 9)
         chunks = list(file.chunks(2))
-    assert [chunk.file for chunk in chunks] == [str(path)] * 2
+    assert [chunk.location for chunk in chunks] == [str(path)] * 2
     assert [chunk.is_row_a_line for chunk in chunks] == [False, True]
     spans = [
         Span(**{each.name: getattr(chunk, each.name) for each in fields(Span)}) for chunk in chunks
@@ -279,7 +279,7 @@ def test_windows_line_ends_are_no_reason_to_be_slow(folder: Path) -> None:
     _, [chunk] = chunks_of(path, 10)
     assert (chunk.is_row_a_line, chunk.lines) == (True, 4)
     assert rows_of(chunk) == [["1", "a,b"], ["2", '5" tv'], [], ["3", "c"]]
-    assert raw_records(chunk) == [
+    assert read_raw_records(chunk) == [
         (b'1,"a,b"\r\n', 2),
         (b'2,5" tv\r\n', 3),
         (b"\r\n", 4),
@@ -364,7 +364,7 @@ def test_a_gzip_file_that_breaks_off(tmp_path: Path) -> None:
 class TestLongRecords:
     """What may be in one record, with a limit of few bytes, and blocks of fewer."""
 
-    SIZES = Sizes(max_record=40, block=8)
+    SIZES = ReadSizes(max_record=40, block=8)
 
     def test_an_endless_record(self, folder: Path) -> None:
         """A record beyond the limit is an error that says where it begins."""
@@ -382,11 +382,13 @@ class TestLongRecords:
         """The rows are those of one csv.reader but for the long ones, which are in their places."""
         with sample.written(folder) as path:
             chunks: list[Chunk] = []
-            with closing(CsvFile(str(path), "things", sizes=Sizes(max_record=16, block=8))) as file:
+            with closing(
+                CsvFile(str(path), "things", sizes=ReadSizes(max_record=16, block=8))
+            ) as file:
                 try:
-                    chunks += file.chunks(rows, passes_long_rows=True)
+                    chunks += file.chunks(rows, skips_long_rows=True)
                 except FileError:
-                    assert is_open(sample.data[file.offset :])
+                    assert has_open_quote(sample.data[file.offset :])
                     assert len(rows_with_lines(sample.data[file.offset :])) == 1
                     sample = replace(sample, data=sample.data[: file.offset])
                 assert file.offset == len(sample.data)
@@ -396,17 +398,17 @@ class TestLongRecords:
                 assert chunk.first_row + chunk.rows == after.first_row
             for chunk in chunks:
                 raw = sample.data[chunk.offset : chunk.offset + chunk.length]
-                if chunk.is_too_long:
-                    assert len(raw) >= 16 and raw_records(chunk) == [(b"", chunk.first_line)]
+                if chunk.is_oversized:
+                    assert len(raw) >= 16 and read_raw_records(chunk) == [(b"", chunk.first_line)]
                     found = [([""], chunk.first_line)]
                 else:
-                    assert all(len(each) <= 16 for each, _ in raw_records(chunk))
-                    found = list(zip(rows_of(chunk), [line for _, line in raw_records(chunk)]))
+                    assert all(len(each) <= 16 for each, _ in read_raw_records(chunk))
+                    found = list(zip(rows_of(chunk), [line for _, line in read_raw_records(chunk)]))
                 assert len(found) == chunk.rows
                 for row, line in found:
                     wanted, wanted_line = next(expected)
                     assert line == wanted_line
-                    assert chunk.is_too_long or row == wanted
+                    assert chunk.is_oversized or row == wanted
             assert not list(expected)
 
     def test_an_endless_header(self, folder: Path) -> None:
@@ -441,10 +443,10 @@ def test_a_pipe_gives_its_data_with_the_chunks(tmp_path: Path) -> None:
     assert (file.header, file.size, file.is_repeatable) == (["id", "x"], None, False)
     assert [chunk.data for chunk in chunks] == [b"1,a\n2,b\n", b"3,c\n"]
     assert [list(read_blocks(chunk)) for chunk in chunks] == [
-        [Rows([["1", "a"], ["2", "b"]], range(2), False)],
-        [Rows([["3", "c"]], range(1), False)],
+        [RowBlock([["1", "a"], ["2", "b"]], range(2), False)],
+        [RowBlock([["3", "c"]], range(1), False)],
     ]
-    assert raw_records(chunks[1]) == [(b"3,c\n", 4)]
+    assert read_raw_records(chunks[1]) == [(b"3,c\n", 4)]
 
 
 def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton.tabular.record_ends import cut_records, split_records
-from hpnorton.tabular.rows import Misquoted, Parsed, Row, parse
+from hpnorton.tabular.record_ends import slice_records, split_records
+from hpnorton.tabular.rows import MisquotedCell, ParsedRows, Row, parse_rows
 from tests.conftest import Run
 
 BOM = "\ufeff"
@@ -18,16 +18,16 @@ SCRAPS = ["a", ",", '"', '""', "\n", "\r\n", "\r", '\\"', "é", BOM, ',"', '"\n'
 TEXTS = st.lists(st.sampled_from(SCRAPS), min_size=1, max_size=30).map("".join)
 
 
-def parsed(text: str, max_rows: int = 2000) -> Parsed:
+def parsed(text: str, max_rows: int = 2000) -> ParsedRows:
     """All rows of a text, of which the file consists below its header."""
-    cut = cut_records(text.encode(), len(text) + 1, at_end=True)
+    cut = slice_records(text.encode(), len(text) + 1, at_end=True)
     cells: list[Row] = []
-    misquoted: dict[int, Misquoted] = {}
-    for some in parse(text, cut.is_row_a_line, max_rows):
+    misquoted: dict[int, MisquotedCell] = {}
+    for some in parse_rows(text, cut.is_row_a_line, max_rows):
         misquoted |= {at + len(cells): fault for at, fault in some.misquoted.items()}
         cells += some.cells
     assert len(cells) == cut.rows
-    return Parsed(cells, misquoted)
+    return ParsedRows(cells, misquoted)
 
 
 def is_wrong(record: str) -> bool:
@@ -52,14 +52,14 @@ def test_rows_are_those_of_csv_reader(text: str, max_rows: int) -> None:
 @pytest.mark.parametrize(
     ("line", "column", "cell", "reason"),
     [
-        (r'1,"Tent \"XL\" blue",2', 1, r'"Tent \"XL\" blue"', "has quotes behind a backslash"),
-        ('1,"12 Mill Road, "D"",2', 1, '"12 Mill Road, "D""', "goes on behind its closing quote"),
-        ('"a"b,1', 0, '"a"b', "goes on behind its closing quote"),
-        ('"x, y",,"b" ,1', 2, '"b" ', "goes on behind its closing quote"),
-        ('1,"a', 1, '"a', "opens a quote that nothing closes"),
-        (f'{BOM}"a\nb",1', 0, '"a', "opens a quote that nothing closes"),
-        (f'{BOM}","\n,"', 0, ",", "has quotes behind a byte order mark"),
-        ('1,"a\nb"c', 1, '"a\nb"c', "runs over several lines and goes on"),
+        (r'1,"Tent \"XL\" blue",2', 1, r'"Tent \"XL\" blue"', "has quotes after a backslash"),
+        ('1,"12 Mill Road, "D"",2', 1, '"12 Mill Road, "D""', "continues after its closing quote"),
+        ('"a"b,1', 0, '"a"b', "continues after its closing quote"),
+        ('"x, y",,"b" ,1', 2, '"b" ', "continues after its closing quote"),
+        ('1,"a', 1, '"a', "opens a quote that is never closed"),
+        (f'{BOM}"a\nb",1', 0, '"a', "opens a quote that is never closed"),
+        (f'{BOM}","\n,"', 0, ",", "has quotes after a byte order mark"),
+        ('1,"a\nb"c', 1, '"a\nb"c', "spans several lines and continues"),
     ],
 )
 def test_what_is_wrong_with_quotes(line: str, column: int, cell: str, reason: str) -> None:
@@ -84,13 +84,13 @@ def test_quotes_that_are_right(line: str, row: Row) -> None:
     """A cell without quotes around it may hold some; a BOM before a quote changes nothing."""
     for end in ("\n", "\r\n", "\r"):
         text = f'{line}{end}2,y{end}3,"a{end}b"{end}'
-        assert parsed(text) == Parsed([row, ["2", "y"], ["3", f"a{end}b"]], {})
+        assert parsed(text) == ParsedRows([row, ["2", "y"], ["3", f"a{end}b"]], {})
 
 
 FILES = {
     "rows with quotes escaped by a backslash": (
         'sku,title\n1,"Tent \\"XL\\" blue"\n2,"Tent ""L"""\n3,5" pipe\n',
-        ("title", "quote-error", "has quotes behind a backslash; write each quote in a cell twice"),
+        ("title", "quote-error", "has quotes after a backslash; write each quote in a cell twice"),
         {"2": 'Tent "L"', "3": '5" pipe'},
     ),
     "a repeated header": (

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from hpnorton.errors import FileError
-from hpnorton.tabular.open import Reading
+from hpnorton.tabular.open import ReadMode
 from hpnorton.tabular.reader import CsvFile
-from hpnorton.tabular.signatures import is_cp1252, not_csv
+from hpnorton.tabular.signatures import find_other_format, is_cp1252
 from tests.conftest import Run
 from tests.helpers.commandline import CommandLine
 
@@ -69,7 +69,7 @@ OTHERS = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_what_is_no_csv_is_named(what: str) -> None:
     """For what it is, and with what to do."""
-    told = not_csv(OTHERS[what])
+    told = find_other_format(OTHERS[what])
     assert told is not None and told.startswith(what) and "; " in told
 
 
@@ -96,13 +96,13 @@ def test_what_is_no_csv_is_named(what: str) -> None:
 )
 def test_odd_headers_are_csv(data: bytes) -> None:
     """A column may be called anything."""
-    assert not_csv(data) is None
+    assert find_other_format(data) is None
 
 
-@pytest.mark.parametrize("reading", [Reading.BULK, Reading.LIVE])
+@pytest.mark.parametrize("reading", [ReadMode.BUFFERED, ReadMode.STREAMING])
 @pytest.mark.parametrize("name", ["list.csv", "list.csv.gz"])
 @pytest.mark.parametrize("what", OTHERS)
-def test_files_that_are_no_csv(tmp_path: Path, what: str, name: str, reading: Reading) -> None:
+def test_files_that_are_no_csv(tmp_path: Path, what: str, name: str, reading: ReadMode) -> None:
     """Also the content of a compressed file, and one that is read as a feed."""
     path = tmp_path / name
     path.write_bytes(gzip.compress(OTHERS[what]) if name.endswith(".gz") else OTHERS[what])

@@ -13,7 +13,7 @@ import pytest
 from hpnorton.errors import FileError
 from hpnorton.importer.sources import parse_source
 from hpnorton.tabular.chunk import read_blocks
-from hpnorton.tabular.open import Input, Reading
+from hpnorton.tabular.open import Input, ReadMode
 from hpnorton.tabular.reader import CsvFile
 from tests.helpers.commandline import CommandLine, Outcome
 from tests.helpers.webserver import CA, WebServer, serving
@@ -123,7 +123,7 @@ def test_a_file_that_is_refused(hpnorton: CommandLine, web: WebServer, status: i
     """Who may not read it is told so, and that signatures run out."""
     web.statuses["thing.csv"] = status
     told = _refused(hpnorton, web.url("thing.csv" + SIGNED))
-    assert f"the server refuses it (status {status}); check who may read it" in told
+    assert f"the server denies access (status {status}); check the permissions" in told
 
 
 def test_a_certificate_that_nobody_trusts(hpnorton: CommandLine, web: WebServer) -> None:
@@ -176,7 +176,7 @@ def test_the_name_of_a_url(query: str) -> None:
     for name in ("thing.csv", "thing.csv.gz", "thing.CSV.GZ"):
         assert parse_source(f"https://host/folder/{name}{query}").collection == "thing"
     with pytest.raises(FileError, match="cannot be followed"):
-        Input(f"https://host/thing.csv{query}", Reading.FOLLOWED)
+        Input(f"https://host/thing.csv{query}", ReadMode.TAIL)
 
 
 def test_a_question_mark_in_a_path_is_a_part_of_it(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
         warm_up("hpnorton.profile.analysis")
     from hpnorton.cli.progress import show_analysis
     from hpnorton.profile.analysis import analyze, questions_for
-    from hpnorton.tabular.files import is_url
+    from hpnorton.tabular.location import is_url
     from hpnorton.tabular.reader import CsvFile
 
     asks = arguments.year_of is not None or arguments.count

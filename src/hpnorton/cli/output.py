@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from hpnorton.cli.table import Table
 from hpnorton.errors import HPNortonError
 from hpnorton.sanitize import printable
-from hpnorton.tabular.writer import TextWriter, UnixLines
+from hpnorton.tabular.writer import LineFeedWriter, TextWriter
 
 
 class Output(TextWriter, Protocol):
@@ -100,7 +100,7 @@ def _write_csv(
     names = list(columns if first is None else first)
     if not names:
         return
-    writer = csv.DictWriter(UnixLines(out), names)
+    writer = csv.DictWriter(LineFeedWriter(out), names)
     writer.writeheader()
     if first is None:
         return

@@ -169,17 +169,17 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
     from hpnorton.rental import record_history
     from hpnorton.stores import open_store
     from hpnorton.stores.lookup import typed
-    from hpnorton.tabular.keys import folded
+    from hpnorton.tabular.keys import fold_case
 
     with closing(open_store(settings.uri)) as store:
         store.finish(store.unfinished())
         events = record_history.history(store, arguments.values)
     # A person knows whose history it is, and needs the room for what has happened.
-    whose = folded(typed(arguments.values))
+    whose = fold_case(typed(arguments.values))
     ids = [
         name
         for name in ("record", USER_ID)
-        if any(event.get(name) is not None and folded(event[name]) != whose for event in events)
+        if any(event.get(name) is not None and fold_case(event[name]) != whose for event in events)
     ]
     shown = (
         {"at": minute(event["at"]), "kind": event["kind"]}

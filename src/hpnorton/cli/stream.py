@@ -14,7 +14,7 @@ from hpnorton.settings import Settings
 if TYPE_CHECKING:
     from hpnorton.importer.rejects import RejectedRow
     from hpnorton.importer.stream import Every
-    from hpnorton.tabular.open import Reading
+    from hpnorton.tabular.open import ReadMode
 
 STREAM = "--stream"
 _LEAST, _MOST = 1.0, 3.0  # seconds
@@ -55,23 +55,23 @@ def add_flags(parser: Parser) -> None:
 
 def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     from hpnorton.importer.stream import Every
-    from hpnorton.tabular.open import Reading
+    from hpnorton.tabular.open import ReadMode
 
     least, most = arguments.every or (_LEAST, _MOST)
     if least > most:
         raise UsageError(f"--every {least:g} {most:g}: say the shorter time first")
     every = Every(least, most)
-    reading = Reading.FOLLOWED if arguments.follow else Reading.LIVE
+    reading = ReadMode.TAIL if arguments.follow else ReadMode.STREAMING
     if arguments.to is not None:
         return _into_file(arguments, every, reading)
     return _into_store(arguments, settings, every, reading)
 
 
-def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading") -> ExitStatus:
+def _into_file(arguments: argparse.Namespace, every: "Every", reading: "ReadMode") -> ExitStatus:
     from hpnorton.importer.sources import parse_source
     from hpnorton.importer.stream import stream_into_file
     from hpnorton.stores.counts import Ending
-    from hpnorton.tabular.files import shown
+    from hpnorton.tabular.location import redact_location
     from hpnorton.tabular.open import STDIN
 
     for name in _ONLY_INTO_THE_DATABASE:
@@ -79,7 +79,7 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
             raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
     place = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
     copied = stream_into_file(place, arguments.to, every, reading=reading, on_warning=tell)
-    path = shown(place)
+    path = redact_location(place)
     document = {
         "file": path,
         "to": str(arguments.to),
@@ -94,16 +94,16 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "Reading"
 
 
 def _into_store(
-    arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "Reading"
+    arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "ReadMode"
 ) -> ExitStatus:
     from hpnorton.importer.sources import parse_source
     from hpnorton.importer.stream import stream_into_store
-    from hpnorton.tabular.files import shown
+    from hpnorton.tabular.location import redact_location
     from hpnorton.tabular.open import STDIN
 
     source = parse_source(arguments.values)
 
-    path = "stdin" if source.path == STDIN else shown(source.path)
+    path = "stdin" if source.path == STDIN else redact_location(source.path)
 
     def tell_refused(refused: "RejectedRow") -> None:
         for fault in refused.faults(path):

@@ -27,7 +27,7 @@ from hpnorton.schema.validate import Layout
 from hpnorton.settings import SQLITE_PREFIX, redact
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Store
-from hpnorton.tabular.files import shown
+from hpnorton.tabular.location import redact_location
 from hpnorton.tabular.open import STDIN
 from hpnorton.workers import cores
 
@@ -130,7 +130,7 @@ class _Session:
         lines = {way.flags: _line(lengths, way) for way in grid.ways}
         seconds = {(t.way.flags, t.chunk_rows): t.seconds.median for t in squares}
         return Comparison(
-            files=[shown(source.path) for source in sources],
+            files=[redact_location(source.path) for source in sources],
             rows=rows,
             refused=sum(refused for _, refused in counts),
             usual=usual,

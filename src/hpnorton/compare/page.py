@@ -9,7 +9,7 @@ from hpnorton import __version__
 from hpnorton.compare.plots import Plot, draw
 from hpnorton.compare.trials import Comparison
 from hpnorton.errors import ComparisonError
-from hpnorton.tabular.files import replacing
+from hpnorton.files import replace_atomically
 
 PAGE = "index.html"
 _HEADER = (
@@ -69,7 +69,7 @@ def write_report(made: Comparison, folder: Path) -> Path:
 
 
 def _write(path: Path, text: str) -> None:
-    with replacing(path) as out:
+    with replace_atomically(path) as out:
         out.write(text.encode())
 
 

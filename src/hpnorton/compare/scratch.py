@@ -9,13 +9,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from hpnorton.errors import ComparisonError, StoreError
+from hpnorton.files import temporary_file_errors
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.settings import SQLITE_PREFIX, redact
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Store
 from hpnorton.stores.journal import OWN_COLLECTIONS
-from hpnorton.tabular.files import temporary_files
 
 FILE_PREFIX = ".hpnorton-compare-"
 DATABASE_PREFIX = "hpnorton_compare_"
@@ -116,7 +116,7 @@ def open_scratch(uri: str, collections: Sequence[str]) -> Iterator[Scratch]:
     place = Path(tempfile.gettempdir())
     if is_sqlite:
         place = _nearest_folder(Path(uri.removeprefix(SQLITE_PREFIX)))
-    with temporary_files(place):
+    with temporary_file_errors(place):
         scratch = Scratch(uri, Path(tempfile.mkdtemp(prefix=FILE_PREFIX, dir=place)), collections)
         try:
             if not is_sqlite:

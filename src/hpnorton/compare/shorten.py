@@ -10,8 +10,8 @@ from hpnorton.importer.rejects import ended
 from hpnorton.importer.sources import Source
 from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.validate import Layout
-from hpnorton.tabular.chunk import Chunk, raw_records, read_blocks
-from hpnorton.tabular.files import is_url, is_zipped
+from hpnorton.tabular.chunk import Chunk, read_blocks, read_raw_records
+from hpnorton.tabular.location import is_gzipped, is_url
 from hpnorton.tabular.reader import CsvFile
 from hpnorton.tabular.rows import Row
 
@@ -33,7 +33,7 @@ def shorten(opened: Opened, rows: Sequence[int], folder: Path) -> list[Source]:
     for number, (file, layout) in _children_first(opened):
         place = folder / str(number) / "rows"
         place.mkdir(parents=True)
-        path = place / f"{file.collection}.csv{'.gz' if is_zipped(file.path) else ''}"
+        path = place / f"{file.collection}.csv{'.gz' if is_gzipped(file.path) else ''}"
         with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as out:
             out.write(ended(file.raw_header))
             for raw in _chosen(file, layout, rows[number], needed):
@@ -87,7 +87,7 @@ def _chosen(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterato
 
 def _raw_and_parsed(chunk: Chunk) -> Iterator[tuple[bytes, Row]]:
     parsed = (row for rows in read_blocks(chunk) for row in rows.cells)
-    return ((raw, row) for (raw, _), row in zip(raw_records(chunk), parsed))
+    return ((raw, row) for (raw, _), row in zip(read_raw_records(chunk), parsed))
 
 
 def _places(layout: Layout, names: Sequence[str]) -> list[int]:

@@ -50,7 +50,7 @@ def read_checked(
 
 def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Checked]:
     """The rows of a chunk, block by block, checked against the schema."""
-    if chunk.is_too_long:
+    if chunk.is_oversized:
         yield too_long(layout, chunk.offset, chunk.length)
         return
     for rows in steps(Phase.READ, read_blocks(chunk, may_sort=may_sort)):

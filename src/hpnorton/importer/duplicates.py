@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from hpnorton.files import discard
 from hpnorton.importer.load import (
     Exchange,
     FoundRow,
@@ -28,7 +29,6 @@ from hpnorton.stores.base import Key, Mode
 from hpnorton.stores.counts import Counts
 from hpnorton.stores.diff import first_difference
 from hpnorton.stores.journal import StartedChunk, has_bit, unpack_bits
-from hpnorton.tabular.files import forget
 
 _MAX_HASHES = 100_000  # some 10 MB in each process
 _PARTS = 64
@@ -49,7 +49,7 @@ class KeyHashes:
     def close(self) -> None:
         """Forgets the hashes."""
         for spool in self._parts:
-            forget(spool)
+            discard(spool)
 
     def add(self, packed: bytes) -> None:
         """Adds the sorted hashes of a chunk's keys."""

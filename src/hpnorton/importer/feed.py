@@ -10,9 +10,9 @@ from typing import IO
 from hpnorton.errors import FileError
 from hpnorton.importer.rejects import ended
 from hpnorton.schema.headers import listed
-from hpnorton.tabular.files import is_zipped
+from hpnorton.tabular.location import is_gzipped
 from hpnorton.tabular.reader import CsvFile
-from hpnorton.tabular.record_ends import is_open
+from hpnorton.tabular.record_ends import has_open_quote
 
 _CHECKED_ROWS = 10_000
 
@@ -26,10 +26,14 @@ def open_target(
     It has the columns of `file`: a new one gets its header. Its last row gets the line end that it
     lacks. Raises FileError.
     """
-    if is_zipped(target.name):
+    if is_gzipped(target.name):
         raise FileError(f"{target}: rows are appended as text; name a file without .gz with --to")
     try:
-        if target.exists() and os.path.exists(file.place) and os.path.samefile(target, file.place):
+        if (
+            target.exists()
+            and os.path.exists(file.location)
+            and os.path.samefile(target, file.location)
+        ):
             raise FileError(f"{target} is the file that is streamed; name another one with --to")
         # pylint: disable-next=consider-using-with # that is below
         out = open(target, "ab", buffering=0)
@@ -56,11 +60,11 @@ def _check_rows(target: Path, file: CsvFile) -> int:
     with closing(CsvFile(os.path.abspath(target), "")) as existing:
         _check_columns(target, file, existing.header)
         row = 1
-        for chunk in existing.chunks(_CHECKED_ROWS, passes_long_rows=True, with_data=True):
+        for chunk in existing.chunks(_CHECKED_ROWS, skips_long_rows=True, with_data=True):
             row += chunk.rows
-            if is_open(chunk.data or b""):  # of the last row only
+            if has_open_quote(chunk.data or b""):  # of the last row only
                 raise FileError(
-                    f"{target}, row {row}, the last one, opens a quote that nothing closes: what "
+                    f"{target}, row {row}, the last one, opens a quote that is never closed: what "
                     "is appended would be a part of it; close the quote, or name another file with "
                     "--to"
                 )

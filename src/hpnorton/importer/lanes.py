@@ -9,12 +9,12 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
+from hpnorton.files import out_of_resources
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.work import Task, Work
 from hpnorton.sanitize import counted
 from hpnorton.stores.counts import Ending
 from hpnorton.tabular.chunk import Chunk
-from hpnorton.tabular.files import refused
 from hpnorton.workers import died
 
 _MAX_NAMED = 10  # files in a message
@@ -167,7 +167,7 @@ class Lane:
         if isinstance(error, BrokenExecutor):
             reason = died("imported it")
         elif isinstance(error, OSError) and error.errno:
-            reason = refused(error)
+            reason = out_of_resources(error)
         elif isinstance(error, HPNortonError) or not chunks:
             reason = str(error)
         else:

@@ -18,7 +18,7 @@ from hpnorton.schema.validate import Layout, Record
 from hpnorton.stores import journal, process_store
 from hpnorton.stores.base import Batch, Key, Mode, Store, Written
 from hpnorton.stores.journal import ChunkEntry, StartedChunk
-from hpnorton.tabular.chunk import Chunk, Span, raw_records
+from hpnorton.tabular.chunk import Chunk, Span, read_raw_records
 from hpnorton.workers import no_garbage_collection
 
 _SHOWN_CHARACTERS = 100  # of a cell in a remark
@@ -207,7 +207,7 @@ def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[Fo
         for at, key in enumerate(batch.keys):
             if hash_of(key) in hashes:
                 found.append((checked.positions[at], key, batch.record(at)))
-    raw = raw_records(chunk) if found else []
+    raw = read_raw_records(chunk) if found else []
     return [
         FoundRow(key, chunk.first_row + at, raw[at][1], raw[at][0], record)
         for at, key, record in found
@@ -378,7 +378,7 @@ class _Tally:
 
     def _refused(self) -> list[RejectedRow]:
         """The rows that are not in the database, as they stand in the file."""
-        raw = raw_records(self._chunk) if self._flaws else []
+        raw = read_raw_records(self._chunk) if self._flaws else []
         return [
             RejectedRow(
                 self._chunk.first_row + at, raw[at][1], raw[at][0], reasons, self._keys.get(at)

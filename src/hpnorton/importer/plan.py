@@ -25,8 +25,9 @@ from hpnorton.stores import journal
 from hpnorton.stores.base import Mode, Store
 from hpnorton.stores.counts import Ending
 from hpnorton.stores.journal import ImportEntry
-from hpnorton.tabular.files import Fingerprint, fingerprint, is_url
-from hpnorton.tabular.open import Reading
+from hpnorton.tabular.fingerprint import Fingerprint, fingerprint
+from hpnorton.tabular.location import is_url
+from hpnorton.tabular.open import ReadMode
 from hpnorton.tabular.reader import CsvFile
 
 T = TypeVar("T")
@@ -80,14 +81,14 @@ class Options:  # pylint: disable=too-many-instance-attributes # one for each fl
     is_resuming: bool = False
     retry_seconds: float = 60.0
     lock_seconds: float = LOCK_SECONDS
-    reading: Reading = Reading.BULK
+    reading: ReadMode = ReadMode.BUFFERED
     log_level: str | None = None
     adapt: Callable[[Collection], Collection] = lambda described: described
 
     @property
     def is_feed(self) -> bool:
         """Whether chunks are written as soon as they are there."""
-        return self.reading is not Reading.BULK
+        return self.reading is not ReadMode.BUFFERED
 
 
 @dataclass
@@ -232,7 +233,7 @@ def plan(
             if file.collection in present:
                 check_same(journal.known_collection(store, file.collection), layout.collection)
             store.check_fit(layout.collection)
-        made = fingerprint(file.place) if file.is_repeatable and not options.is_feed else None
+        made = fingerprint(file.location) if file.is_repeatable and not options.is_feed else None
         before = _earlier(store, file, made, options)
         note = before or _new_note(file, made, options, is_ordered=is_ordered)
         if before is None:

@@ -16,10 +16,10 @@ from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
 
 from hpnorton.errors import FileError
+from hpnorton.files import discard, replace_atomically
 from hpnorton.importer.report import RowFault
 from hpnorton.sanitize import readable
 from hpnorton.schema.field import Value
-from hpnorton.tabular.files import forget, replacing
 
 _MEMORY_BYTES = 2**20
 _FAST = 1  # zlib's level
@@ -96,7 +96,7 @@ class Rejects:
 
     def close(self) -> None:
         """Forgets the rows."""
-        forget(self._spool)
+        discard(self._spool)
 
     def add(self, first_row: int, packed: str) -> None:
         """Adds the refused rows of the chunk that begins at `first_row`. Raises OSError."""
@@ -157,7 +157,7 @@ def write_rejects(
     rows, reasons = folder / f"{name}.csv", folder / f"{name}.reasons.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with replacing(rows) as csv, replacing(reasons) as jsonl:
+        with replace_atomically(rows) as csv, replace_atomically(reasons) as jsonl:
             csv.write(ended(header))
             for refused in rejects:
                 if refused.raw:  # else it was too long to be kept

@@ -18,6 +18,7 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import HPNortonError, SchemaError, StoreLostError, StoreMissingError
+from hpnorton.files import temporary_file_errors
 from hpnorton.importer.lanes import Desk, Lane
 from hpnorton.importer.order import Order
 from hpnorton.importer.plan import Options, Planned, plan
@@ -32,7 +33,6 @@ from hpnorton.stores import close_process_stores, journal, open_store, process_s
 from hpnorton.stores.base import Store
 from hpnorton.stores.case_twins import find_twins
 from hpnorton.stores.counts import Counts, Ending
-from hpnorton.tabular.files import temporary_files
 from hpnorton.workers import cores, open_cluster, open_workers
 
 _LANES_A_CORE = 4
@@ -89,7 +89,7 @@ def planned_files(
         ]
         scratch = None
         if options.is_dry_run:
-            with temporary_files():
+            with temporary_file_errors():
                 folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hpnorton-"))
             scratch = f"{folder}/scratch.db"
         stack.callback(close_process_stores)

@@ -14,9 +14,9 @@ from hpnorton.schema.collection import Collection, check_collection_name, undesc
 from hpnorton.schema.datapackage import find_collection, find_collections
 from hpnorton.schema.validate import Layout, check_delimiter, check_width, clean_header, lay_out
 from hpnorton.settings import expand_home
-from hpnorton.tabular.files import is_url, is_zipped, name_of, shown
-from hpnorton.tabular.keys import composed
-from hpnorton.tabular.open import STDIN, Reading
+from hpnorton.tabular.keys import to_nfc
+from hpnorton.tabular.location import is_gzipped, is_url, redact_location, without_query
+from hpnorton.tabular.open import STDIN, ReadMode
 from hpnorton.tabular.reader import CsvFile
 
 _MAX_OPEN = 16  # files that wait for their turn
@@ -49,12 +49,12 @@ def parse_source(text: str) -> Source:
     path = path if is_url(path) else expand_home(path)
     if path == STDIN and not name:
         raise UsageError("stdin has no name: say which collection it holds, COLLECTION=-")
-    plain = name_of(path)
-    stem = Path(plain[: -len(".gz")] if is_zipped(path) else plain).stem
+    plain = without_query(path)
+    stem = Path(plain[: -len(".gz")] if is_gzipped(path) else plain).stem
     rejected = _REJECTED.fullmatch(stem)
     if rejected is None:
-        return Source(path, composed(name or stem), is_certain=bool(name))
-    collection = composed(name or rejected["collection"])
+        return Source(path, to_nfc(name or stem), is_certain=bool(name))
+    collection = to_nfc(name or rejected["collection"])
     return Source(path, collection, rejected["run"], is_certain=True)
 
 
@@ -77,7 +77,7 @@ def open_sources(
     sources: Sequence[Source],
     folders: Sequence[Path],
     stack: ExitStack,
-    reading: Reading = Reading.BULK,
+    reading: ReadMode = ReadMode.BUFFERED,
     known: Callable[[], Known] = Known,
 ) -> list[tuple[CsvFile, Layout]]:
     """Opens the files, each with its layout, and leaves closing them to `stack`.
@@ -99,7 +99,7 @@ def open_sources(
             stack.callback(file.close)
             opened.append((file, _layout(file, source, places, known, made)))
             if len(opened) > _MAX_OPEN:
-                file.rest()
+                file.suspend()
         except OpenFilesError:
             raise  # it is none of this file's
         except HPNortonError as error:
@@ -132,7 +132,7 @@ def _check_target(
     if likely is None:
         return
     target, why = likely
-    path = shown(source.path)
+    path = redact_location(source.path)
     raise FileError(
         f"{path}: {why}; say {shlex.quote(f'{target}={path}')} if it belongs there, or "
         f"COLLECTION={shlex.quote(path)} with a name for a collection of its own"
@@ -143,7 +143,7 @@ def _check_case(source: Source, names: Iterable[str]) -> None:
     """Refuses a collection whose name differs from one of `names` in case only."""
     for name in names:
         if name != source.collection and name.casefold() == source.collection.casefold():
-            path = shown(source.path)
+            path = redact_location(source.path)
             small = " (small letters)" if name.islower() else ""
             raise FileError(
                 f"{path}: the collection is called {name!r}{small}; say "
@@ -207,7 +207,7 @@ def _check_others(
     """Refuses a file that has exactly the columns of another collection."""
     for other in (*find_collections(folders), *known().definitions.values()):
         if other.name != source.collection and set(other.columns) == set(header):
-            path = shown(source.path)
+            path = redact_location(source.path)
             raise FileError(
                 f"{path}: its columns are those of {other.name}, not of {source.collection}; say "
                 + shlex.quote(f"{other.name}={path}")

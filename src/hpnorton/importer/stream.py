@@ -26,9 +26,9 @@ from hpnorton.importer.work import Task
 from hpnorton.sanitize import counted
 from hpnorton.stores.counts import Ending
 from hpnorton.tabular.chunk import Chunk
-from hpnorton.tabular.open import Reading
+from hpnorton.tabular.open import ReadMode
 from hpnorton.tabular.reader import CsvFile
-from hpnorton.tabular.record_ends import is_open
+from hpnorton.tabular.record_ends import has_open_quote
 
 _FATES = {
     "inserted": "inserted",
@@ -73,7 +73,7 @@ def stream_into_file(
     target: Path,
     every: Every,
     *,
-    reading: Reading = Reading.LIVE,
+    reading: ReadMode = ReadMode.STREAMING,
     on_warning: Callable[[str], None] = lambda warning: None,
 ) -> Copied:
     """Appends the rows of a CSV file, as they stand, to a text file; before the first, the header.
@@ -91,10 +91,10 @@ def stream_into_file(
 
         def put(chunk: Chunk, hold: Hold) -> None:
             data, place = chunk.data or b"", f"{file.path}, row {chunk.first_row}"
-            if is_open(data):
+            if has_open_quote(data):
                 copied.rejected += 1
                 on_warning(
-                    f"{place} opens a quote that nothing closes: the rest of the file is one cell; "
+                    f"{place} opens a quote that is never closed: the rest of the file is a cell; "
                     "the row was rejected"
                 )
                 return

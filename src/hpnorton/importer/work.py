@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any, cast
 
 from hpnorton.errors import FileError
+from hpnorton.files import discard
 from hpnorton.importer.duplicates import (
     DuplicateResolution,
     KeyHashes,
@@ -36,7 +37,6 @@ from hpnorton.schema.remarks import Remarks
 from hpnorton.stores.base import Mode
 from hpnorton.stores.journal import ChunkEntry, StartedChunk
 from hpnorton.tabular.chunk import Chunk
-from hpnorton.tabular.files import forget
 from hpnorton.tabular.reader import CsvFile
 
 # Rows in a transaction: of keys in ascending order, and of others.
@@ -166,7 +166,7 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         found = self.file.chunks(
             self._cut.chunk_rows,
             self._done,
-            passes_long_rows=True,
+            skips_long_rows=True,
             with_data=self._cut.with_data,
         )
         chunks = map(self._kept, steps(Phase.READ, found))
@@ -205,12 +205,12 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         self, work: Callable[..., Any], take: Callable[[Any], None], *more: Any
     ) -> Iterator[Task]:
         """A look at every chunk of the file once more."""
-        path = self._copy.name if self._copy else self.file.place
+        path = self._copy.name if self._copy else self.file.location
         if self._copy:
             self._copy.flush()
         file = CsvFile(path, self.file.collection)
         try:
-            for chunk in file.chunks(self._cut.chunk_rows, self._not_copied, passes_long_rows=True):
+            for chunk in file.chunks(self._cut.chunk_rows, self._not_copied, skips_long_rows=True):
                 yield Task(work, (self.spec, chunk, *more), take, [chunk])
         finally:
             file.close()
@@ -222,9 +222,9 @@ class Work:  # pylint: disable=too-many-instance-attributes # what came of each 
         if self._copy is None:
             # pylint: disable-next=consider-using-with # the stack closes it
             self._copy = cast(IO[bytes], NamedTemporaryFile(suffix=".csv"))
-            self._stack.callback(forget, self._copy)
+            self._stack.callback(discard, self._copy)
             self._copy.write(self.file.raw_header)
-        if chunk.is_too_long:
+        if chunk.is_oversized:
             self._not_copied.append(replace(chunk, offset=self._copy.tell(), length=0))
         self._copy.write(chunk.data)
         return chunk

@@ -17,7 +17,7 @@ from hpnorton.profile.column_types import Guess, Kind, extent_of, guess, year_of
 from hpnorton.profile.oddities import LeftOut, may_have_odd
 from hpnorton.schema.validate import check_delimiter, clean_header
 from hpnorton.tabular.chunk import Chunk, read_blocks
-from hpnorton.tabular.keys import composed
+from hpnorton.tabular.keys import to_nfc
 from hpnorton.tabular.reader import CsvFile
 from hpnorton.tabular.rows import Row
 from hpnorton.workers import cores, died, no_garbage_collection, open_workers
@@ -274,7 +274,7 @@ def questions_for(file: CsvFile, year_of_: str | None, counts: Sequence[str]) ->
     file.header = clean_header(raw, (), file.path, file.warnings)
     asked = []
     for text in counts:
-        column, sign, wanted = composed(text).partition("=")
+        column, sign, wanted = to_nfc(text).partition("=")
         if not sign or not wanted:
             raise UsageError(f"--count {text}: say COLUMN=TEXT, the rows whose column holds a text")
         asked.append((find_column(file, column), wanted))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from hpnorton.schema.field import Field
 from hpnorton.tabular import keys
-from hpnorton.tabular.marks import WHOLE, marked
+from hpnorton.tabular.marks import WHOLE, find_marks
 
 # All but those that lay out a text: tab, line feed, carriage return.
 # Blanks, line ends, and what joins or parts letters, or tells how to draw the one before.
@@ -153,15 +153,15 @@ class _Odd(NamedTuple):
 def _odd(field: Field, texts: Sequence[str]) -> _Odd:
     """One look at all texts together is enough where none is odd."""
     whole = "".join(texts)
-    has_unseen, is_composed = keys.has_invisible(whole), keys.is_composed(whole)
-    trim = keys.trimmed if has_unseen else str.strip
+    has_unseen, is_composed = keys.has_invisible(whole), keys.is_nfc(whole)
+    trim = keys.trim if has_unseen else str.strip
     bare = list(map(trim, texts))
     places = range(len(texts))
     return _Odd(
         [at for at in places if texts[at] != bare[at]] if bare != list(texts) else (),
         [at for at in places if _holds_control(field, texts[at])] if has_unseen else (),
-        () if is_composed else [at for at in places if not keys.is_composed(texts[at])],
-        () if _may_not_be_marks(texts, whole) else marked(texts),
+        () if is_composed else [at for at in places if not keys.is_nfc(texts[at])],
+        () if _may_not_be_marks(texts, whole) else find_marks(texts),
     )
 
 
@@ -174,7 +174,7 @@ def _holds_control(field: Field, text: str) -> bool:
     if _CONTROL.search(text):
         return True
     allowed = " " if field.is_key else _USED_IN_WRITING
-    inner = keys.trimmed(text)
+    inner = keys.trim(text)
     return not inner.isprintable() and any(
         keys.is_invisible(char) and char not in allowed for char in inner
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import UnknownCollectionError
+from hpnorton.files import temporary_file_errors
 from hpnorton.parallel import Pool, open_pool
 from hpnorton.profile.column_quality import Counts, check_column, numbers
 from hpnorton.profile.fields import OnProgress, choose, choose_workers
@@ -29,7 +30,6 @@ from hpnorton.stores.base import Key
 from hpnorton.stores.case_twins import folded_keys, folded_twins
 from hpnorton.stores.history import HISTORY
 from hpnorton.stores.ranges import Database, Range, lookup_key
-from hpnorton.tabular.files import temporary_files
 from hpnorton.workers import no_garbage_collection
 
 _NUMERIC = ("integer", "number")
@@ -228,7 +228,7 @@ def _add_up(
 def _written(schemas: dict[str, Collection], facts: Facts) -> Iterator[str]:
     """A temporary file of facts: they can be large, and each process needs them once."""
     with ExitStack() as stack:
-        with temporary_files():
+        with temporary_file_errors():
             prefix = "hpnorton-"
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix)), "facts")
             with path.open("wb") as out:

@@ -11,7 +11,7 @@ from hpnorton.schema.field import CellError, Field, Value
 from hpnorton.schema.validate import text_fault
 from hpnorton.stores import lookup
 from hpnorton.stores.base import CounterStore, Document
-from hpnorton.tabular.keys import composed
+from hpnorton.tabular.keys import to_nfc
 
 
 def read_values(collection: Collection, texts: Sequence[str]) -> Document:
@@ -22,7 +22,7 @@ def read_values(collection: Collection, texts: Sequence[str]) -> Document:
     """
     cells: dict[str, str] = {}
     for text in texts:
-        name, sign, cell = composed(text).partition("=")
+        name, sign, cell = to_nfc(text).partition("=")
         if not sign:
             raise UsageError(f"{text!r} is not FIELD=VALUE; quote a VALUE that has blanks in it")
         if name not in collection.columns:

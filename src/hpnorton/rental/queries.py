@@ -12,7 +12,7 @@ from hpnorton.schema.lexical import INT64
 from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
 from hpnorton.stores.lookup import MAX_SEARCHED_CHARACTERS, meant, same_but_case, typed
-from hpnorton.tabular.keys import folded
+from hpnorton.tabular.keys import fold_case
 
 # Where a text is looked for beside the key.
 _SEARCHED: Mapping[str, Sequence[str]] = {
@@ -111,13 +111,13 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     if records := list(_with_id(store, text)):
         yield from records
         return
-    words = folded(text).split()
+    words = fold_case(text).split()
     for name, more in _SEARCHED.items():
         key = key_of(store, name)
         fields = (*key, *more)
         found = store.search(name, key, fields, max(text.split(), key=len))
         for record in _as_described(store, name, found):
-            held = folded(" ".join(str(record.get(field) or "") for field in fields))
+            held = fold_case(" ".join(str(record.get(field) or "") for field in fields))
             if all(word in held for word in words):
                 yield {"collection": name, **record}
 

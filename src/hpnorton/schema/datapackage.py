@@ -16,7 +16,7 @@ from hpnorton.errors import SchemaError
 from hpnorton.sanitize import quoted
 from hpnorton.schema.collection import Collection, ForeignKey, check_names
 from hpnorton.schema.descriptors import field_from_descriptor
-from hpnorton.tabular.keys import composed
+from hpnorton.tabular.keys import to_nfc
 
 PACKAGE_NAME = "datapackage.json"
 _MAX_BYTES = 8 * 2**20  # forty times a description of 2,000 columns
@@ -98,7 +98,7 @@ def _read_json(path: Path) -> Any:
             raise SchemaError(
                 f"{path} is larger than the {_MAX_BYTES >> 20} MiB that a description may have"
             )
-        return json.loads(composed(data.decode("utf-8-sig")))
+        return json.loads(to_nfc(data.decode("utf-8-sig")))
     except OSError as error:
         raise SchemaError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -10,7 +10,7 @@ from hpnorton.errors import SchemaError
 from hpnorton.schema.field import SOME_TIME, TYPES, Field, Value
 from hpnorton.schema.lexical import format_of_stored_times
 from hpnorton.schema.patterns import compiled
-from hpnorton.tabular.keys import composed
+from hpnorton.tabular.keys import to_nfc
 
 _UNCHECKED_CONSTRAINTS = {
     "unique": "is checked by --quality, but not by imports",
@@ -123,7 +123,7 @@ def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> 
     given = descriptor.get(name, default)
     if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
         raise ValueError(f"{name} is {given!r}, not a list of texts")
-    return tuple(map(composed, given))
+    return tuple(map(to_nfc, given))
 
 
 def _check_format(field: Field) -> None:
@@ -139,7 +139,7 @@ def _missing_values(given: Any) -> tuple[str, ...]:
     if not isinstance(given, list | tuple):
         raise ValueError(f"missingValues is {given!r}, not a list")
     texts = (item["value"] if isinstance(item, dict) else str(item) for item in given)
-    return tuple(map(composed, texts))
+    return tuple(map(to_nfc, texts))
 
 
 def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
@@ -170,7 +170,7 @@ def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
 def _constant(plain: Field, given: Any) -> Value:
     """A value of the field's type from a constraint: JSON has numbers and booleans of its own."""
     if isinstance(given, str):
-        return plain.convert(composed(given))
+        return plain.convert(to_nfc(given))
     if given is None or (isinstance(given, bool) and plain.type == "boolean"):
         return given
     if isinstance(given, int | float) and not isinstance(given, bool):

@@ -164,7 +164,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     def _clean(self, cell: str) -> str:
         """The key that a cell holds."""
         try:
-            text = keys.clean(cell)
+            text = keys.to_key(cell)
         except keys.KeyTextError as error:
             raise CellError("type-error", str(error)) from None
         if mark := marks.mark_of(text):
@@ -182,8 +182,8 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
     def _unseen(self, cell: str) -> str:
         """What keeps a cell from being a value, where nobody can see it."""
         with suppress(ValueError):
-            self.convert(keys.clean(cell))
-            return f": it holds {keys.unseen(cell)}"
+            self.convert(keys.to_key(cell))
+            return f": it holds {keys.first_invisible(cell)}"
         return ""
 
     @property
@@ -223,7 +223,7 @@ class Field:  # pylint: disable=too-many-instance-attributes # the standard name
         The same as calling `parse` on every cell, but each distinct cell is parsed once, and a
         column of plain text not at all. The good ones among few are known the next time, too.
         """
-        is_clean = not (self.is_key and self.is_text) or keys.are_clean(cells)
+        is_clean = not (self.is_key and self.is_text) or keys.are_valid_keys(cells)
         if is_clean and self.is_plain_text and not any(m in cells for m in self.missing_values):
             return cells, {}
         with suppress(KeyError):

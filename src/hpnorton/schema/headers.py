@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 from hpnorton.schema.collection import Collection
-from hpnorton.tabular.keys import folded
+from hpnorton.tabular.keys import fold_case
 
 _MAX_LISTED = 10  # columns in a message
 _LONG = 100  # characters of a column's name
@@ -76,7 +76,7 @@ def _meant(unknown: Sequence[str], free: Sequence[str]) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, folded(name)))
+    return "".join(filter(str.isalnum, fold_case(name)))
 
 
 def _shortened(name: str) -> str:

@@ -139,7 +139,7 @@ def _sentence(code: str, field: str, each: Remarked) -> str:
 
 
 def _what(code: str, cell: str) -> str:
-    unseen = keys.unseen(cell) if code == Oddity.TRIMMED else None
+    unseen = keys.first_invisible(cell) if code == Oddity.TRIMMED else None
     return f"{quoted(cell)} with {unseen}" if unseen else quoted(cell)
 
 
@@ -164,7 +164,9 @@ def odd_cells(
                     yield at, Oddity.TRIMMED
     elif field.is_text:
         if has_marks:
-            yield from ((at, Oddity.MARK) for at in marks.marked(cells) if values[at] is not None)
+            yield from (
+                (at, Oddity.MARK) for at in marks.find_marks(cells) if values[at] is not None
+            )
     elif field.type == "number" and max(map(len, cells), default=0) > lexical.SURELY_EXACT:
         for at, cell in enumerate(cells):
             if values[at] is not None and lexical.is_rounded(cell):

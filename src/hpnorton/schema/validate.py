@@ -18,8 +18,8 @@ from hpnorton.schema.collection import MAX_COLUMNS, Collection
 from hpnorton.schema.field import Field, Value
 from hpnorton.schema.headers import listed, nameless_column, unknown_columns
 from hpnorton.schema.remarks import Oddity, Remark, odd_cells
-from hpnorton.tabular.keys import trimmed
-from hpnorton.tabular.rows import MAX_RECORD_BYTES, NONE_MISQUOTED, Misquoted, Row
+from hpnorton.tabular.keys import trim
+from hpnorton.tabular.rows import MAX_RECORD_BYTES, NO_MISQUOTED, MisquotedCell, Row
 from hpnorton.tabular.signatures import is_cp1252
 
 Record = tuple[Value, ...]
@@ -130,7 +130,7 @@ def clean_header(
     Names that are `known` stay as they are. Raises FileError for a blank before a quote, as in
     `id, "title"`, which would make the quotes a part of the name.
     """
-    names = [name if name in known else trimmed(name) for name in header]
+    names = [name if name in known else trim(name) for name in header]
     if quoted := [old for old, new in zip(header, names) if old != new and new.startswith('"')]:
         raise FileError(
             f"{file}: the header has {listed(quoted)}, with a blank before the quote; quotes go "
@@ -172,7 +172,7 @@ def check_rows(
     positions: Sequence[int] | None = None,
     *,
     is_suspicious: bool,
-    misquoted: Mapping[int, Misquoted] = NONE_MISQUOTED,
+    misquoted: Mapping[int, MisquotedCell] = NO_MISQUOTED,
     has_marks: bool = True,
     recomposed: Sequence[tuple[int, int]] = (),
 ) -> Checked:
@@ -223,7 +223,7 @@ def _check_columns(
 
 
 def _row_faults(
-    layout: Layout, rows: Sequence[Row], misquoted: Mapping[int, Misquoted]
+    layout: Layout, rows: Sequence[Row], misquoted: Mapping[int, MisquotedCell]
 ) -> list[Fault]:
     """The faults of rows with wrong quotes, or more or fewer cells than the header."""
     faults = [_quote_fault(layout, at, cell) for at, cell in misquoted.items()]
@@ -266,12 +266,12 @@ def _shape_fault(layout: Layout, at: int, row: Row) -> Fault:
         return Fault(at, "extra-cell", f"{expected}; does a cell with a comma lack its quotes?")
     if any("\n" in cell or "\r" in cell for cell in row):
         return Fault(
-            at, "missing-cell", f"{expected}, and runs over several lines; is a quote left open?"
+            at, "missing-cell", f"{expected}, and spans several lines; is a quote left open?"
         )
     return Fault(at, "missing-cell", expected)
 
 
-def _quote_fault(layout: Layout, at: int, cell: Misquoted) -> Fault:
+def _quote_fault(layout: Layout, at: int, cell: MisquotedCell) -> Fault:
     names = layout.header
     name = names[cell.column] if cell.column < len(names) else None
     return Fault(at, "quote-error", cell.reason, name, cell.text)
@@ -354,4 +354,4 @@ def _name_whole_rows(
 
 def is_blank(row: Row) -> bool:
     """Whether nobody sees anything in a row, as in those that spreadsheets add at the end."""
-    return not trimmed("".join(row))
+    return not trim("".join(row))

@@ -9,7 +9,7 @@ from typing import Any
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.remarks import Case, own_text_key
 from hpnorton.stores.base import Store
-from hpnorton.tabular.keys import folded
+from hpnorton.tabular.keys import fold_case
 
 _BETWEEN = ","
 _SHOWN = 3
@@ -58,7 +58,7 @@ def folded_twins(store: Store, collection: Collection) -> set[str]:
 
 def folded_keys(columns: Sequence[Sequence[Any]]) -> list[str]:
     """The keys of some records, by the columns of their fields, without regard to case."""
-    return [folded(text) for text in _texts(columns)]
+    return [fold_case(text) for text in _texts(columns)]
 
 
 @contextmanager
@@ -79,7 +79,7 @@ def _several(store: Store, collection: Collection) -> Iterator[sqlite3.Connectio
         )
         if cases.may_be_twins:
             for columns in store.key_columns(collection.name, collection.key):
-                rows = ((folded(text), text) for text in _texts(columns))
+                rows = ((fold_case(text), text) for text in _texts(columns))
                 scratch.executemany("INSERT OR IGNORE INTO spelled VALUES (?, ?)", rows)
         yield scratch
 

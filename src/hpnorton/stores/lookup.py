@@ -21,7 +21,7 @@ _MAX_LOOKED_UP = 20_000  # spellings of all keys together
 def typed(text: str) -> str:
     """The key that a typed text stands for; the text itself if no key can be written so."""
     try:
-        return keys.clean(text)
+        return keys.to_key(text)
     except keys.KeyTextError:
         return text
 
@@ -114,7 +114,7 @@ def _spellings(part: Value) -> list[Value]:
 
 
 def _folded(key: Key) -> list[str]:
-    return [keys.folded(str(part)) for part in key]
+    return [keys.fold_case(str(part)) for part in key]
 
 
 def _shown(key: Key) -> str:

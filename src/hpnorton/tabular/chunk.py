@@ -1,4 +1,4 @@
-"""Chunks: some rows of a CSV file, by name, and how they are read, wherever that is."""
+"""Chunks: consecutive rows of a CSV file, and how they are read, in any process."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,17 +6,17 @@ from typing import NamedTuple
 
 from hpnorton.errors import FileError
 from hpnorton.tabular import keys
-from hpnorton.tabular.files import read_part, shown
+from hpnorton.tabular.location import read_part, redact_location
 from hpnorton.tabular.marks import may_start_cells
 from hpnorton.tabular.record_ends import count_line_ends, split_records
 from hpnorton.tabular.rows import (
     MAX_RECORD_BYTES,
-    NONE_MISQUOTED,
-    Misquoted,
+    NO_MISQUOTED,
+    MisquotedCell,
     Row,
     has_inner_bom,
-    parse,
     parse_lines,
+    parse_rows,
     split_lines,
 )
 
@@ -28,10 +28,10 @@ _SUSPICIOUS_BYTES = MAX_RECORD_BYTES // 2
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """Where some rows of a file are: from which row, line and byte on, and how many of each.
+    """The position of consecutive rows in a file: the first row, line and byte, and their numbers.
 
     `first_row` counts as a spreadsheet does (the header is row 1), `first_line` counts from 1,
-    `offset` from 0; those of a compressed file are those of its content.
+    `offset` from 0. For a compressed file they refer to the decompressed content.
     """
 
     first_row: int
@@ -44,65 +44,65 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk(Span):
-    """Some rows of a file, by name: it can be sent to a process, repeated and reported.
+    """Consecutive rows of the file at `location`: a value that any process can read and report.
 
-    `is_row_a_line` says that no cell holds a line end. `data` holds the bytes if they are at hand,
-    or cannot be read again from an offset, as those of stdin. `is_too_long` says that it is a
-    single row which nobody keeps: it is not to be read.
+    `is_row_a_line` says that no cell holds a line end. `data` holds the bytes if they cannot be
+    read again from an offset, as those of stdin. `is_oversized` says that it is a single row which
+    is too long to be read.
     """
 
-    file: str = field(repr=False)  # a URL may hold a password
+    location: str = field(repr=False)  # a URL may hold a password
     is_row_a_line: bool
     data: bytes | None = field(default=None, repr=False)
-    is_too_long: bool = False
+    is_oversized: bool = False
 
 
-class Rows(NamedTuple):
-    """Some rows of a chunk, and at which `positions` they stand in it, from 0.
+class RowBlock(NamedTuple):
+    """Rows of a chunk as lists of cells, and their `positions` in the chunk, from 0.
 
-    `is_suspicious` says that a cell may hold what no text should, or too much; `has_marks`, that
-    one may begin with a spreadsheet's mark (see marks.py). `misquoted` are those of the rows,
-    counted from 0, whose quotes are at fault. Cells are in NFC: `recomposed` are the places, as row
-    and column from 0, of those that were not.
+    `is_suspicious` says that a cell may hold NUL or bytes that are not UTF-8, or be very long;
+    `has_marks`, that one may begin with a spreadsheet's mark (see marks.py). `misquoted` are the
+    rows with wrong quotes, by their index in `cells`. Cells are in NFC: `recomposed` lists those
+    that were not, as (index of row, index of column).
     """
 
     cells: list[Row]
     positions: Sequence[int]
     is_suspicious: bool
-    misquoted: Mapping[int, Misquoted] = NONE_MISQUOTED
+    misquoted: Mapping[int, MisquotedCell] = NO_MISQUOTED
     has_marks: bool = False
     recomposed: Sequence[tuple[int, int]] = ()
 
 
-def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[Rows]:
-    """The rows of a chunk in blocks.
+def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[RowBlock]:
+    """Yield the rows of a chunk in blocks that fit into the processor's cache.
 
-    Blocks, because what fits into the processor's cache is checked a quarter faster (measured).
-    Where first cells come in no order, with `may_sort` the rows come sorted by these, and those
-    with the same in the file's order: to sort lines takes less time than to sort values later (an
-    import in one process a tenth less, measured). Where lines do not tell the cell, they are left.
+    With `may_sort`, rows whose first cells are in no order are sorted by these, and rows with equal
+    first cells stay in the file's order: to sort lines takes less time than to sort values later.
 
-    Bytes that are not UTF-8 come as lone surrogates (PEP 383). Raises FileError if the file is
-    not what it was when the chunk was cut from it.
+    Bytes that are not UTF-8 become lone surrogates (PEP 383). Raises FileError if the file has
+    changed since the chunk was made.
     """
     data = _bytes_of(chunk)
     lines = _lines_in_no_order(data) if may_sort and chunk.is_row_a_line else None
     count = 0
-    for rows in _in_file_order(data, chunk.is_row_a_line) if lines is None else _sorted(*lines):
+    for rows in _read_in_order(data, chunk.is_row_a_line) if lines is None else _sorted(*lines):
         if len(rows.cells) != len(rows.positions):
             break
         count += len(rows.cells)
         yield rows
     if count != chunk.rows:
-        raise FileError(f"{shown(chunk.file)} has changed while it was read; start again")
+        raise FileError(
+            f"{redact_location(chunk.location)} has changed while it was read; start again"
+        )
 
 
-def raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
-    """The records of a chunk as they stand in the file, each with the line on which it begins.
+def read_raw_records(chunk: Chunk) -> list[tuple[bytes, int]]:
+    """Return the bytes of each record of a chunk, with the line on which it begins.
 
-    That of one which is too long is empty.
+    An oversized record is empty.
     """
-    if chunk.is_too_long:
+    if chunk.is_oversized:
         return [(b"", chunk.first_line)]
     records, line = [], chunk.first_line
     for raw in split_records(_bytes_of(chunk)):
@@ -117,17 +117,21 @@ def _bytes_of(chunk: Chunk) -> bytes:
 
 def _read_bytes(chunk: Chunk) -> bytes:
     try:
-        data = read_part(chunk.file, chunk.offset, chunk.length)
+        data = read_part(chunk.location, chunk.offset, chunk.length)
     except OSError as error:
         reason = error.strerror or error
-        raise FileError(f"{shown(chunk.file)} cannot be read any more: {reason}") from error
+        raise FileError(
+            f"{redact_location(chunk.location)} cannot be read any more: {reason}"
+        ) from error
     if len(data) != chunk.length:
-        raise FileError(f"{shown(chunk.file)} has become shorter while it was read; start again")
+        raise FileError(
+            f"{redact_location(chunk.location)} has become shorter while it was read; start again"
+        )
     return data
 
 
 def _line_blocks(data: bytes) -> Iterator[bytes]:
-    """The data, cut at line feeds."""
+    """Yield `data` in blocks of whole lines."""
     start = 0
     while end := data.find(b"\n", start + _PARSED_BYTES) + 1:
         yield data[start:end]
@@ -136,7 +140,7 @@ def _line_blocks(data: bytes) -> Iterator[bytes]:
         yield data[start:]
 
 
-def _in_file_order(data: bytes, is_row_a_line: bool) -> Iterator[Rows]:
+def _read_in_order(data: bytes, is_row_a_line: bool) -> Iterator[RowBlock]:
     first = 0
     for block in _line_blocks(data) if is_row_a_line else [data]:
         try:
@@ -146,24 +150,25 @@ def _in_file_order(data: bytes, is_row_a_line: bool) -> Iterator[Rows]:
             text = block.decode(errors="surrogateescape")
             is_suspicious = True
         has_marks = may_start_cells(text)
-        is_composed = keys.is_composed_utf8(block) or keys.is_composed(text)
-        for cells, misquoted in parse(text, is_row_a_line, _PARSED_ROWS):
-            changed = () if is_composed else _recompose(cells)
+        is_nfc = keys.is_surely_nfc(block) or keys.is_nfc(text)
+        for cells, misquoted in parse_rows(text, is_row_a_line, _PARSED_ROWS):
+            changed = () if is_nfc else _recompose(cells)
             positions = range(first, first + len(cells))
-            yield Rows(cells, positions, is_suspicious, misquoted, has_marks, changed)
+            yield RowBlock(cells, positions, is_suspicious, misquoted, has_marks, changed)
             first += len(cells)
 
 
 def _recompose(rows: list[Row]) -> list[tuple[int, int]]:
-    """Brings cells into NFC; where that has changed any.
+    """Bring cells into NFC; return (row, column) of those that it has changed.
 
-    Cell by cell: a mark that combines must not be joined to what stands before its cell.
+    Each cell is normalized on its own, so that a combining mark is not joined to the text before
+    its cell.
     """
     changed = []
     for at, row in enumerate(rows):
         for column, cell in enumerate(row):
-            if not keys.is_composed(cell):
-                row[column] = keys.composed(cell)
+            if not keys.is_nfc(cell):
+                row[column] = keys.to_nfc(cell)
                 changed.append((at, column))
     return changed
 
@@ -182,10 +187,10 @@ def _lines_in_no_order(data: bytes) -> tuple[list[str], list[str], bool] | None:
         return None
     if text.startswith('"') or '\n"' in text or has_inner_bom(text):
         return None
-    is_composed = keys.is_composed_utf8(data) or keys.is_composed(text)
-    lines = split_lines(text) if is_composed else None
+    is_nfc = keys.is_surely_nfc(data) or keys.is_nfc(text)
+    lines = split_lines(text) if is_nfc else None
     firsts = [line[: line.find(",")] for line in lines or ()]
-    return (lines, firsts, may_start_cells(text)) if lines and keys.are_clean(firsts) else None
+    return (lines, firsts, may_start_cells(text)) if lines and keys.are_valid_keys(firsts) else None
 
 
 def _is_scattered(data: bytes) -> bool:
@@ -199,9 +204,9 @@ def _is_scattered(data: bytes) -> bool:
     return found != sorted(found)
 
 
-def _sorted(lines: Sequence[str], firsts: Sequence[str], has_marks: bool) -> Iterator[Rows]:
+def _sorted(lines: Sequence[str], firsts: Sequence[str], has_marks: bool) -> Iterator[RowBlock]:
     order = sorted(range(len(lines)), key=firsts.__getitem__)
     for start in range(0, len(order), _PARSED_ROWS):
         some = order[start : start + _PARSED_ROWS]
         cells, misquoted = parse_lines([lines[at] for at in some])
-        yield Rows(cells, some, False, misquoted, has_marks)
+        yield RowBlock(cells, some, False, misquoted, has_marks)

@@ -1,9 +1,9 @@
-"""Marks that spreadsheets and database exports leave in cells, where a value should be."""
+"""Marks that spreadsheets and database exports leave in cells in place of a value."""
 
 from collections.abc import Iterable
 
-# What Excel, LibreOffice and Google Sheets show for a formula that failed, also in German, French,
-# Spanish and Italian.
+# The errors of formulas in Excel, LibreOffice and Google Sheets, also in German, French, Spanish
+# and Italian.
 ERRORS = frozenset(
     "#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! "
     "#BUSY! #UNKNOWN! #EXTERNAL! #GETTING_DATA #ERROR! #NV #BEZUG! #WERT! #ZAHL! #VALEUR! #NOM? "
@@ -20,30 +20,30 @@ _AFTER_QUOTE = "0123456789=+-"
 
 
 def mark_of(text: str) -> str | None:
-    """What mark a text is, in words, if it is one."""
+    """Return what kind of mark a text is and what to do, or None; the words follow "is "."""
     if text in ERRORS:
         return "an error mark of a spreadsheet; correct the cell there"
     if text in NULLS:
         return (
-            "what a database export writes for an empty value; list it in missingValues if it is "
-            "one"
+            "what a database export writes for an empty value; list it in missingValues if it "
+            "means that"
         )
     if text.startswith('="') and text.endswith('"') and len(text) > 2:
         return f"a spreadsheet's formula for the text {text[2:-1]}; write only that"
     if text[:1] == "'" and text[1:2] in _AFTER_QUOTE and len(text) > 1:
-        return f"a spreadsheet's text {text[1:]} with the mark ' before it; take the mark out"
+        return f"a spreadsheet's text {text[1:]} with the mark ' before it; remove the mark"
     return None
 
 
 def may_be_among(cells: Iterable[str], joined: str) -> bool:
-    """Whether some cells, which are given joined too, may be marks, or begin with one."""
+    """Return whether any of the cells may be a mark; `joined` is their concatenation."""
     if any(start in joined for start in _BEGINNINGS):
         return True
     return any(start in joined for start in _WITHIN) and not WHOLE.isdisjoint(cells)
 
 
 def may_start_cells(text: str) -> bool:
-    """Whether a cell of a CSV text may be a mark, or begin with one: #REF!, ="..." or '0."""
+    """Return whether a cell of a CSV text may be a mark: #REF!, ="..." or '0."""
     if text.startswith(_STARTS):
         return True
     for start in _STARTS:
@@ -55,6 +55,6 @@ def may_start_cells(text: str) -> bool:
     return False
 
 
-def marked(cells: Iterable[str]) -> list[int]:
-    """The positions of the cells that are a mark."""
+def find_marks(cells: Iterable[str]) -> list[int]:
+    """Return the indexes of the cells that are a mark."""
     return [at for at, cell in enumerate(cells) if cell.startswith(_STARTS) and mark_of(cell)]

@@ -1,7 +1,7 @@
-"""A CSV file becomes chunks with exact boundaries.
+"""A CSV file, read as chunks of rows.
 
-The rows of all chunks are those that one csv.reader over the whole file yields, for every input;
-`record_ends` tells why.
+The rows of all chunks are those that one csv.reader over the whole file yields, for every input:
+see `record_ends`.
 """
 
 import re
@@ -10,59 +10,64 @@ from dataclasses import dataclass
 
 from hpnorton.errors import FileError
 from hpnorton.tabular.chunk import Chunk, Span
-from hpnorton.tabular.open import Input, Reading
-from hpnorton.tabular.record_ends import Cut, Passage, cut_records, is_open
-from hpnorton.tabular.rows import parse
-from hpnorton.tabular.signatures import START_BYTES, is_cp1252, not_csv
+from hpnorton.tabular.open import Input, ReadMode
+from hpnorton.tabular.record_ends import (
+    OversizedRecord,
+    RecordSlice,
+    has_open_quote,
+    slice_records,
+)
+from hpnorton.tabular.rows import parse_rows
+from hpnorton.tabular.signatures import START_BYTES, find_other_format, is_cp1252
 
 _BOM = b"\xef\xbb\xbf"
 _FIRST_LINE = re.compile(rb"\s*[^\s][^\r\n]*+[\r\n]")
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Numbers of bytes: of the longest record, of a block that is read, and of one of a live feed.
+class ReadSizes:
+    """Numbers of bytes: of the longest record, and of a block that is read.
 
     The longest record is longer than any that a database takes: see rows.MAX_RECORD_BYTES. A block
-    of a live feed is a few rows, as the buffer is searched for each chunk.
+    of a stream is smaller, since each of its small chunks searches the whole buffer.
     """
 
     max_record: int = 16 * 2**20
     block: int = 2**20
-    live_block: int = 2**12
+    stream_block: int = 2**12
 
 
-SIZES = Sizes()
+READ_SIZES = ReadSizes()
 
 
 class CsvFile:
     """An open CSV file: its `header`, and its chunks in order.
 
-    `path` may be `-` for stdin; a name that ends in .gz is read through gzip. `offset` is where the
-    next chunk begins, `raw_header` the header as it stands there. `place` is where it can be opened
-    again, `path` the same without a password that a URL may hold. `warnings` are sentences about
-    what was read, but deserves a look.
+    `path` may be `-` for stdin; a file whose name ends in .gz is decompressed. `location` is where
+    the file can be opened again, `path` the same without a password that a URL may hold. `offset`
+    is where the next chunk begins, in bytes; `raw_header` are the bytes of the header. `warnings`
+    are sentences for the user.
 
-    `reading` says how. A chunk of a file that is not read in bulk comes as soon as it is there, and
-    holds its bytes; the chunks of one that is followed have no end. Raises FileError for a file
-    that cannot be read or has no header, and for one that does not only grow while it is followed.
+    A chunk of a file that is not read in mode BUFFERED is yielded as soon as its rows have arrived,
+    and holds its bytes; the chunks of one in mode TAIL have no end. Raises FileError for a file
+    that cannot be read or has no header, and for one that is replaced or shortened in mode TAIL.
     """
 
     def __init__(
         self,
         path: str,
         collection: str,
-        reading: Reading = Reading.BULK,
+        mode: ReadMode = ReadMode.BUFFERED,
         *,
-        sizes: Sizes | None = None,
+        sizes: ReadSizes | None = None,
     ) -> None:
-        self._sizes = sizes or SIZES
-        self._input = Input(path, reading)
+        self._sizes = sizes or READ_SIZES
+        self._input = Input(path, mode)
         self.path = self._input.path
-        self.place = self._input.place
+        self.location = self._input.location
         self.collection = collection
         self.warnings: list[str] = []
-        self._is_live = reading is not Reading.BULK
+        self._is_stream = mode is not ReadMode.BUFFERED
         self._buffer = b""
         self._at_end = False
         self._bytes_a_row = 0.0
@@ -77,27 +82,27 @@ class CsvFile:
             raise
 
     def close(self) -> None:
-        """Closes the file; stdin stays open."""
+        """Close the file; stdin stays open."""
         self._input.close()
 
-    def rest(self) -> None:
-        """Close the file until its chunks are asked for, if it can be opened again then."""
-        if self._input.rest(self.offset):
+    def suspend(self) -> None:
+        """Close the file until its chunks are needed, if it can be opened again then."""
+        if self._input.suspend(self.offset):
             self._buffer, self._at_end = b"", False
 
     def check_unchanged(self) -> None:
-        """Raises FileError if the file has changed since it was opened."""
+        """Raise FileError if the file has changed since it was opened."""
         if unknown := self._input.check_unchanged():
             self.warnings.append(unknown)
 
     @property
     def size(self) -> int | None:
-        """The number of bytes of a plain file, None where nobody knows it beforehand."""
+        """Return the number of bytes of a plain file; None if it is not known beforehand."""
         return self._input.size
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether the file can be opened again and read from its beginning."""
+        """Return whether the file can be opened again and read from its beginning."""
         return self._input.is_repeatable
 
     def chunks(
@@ -105,26 +110,26 @@ class CsvFile:
         rows: int,
         done: Iterable[Span] = (),
         *,
-        passes_long_rows: bool = False,
+        skips_long_rows: bool = False,
         with_data: bool = False,
     ) -> Iterator[Chunk]:
-        """The rest of the file as chunks of `rows` rows, fewer where they are very long.
+        """Yield the rest of the file as chunks of `rows` rows, fewer if they are very long.
 
-        They hold their bytes if these cannot be read again, or `with_data`: for this process.
-        What is `done` is passed over. A row that is longer than `sizes` allow raises FileError, or,
-        if it has an end, is passed over too: then it is a chunk by itself.
+        Chunks hold their bytes if these cannot be read again, or `with_data`. The spans in `done`
+        are skipped. A row longer than `ReadSizes.max_record` raises FileError, or, with
+        `skips_long_rows` and if it has an end, is a chunk of its own without its bytes.
         """
         spans = sorted(done, key=lambda span: span.first_row, reverse=True)
         while True:
             while spans and spans[-1].first_row == self._row:
-                self._skip(spans.pop())
+                self._skip_span(spans.pop())
             cut = self._take(min(rows, spans[-1].first_row - self._row) if spans else rows)
             if not cut.rows:
                 if not self._buffer:
                     return
-                if not passes_long_rows:
+                if not skips_long_rows:
                     raise self._too_long()
-                cut = self._pass_over()
+                cut = self._skip_record()
             yield Chunk(
                 first_row=self._row,
                 rows=cut.rows,
@@ -132,19 +137,19 @@ class CsvFile:
                 lines=cut.lines,
                 offset=self.offset,
                 length=cut.length,
-                file=self.place,
+                location=self.location,
                 is_row_a_line=cut.is_row_a_line,
                 data=cut.data if with_data or self.size is None else None,
-                is_too_long=cut.passed > 0,
+                is_oversized=cut.skipped_bytes > 0,
             )
-            if self._at_end and not self._buffer and is_open(cut.data):
+            if self._at_end and not self._buffer and has_open_quote(cut.data):
                 row = self._row + cut.rows - 1
                 self.warnings.append(
-                    f"row {row} opens a quote that nothing closes: the rest of the file is one cell"
+                    f"row {row} opens a quote that is never closed: the rest of the file is a cell"
                 )
-            self._pass(cut)
+            self._advance(cut)
 
-    def _skip(self, span: Span) -> None:
+    def _skip_span(self, span: Span) -> None:
         ahead = span.offset + span.length - self.offset
         if ahead > len(self._buffer):
             self._input.seek(span.offset + span.length)
@@ -156,9 +161,9 @@ class CsvFile:
 
     def _read_header(self) -> list[str]:
         enough = min(START_BYTES, self._sizes.max_record)
-        while not (self._at_end or _tells_its_kind(self._buffer, enough)):  # a feed sends pieces
-            self._fill(self._sizes.live_block if self._is_live else self._sizes.block)
-        if what := not_csv(self._buffer.removeprefix(_BOM)):
+        while not (self._at_end or _has_first_line(self._buffer, enough)):  # streams come in pieces
+            self._fill(self._sizes.stream_block if self._is_stream else self._sizes.block)
+        if what := find_other_format(self._buffer.removeprefix(_BOM)):
             raise FileError(f"{self.path} is {what}")
         if self._buffer.startswith(_BOM):
             self._buffer = self._buffer[len(_BOM) :]
@@ -177,61 +182,62 @@ class CsvFile:
             raise FileError(
                 f"{self.path}: the header is not UTF-8 text{hint}; save the file as CSV UTF-8"
             ) from None
-        (header,), misquoted = next(parse(text, cut.is_row_a_line, 1))
+        (header,), misquoted = next(parse_rows(text, cut.is_row_a_line, 1))
         if misquoted:
             raise FileError(f"{self.path}: the header {misquoted[0].reason}")
         if not any(name.strip() for name in header):
             raise FileError(f"{self.path}: the first line is blank; it has to name the columns")
-        self._pass(cut)
-        self._bytes_a_row = 0.0  # that of the header tells nothing
+        self._advance(cut)
+        self._bytes_a_row = 0.0  # rows may be longer than the header
         return header
 
-    def _take(self, rows: int) -> Cut:
-        """The next `rows` records, or fewer where they are very long or the file ends.
+    def _take(self, rows: int) -> RecordSlice:
+        """Return the next `rows` records, fewer if they are very long or the file ends.
 
         There are none if the next one is too long: the buffer then holds its start.
         """
         while True:
-            # Scan the buffer when it probably holds enough, and so but once.
+            # Read about as much as the rows need, so that the buffer is searched only once.
             likely = min(int(rows * self._bytes_a_row * 1.02), self._sizes.max_record)
-            if not self._is_live and not self._at_end and len(self._buffer) < likely:
+            if not self._is_stream and not self._at_end and len(self._buffer) < likely:
                 self._fill(likely - len(self._buffer))
             cut = self._cut(rows, likely * 3 // 2)
             if cut.rows == rows or self._at_end or len(self._buffer) >= self._sizes.max_record:
                 break
             block = self._sizes.block
-            least = self._sizes.live_block if self._is_live else min(block, likely * 8 or block)
-            self._fill(max(least, len(self._buffer) // 4))
+            min_bytes = (
+                self._sizes.stream_block if self._is_stream else min(block, likely * 8 or block)
+            )
+            self._fill(max(min_bytes, len(self._buffer) // 4))
         self._buffer = self._buffer[cut.length :]
         self._bytes_a_row = cut.length / max(cut.rows, 1)
         return cut
 
-    def _cut(self, rows: int, enough: int) -> Cut:
-        """The next records of the buffer, of which so many bytes most often are `enough`.
+    def _cut(self, rows: int, enough: int) -> RecordSlice:
+        """Return the next `rows` records of the buffer; its first `enough` bytes mostly hold them.
 
-        A buffer that holds many small chunks would be scanned anew for each: of 100 rows a chunk
-        that was most of an import's time (measured).
+        To search the whole buffer for each of many small chunks would take most of the time.
         """
         if enough < len(self._buffer):
-            cut = cut_records(self._buffer[:enough], rows, at_end=False)
+            cut = slice_records(self._buffer[:enough], rows, at_end=False)
             if cut.rows == rows:
                 return cut
-        return cut_records(self._buffer, rows, self._at_end)
+        return slice_records(self._buffer, rows, self._at_end)
 
-    def _pass_over(self) -> Cut:
-        """The record at the start of the buffer, of which a block at a time is kept.
+    def _skip_record(self) -> RecordSlice:
+        """Skip the record at the start of the buffer, a block at a time.
 
-        Raises FileError if it never ends, because a quote is not closed: then no row follows.
+        Raises FileError if it has no end, because a quote is not closed.
         """
-        passage = Passage()
+        record = OversizedRecord()
         while True:
-            self._buffer = self._buffer[passage.take(self._buffer) :]
-            if passage.is_over or self._at_end:
+            self._buffer = self._buffer[record.skip(self._buffer) :]
+            if record.is_complete or self._at_end:
                 break
             self._fill(self._sizes.block)
-        if passage.is_open:
+        if record.is_open:
             raise self._too_long()
-        return Cut(b"", 1, passage.lines, is_row_a_line=False, passed=passage.length)
+        return RecordSlice(b"", 1, record.lines, is_row_a_line=False, skipped_bytes=record.length)
 
     def _too_long(self) -> FileError:
         return FileError(
@@ -239,7 +245,7 @@ class CsvFile:
             f"{self._sizes.max_record >> 20} MiB; is a closing quote missing?"
         )
 
-    def _pass(self, cut: Cut) -> None:
+    def _advance(self, cut: RecordSlice) -> None:
         self._row += cut.rows
         self._line += cut.lines
         self.offset += cut.length
@@ -249,12 +255,12 @@ class CsvFile:
             )
 
     def _fill(self, size: int) -> None:
-        # What is too long then never depends on what else was read.
+        # The buffer never holds more than the longest record, whatever the sizes of blocks.
         block = self._input.read(min(size, self._sizes.max_record - len(self._buffer)))
         self._at_end = not block
         self._buffer += block
 
 
-def _tells_its_kind(start: bytes, enough: int) -> bool:
-    """Whether a file's first bytes tell what it is: a line that is not blank, or enough of it."""
+def _has_first_line(start: bytes, enough: int) -> bool:
+    """Return whether a file's first bytes hold a line that is not blank, or are `enough`."""
     return len(start) >= enough or _FIRST_LINE.match(start) is not None

@@ -1,8 +1,8 @@
-"""What a file is that holds no CSV, told by its first bytes."""
+"""Recognizes files of other formats by their first bytes."""
 
 import re
 
-START_BYTES = 512  # which tell
+START_BYTES = 512  # that are compared
 
 _SAVE_SHEET = "save the sheet as CSV UTF-8 and import that file"
 _SAVE_UTF8 = "save it as CSV UTF-8"
@@ -14,7 +14,7 @@ _DOWNLOAD = "was a log-in or error page saved in place of the file? Download the
 _CONVERT = "convert it to CSV UTF-8 and import that file"
 _NO_NAME = rb"(?![\w,;|\t\r\n])"  # else it may be the name of a column
 
-# The first that matches counts.
+# Pattern, format, and what to do; the first match counts.
 _SIGNATURES = (
     (rb"PK\x03\x04.*(?:\[Content_Types\]\.xml|xl/)", "an Excel workbook (.xlsx)", _SAVE_SHEET),
     (rb"PK\x03\x04.*opendocument", "an OpenDocument file (.ods)", _SAVE_SHEET),
@@ -75,16 +75,16 @@ _COMPILED = [
 ]
 
 
-def not_csv(start: bytes) -> str | None:
-    """What a file is that begins so, if it is no CSV, and what to do; it follows "... is "."""
+def find_other_format(start: bytes) -> str | None:
+    """Return the format of a file that is not CSV, and what to do; the words follow "is "."""
     start = start[:START_BYTES]
     return next((words for pattern, words in _COMPILED if pattern.match(start)), None)
 
 
 def is_cp1252(data: bytes) -> bool:
-    """Whether bytes that are not UTF-8 may be text in Windows-1252, as Excel often saves it.
+    """Return whether bytes that are not UTF-8 may be text in Windows-1252, as Excel saves it.
 
-    Without letters beyond ASCII in UTF-8, which none would be in a file of the other kind.
+    They are not if other letters beyond ASCII are valid UTF-8.
     """
     try:
         data.decode("cp1252")

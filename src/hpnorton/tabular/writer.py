@@ -1,23 +1,26 @@
-"""Rows as CSV text that csv.reader reads back as they were."""
+"""CSV text that csv.reader reads back unchanged."""
 
 from typing import Protocol
 
 
 class TextWriter(Protocol):
-    """Where text is written."""
+    """An object with a `write` method for text."""
 
     def write(self, text: str, /) -> object:
-        """Write some text."""
+        """Write a text."""
 
 
-class UnixLines:
-    """Takes the rows of a csv.writer, which quotes every line end only if its own is CRLF."""
+class LineFeedWriter:
+    """Writes the rows of a csv.writer with line feeds.
+
+    csv.writer quotes carriage returns in cells only if its own line ends are CRLF.
+    """
 
     def __init__(self, out: TextWriter) -> None:
         self._out = out
 
     def write(self, row: str) -> int:
-        """Write a row, which ends with CRLF, with a line feed; return how many characters."""
+        """Write a row that ends with CRLF with a line feed; return the number of characters."""
         text = row.removesuffix("\r\n") + "\n"
         self._out.write(text)
         return len(text)
