@@ -352,7 +352,7 @@ def test_the_order_of_the_file_decides(
             (report,) = run(uri, folder / "thing.csv", rows=100, **how)
         else:
             with in_any_order(Random(seed).randrange), pytest.MonkeyPatch.context() as patch:
-                patch.setattr(batches, "_ROWS_A_STATEMENT", seed % 3 + 1)
+                patch.setattr(batches, "_ROWS_PER_STATEMENT", seed % 3 + 1)
                 (report,) = run(
                     uri, folder / "thing.csv", rows=chunk_rows, is_parallel=True, workers=4, **how
                 )

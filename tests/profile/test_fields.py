@@ -21,6 +21,7 @@ from hpnorton.profile.fields import crawl
 from hpnorton.stores import open_store
 from hpnorton.stores.mongo import ranges
 from hpnorton.stores.ranges import Database, Range
+from hpnorton.stores.sqlite.store import SqliteStore
 from tests.helpers.stores import ANNA, BEN, CUSTOMERS, put
 
 RARE = (7, 500, 999)
@@ -300,8 +301,8 @@ def test_a_sample_of_a_table(tmp_path: Path) -> None:
 @given(st.sets(st.integers(-50, 50)), st.integers(1, 60))
 def test_ranges_hold_each_row_once(rowids: set[int], size: int) -> None:
     """In ranges of so many rows, whatever gaps there are between rowids."""
-    with closing(open_store("sqlite:///:memory:", create=True)) as store:
-        run = store._run  # type: ignore[attr-defined] # pylint: disable=protected-access # no file
+    with closing(SqliteStore(":memory:", create=True)) as store:
+        run = store.connection.run
         run("CREATE TABLE t (n INTEGER PRIMARY KEY)")
         for rowid in rowids:
             run("INSERT INTO t VALUES (?)", (rowid,))

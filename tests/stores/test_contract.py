@@ -16,7 +16,8 @@ from hpnorton.schema.validate import Record
 from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.stores.base import Conflict, Key, Mode, Store
 from hpnorton.stores.mongo import batches as mongo_batches
-from hpnorton.stores.sqlite import batches as sqlite_batches
+from hpnorton.stores.mongo.store import MongoStore
+from hpnorton.stores.sqlite.store import SqliteStore
 from tests.conftest import NX
 from tests.helpers.properties import costly
 from tests.helpers.stores import (
@@ -68,7 +69,11 @@ def test_a_store_is_records_by_key(
     store.ensure(collection)
     with pytest.MonkeyPatch.context() as patch:
         # So that a few records are many.
-        patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
+        if isinstance(store, SqliteStore):
+            store.batches.rows_per_statement = data.draw(st.integers(1, 4))
+            store.batches.min_sampled = data.draw(st.integers(1, 4))
+        elif isinstance(store, MongoStore):
+            store.min_sampled = data.draw(st.integers(1, 4))
         patch.setattr(mongo_batches, "_MOST_DOCUMENTS", data.draw(st.integers(1, 4)))
         patch.setattr(mongo_batches, "_KEYS_A_QUERY", data.draw(st.integers(1, 4)))
         check_against_model(store, collection, KINDS[kind], data)

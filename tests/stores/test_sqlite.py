@@ -20,8 +20,6 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.validate import Record
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode, Store
-from hpnorton.stores.sqlite import batches as sqlite_batches
-from hpnorton.stores.sqlite import connection as sqlite_connection
 from hpnorton.stores.sqlite.store import SqliteStore
 from tests.helpers.properties import costly
 from tests.helpers.stores import (
@@ -51,9 +49,9 @@ def path_of(sqlite_uri: str) -> Path:
 
 
 @pytest.fixture(name="store")
-def open_empty_store(sqlite_uri: str) -> Iterator[Store]:
+def open_empty_store(path: Path) -> Iterator[SqliteStore]:
     """An empty store."""
-    with closing(open_store(sqlite_uri, create=True)) as store:
+    with closing(SqliteStore(str(path), create=True)) as store:
         yield store
 
 
@@ -244,11 +242,11 @@ def test_tables_made_by_hand(sqlite_uri: str, path: Path, table: str, data: st.D
     collection = kind.collection("thing")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"CREATE TABLE thing {TABLES[table]}")
-    with closing(open_store(sqlite_uri, create=True)) as store:
+    with closing(SqliteStore(str(path), create=True)) as store:
         store.ensure(collection)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sqlite_batches, "_ROWS_A_STATEMENT", data.draw(st.integers(1, 4)))
-            check_against_model(store, collection, kind, data)
+        store.batches.rows_per_statement = data.draw(st.integers(1, 4))
+        store.batches.min_sampled = data.draw(st.integers(1, 4))
+        check_against_model(store, collection, kind, data)
 
 
 @BOTH
@@ -300,8 +298,7 @@ def test_a_wide_table_takes_fewer_rows_a_statement(sqlite_uri: str) -> None:
     fields = tuple(Field(f"f{n}") for n in range(50))
     wide = Collection("wide", fields, ("f0",))
     with closing(SqliteStore(sqlite_uri.removeprefix("sqlite:///"), create=True)) as store:
-        connection = store._connection  # pylint: disable=protected-access # as an old SQLite
-        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 120)
+        store.connection.max_parameters = 120  # as in an old SQLite
         records: list[Record] = [tuple(f"{row}-{n}" for n in range(50)) for row in range(9)]
         put(store, wide, *records)
         assert records_of(store, wide) == records
@@ -371,13 +368,10 @@ def test_a_new_database_is_opened_by_several_at_once(tmp_path: Path) -> None:
             list(processes.map(_open_at_once, [f"sqlite:///{tmp_path}/{number}.db"] * 4))
 
 
-def test_a_log_that_has_grown_long_is_emptied(
-    path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_log_that_has_grown_long_is_emptied(path: Path, store: SqliteStore) -> None:
     """Unless somebody reads an old state: then it may grow on a while before the next attempt."""
-    monkeypatch.setattr(sqlite_connection, "_LONGEST_WAL", 2**18)
-    monkeypatch.setattr(sqlite_connection, "_CHECKPOINT_SECONDS", 0.01)
-    monkeypatch.setattr(store, "_longest_wal", 2**18)
+    store.connection.max_wal_bytes = 2**18
+    store.connection.checkpoint_seconds = 0.01
     log, sizes = Path(f"{path}-wal"), []
     store.ensure(CUSTOMERS)
 

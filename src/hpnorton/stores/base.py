@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from typing import Literal, Protocol
 
-from hpnorton.schema.collection import Collection
+from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.history import Change, RecordKey
+
+FIRST_STOCK = OWN_PREFIX + "stock"  # the column or field for the stock that was imported
+MIN_SAMPLED = 100  # records of a batch; smaller ones are not worth a sample
 
 Document = dict[str, Value]
 Key = tuple[Value, ...]
@@ -50,6 +53,13 @@ class Batch:
     def in_line(self) -> Sequence[Value]:
         """All values, record by record: the parameters of statements of many rows."""
         return in_line(self.values)
+
+    def sample(self) -> "Batch":
+        """Return the first, middle and last record, which stand for all others.
+
+        If all three are stored, the same file was probably imported before.
+        """
+        return self.only([0, len(self) // 2, len(self) - 1])
 
     def columns_of(self, fields: Sequence[str]) -> list[Sequence[Value]]:
         """The values of all records, for each of some fields."""
@@ -105,11 +115,6 @@ class Written:
     taken: Sequence[int] = ()
     replacing: Sequence[int] = ()
 
-    @property
-    def is_mostly_taken(self) -> bool:
-        """Whether more keys were taken than not, as when a file is imported again."""
-        return len(self.taken) > self.inserted
-
     def touched(self, size: int) -> Sequence[int]:
         """The positions of the records of `size` that were inserted or replaced others."""
         if not self.taken:
@@ -118,17 +123,6 @@ class Written:
             return ()
         idle = set(self.taken).difference(self.replacing)
         return [at for at in range(size) if at not in idle]
-
-    def among(self, positions: Sequence[int], size: int) -> "Written":
-        """The same of a batch of `size` records, whose others are there with the same values.
-
-        These are at `positions` there.
-        """
-        inserted = set(positions) - {positions[at] for at in self.taken}
-        conflicts = [replace(each, at=positions[each.at]) for each in self.conflicts]
-        taken = [at for at in range(size) if at not in inserted] if inserted else range(size)
-        replacing = [positions[at] for at in self.replacing]
-        return Written(self.inserted, self.updated, conflicts, taken, replacing)
 
 
 def in_line(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:

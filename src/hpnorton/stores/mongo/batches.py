@@ -14,7 +14,7 @@ from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.validate import Record
-from hpnorton.stores.base import Batch, Key, Mode, Written
+from hpnorton.stores.base import MIN_SAMPLED, Batch, Key, Mode, Written
 from hpnorton.stores.diff import compare
 from hpnorton.stores.history import key_texts
 from hpnorton.stores.mongo.batch_size import Pace
@@ -23,7 +23,6 @@ from hpnorton.stores.mongo.documents import documents_of, ids_of, records_of, up
 
 DUPLICATE_KEY = 11000
 _KEYS_A_QUERY = 64, 256, 8192  # at least, at first, at most
-_TELLING_RECORDS = 100  # fewer are just inserted
 _MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
 # FerretDB 1 keeps one of a database's 100 connections for each update until the command is done; if
 # there are no more, it waits for ever. So eight processes may update at once.
@@ -43,7 +42,7 @@ class MongoBatches(MongoConnection):
     """The writing and looking up of batches."""
 
     def __init__(self, uri: str) -> None:
-        self._mostly_taken: dict[str, bool] = {}
+        self.min_sampled = MIN_SAMPLED
         self._is_same: dict[str, bool] = {}
         self._paces = defaultdict[str, Pace](partial(Pace, *_KEYS_A_QUERY))
         super().__init__(uri)
@@ -54,14 +53,14 @@ class MongoBatches(MongoConnection):
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Inserts the records whose keys are not there yet; those that are there may be replaced.
 
-        Where most keys seem to be taken, as when a file is imported again, the look at what is
-        stored comes before the attempt.
+        Where the keys of a large batch seem to be stored, as when a file is imported again, the
+        stored documents are looked up first.
         """
         if len(batch) == 0:
             return Written(0)
         name = batch.collection.name
         with self._errors():
-            if self._is_mostly_taken(batch):
+            if len(batch) >= self.min_sampled and self._are_stored(batch.sample()):
                 taken: Sequence[int] = range(len(batch))
                 if self._is_stored(batch):
                     return Written(0, taken=taken)
@@ -79,22 +78,15 @@ class MongoBatches(MongoConnection):
             self._update(batch, made.changed, stored)
             if mode is Mode.UPSERT:
                 self._mend(batch, stored)
-        written = made.written(taken, len(batch) - len(taken))
-        self._mostly_taken[name] = written.is_mostly_taken
-        return written
+        return made.written(taken, len(batch) - len(taken))
 
-    def _is_mostly_taken(self, batch: Batch) -> bool:
-        """Whether most keys are taken: as it was the last time, or by three of them at first.
+    def _are_stored(self, batch: Batch) -> bool:
+        """Return whether the keys of all records are stored.
 
-        These are asked for one by one, since a list of keys makes some servers look at all they
-        have.
+        They are looked up one by one, since a list of keys makes some servers read all documents.
         """
-        known = self._mostly_taken.get(batch.collection.name)
-        if known is None and len(batch) >= _TELLING_RECORDS:
-            ids, of = ids_of(batch), self._of(batch.collection.name)
-            some = ids[0], ids[len(ids) // 2], ids[-1]
-            return sum(of.find_one({"_id": key}, {"_id": 1}) is not None for key in some) > 1
-        return known or False
+        of = self._of(batch.collection.name)
+        return all(of.find_one({"_id": key}, {"_id": 1}) for key in ids_of(batch))
 
     def _is_stored(self, batch: Batch) -> bool:
         """Whether the documents of a batch are found byte for byte, in the same order.

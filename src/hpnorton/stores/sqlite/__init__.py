@@ -1,6 +1,7 @@
 """The embedded store: one SQLite file, through the standard library's sqlite3.
 
-From the ground up: `files` (the files of a database that is in use), `sql` (statements as text),
-`read_only`, `connection`, `batches` (what an import writes), `search` (texts in a table), `scan` (a
-look at all rows), `store` (the adapter).
+From the ground up: `sql` (statements as text), `files` (the files of a database in use),
+`read_only`, `errors`, `connection`, `batches` (what an import writes and looks up), `counter`
+(changes at the counter), `search` (texts in a table), `scan` (a pass over all rows), `store` (the
+adapter, which has all of these).
 """

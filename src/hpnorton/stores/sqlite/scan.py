@@ -1,16 +1,16 @@
 """A look at all rows of an SQLite table, range by range of rowids, as far as can be by SQL."""
 
-import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from hpnorton.schema.collection import OWN_PREFIX
 from hpnorton.stores.base import Key
-from hpnorton.stores.ranges import Absent, Range, Tell
+from hpnorton.stores.ranges import Range, Tell
 from hpnorton.stores.sqlite import sql
+from hpnorton.stores.sqlite.batches import SqliteBatches
+from hpnorton.stores.sqlite.connection import SqliteConnection
 from hpnorton.stores.tallies import Example, FieldTally, Seen
 
 _ROWS_A_BLOCK = 10_000
@@ -19,43 +19,35 @@ _COLUMNS_A_STATEMENT = 500  # a result can have 2000, and two are asked of each
 
 
 class SqliteScan:
-    """All rows of a table, without our own notes; a table that has no rowids is a single range.
+    """All rows of a table, without the columns that are HPNorton's own.
 
-    `run` runs a statement, `translated` says in our words what it raises; `absent` is as in Store.
+    A table without rowids is a single range.
     """
 
-    def __init__(
-        self,
-        table: str,
-        run: Callable[..., sqlite3.Cursor],
-        translated: Callable[[], AbstractContextManager[None]],
-        absent: Absent,
-    ) -> None:
+    def __init__(self, connection: SqliteConnection, batches: SqliteBatches, table: str) -> None:
+        self._connection = connection
+        self._batches = batches
         self._table = table
-        self._absent = absent
         self._quoted = sql.quote(table)
-        self._run = run
-        self._translated = translated
-        with translated():
-            columns = run("SELECT name, type, pk FROM pragma_table_info(?)", (table,)).fetchall()
-            self._types = {
-                name: declared
-                for name, declared, _ in columns
-                if not name.lower().startswith(OWN_PREFIX)
-            }
-            self._key = {name for name, _, part in columns if part}
-            self._rowid = self._find_rowid()
+        with connection.translate_errors():
+            columns = connection.run("SELECT name, type, pk FROM pragma_table_info(?)", (table,))
+            rows = columns.fetchall()
+            self._rowid = connection.rowid_name(table)
+        self._types = {
+            name: declared for name, declared, _ in rows if not name.lower().startswith(OWN_PREFIX)
+        }
+        self._key = {name for name, _, part in rows if part}
 
     def count(self) -> int:
         """How many rows there are."""
-        with self._translated():
-            return int(self._run(f"SELECT count(*) FROM {self._quoted}").fetchone()[0])
+        with self._connection.translate_errors():
+            return int(self._connection.run(f"SELECT count(*) FROM {self._quoted}").fetchone()[0])
 
     def ranges(self, records: int) -> list[Range]:
         """Ranges of so many rows each, but for the last one."""
         if self._rowid is None:
             return [Range(self._table)]
-        with self._translated():
+        with self._connection.translate_errors():
             bounds = self._bounds(self._rowid, records)
         pairs = pairwise([None, *bounds, None])
         return [Range(self._table, number, low, high) for number, (low, high) in enumerate(pairs)]
@@ -63,7 +55,7 @@ class SqliteScan:
     def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
         """The columns in the rows of a range."""
         source, bounds = self._source(part)
-        with self._translated():
+        with self._connection.translate_errors():
             tally = self._tally(source, bounds, part.number)
         if tell is not None:
             tell(tally.records)
@@ -76,31 +68,36 @@ class SqliteScan:
             rowids = f"SELECT {self._rowid} FROM {self._quoted} ORDER BY random() LIMIT ?"
             chosen = f"{self._quoted} WHERE {self._rowid} IN ({rowids})"
         name = sql.quote(f"{self._table}, sampled")  # the statements have to see the same rows
-        with self._translated():
-            self._run(f"CREATE TEMP TABLE {name} AS SELECT * FROM {chosen}", (size,))
+        with self._connection.translate_errors():
+            self._connection.run(f"CREATE TEMP TABLE {name} AS SELECT * FROM {chosen}", (size,))
             try:
                 return self._tally(f"{name} WHERE 1", (), 0)
             finally:
-                self._run(f"DROP TABLE temp.{name}")
+                self._connection.run(f"DROP TABLE temp.{name}")
 
     def columns(self, part: Range, names: Sequence[str]) -> Iterator[Sequence[Sequence[Any]]]:
         """The values of some columns in a range; NULL for a column that the table lacks."""
         source, bounds = self._source(part)
         chosen = [sql.quote(name) if name in self._types else "NULL" for name in names]
-        with self._translated():
-            cursor = self._run(f"SELECT {', '.join(chosen)} FROM {source}", bounds)
+        with self._connection.translate_errors():
+            cursor = self._connection.run(f"SELECT {', '.join(chosen)} FROM {source}", bounds)
             while rows := cursor.fetchmany(_ROWS_A_BLOCK):
                 yield list(zip(*rows))
 
     def is_unique(self, names: Sequence[str]) -> bool:
         """Whether a key or a unique index sees to it that no two rows share these values."""
-        with self._translated():
-            indexes = self._run(
+        with self._connection.translate_errors():
+            indexes = self._connection.run(
                 'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial',
                 (self._table,),
             ).fetchall()
             keys = [
-                {name for (name,) in self._run("SELECT name FROM pragma_index_info(?)", index)}
+                {
+                    name
+                    for (name,) in self._connection.run(
+                        "SELECT name FROM pragma_index_info(?)", index
+                    )
+                }
                 for index in indexes
             ]
         return any(key and key <= set(names) for key in (self._key, *keys))
@@ -111,8 +108,8 @@ class SqliteScan:
             return set()
         whole = " AND ".join(f"{sql.quote(name)} IS NOT NULL" for name in names)
         listed = sql.listed(names)
-        with self._translated():
-            rows = self._run(
+        with self._connection.translate_errors():
+            rows = self._connection.run(
                 f"SELECT {listed} FROM {self._quoted} WHERE {whole} "
                 f"GROUP BY {listed} HAVING count(*) > 1"
             )
@@ -120,22 +117,11 @@ class SqliteScan:
 
     def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
         """The keys that no row has in the columns `names`, its key."""
-        return self._absent(self._table, names, columns)
-
-    def _find_rowid(self) -> str | None:
-        taken = {name.lower() for name in self._types}
-        for name in sql.ROWID_NAMES:
-            if name not in taken:
-                try:
-                    self._run(f"SELECT {name} FROM {self._quoted} LIMIT 0")
-                except sqlite3.OperationalError:
-                    return None  # a table WITHOUT ROWID
-                return name
-        return None
+        return self._batches.absent(self._table, names, columns)
 
     def _bounds(self, rowid: str, records: int) -> list[int]:
         """The first rowid of each range but the first."""
-        lowest, highest, count = self._run(
+        lowest, highest, count = self._connection.run(
             f"SELECT (SELECT min({rowid}) FROM {self._quoted}), "
             f"(SELECT max({rowid}) FROM {self._quoted}), (SELECT count(*) FROM {self._quoted})"
         ).fetchone()
@@ -146,7 +132,7 @@ class SqliteScan:
         bounds: list[int] = []
         step = f"SELECT {rowid} FROM {self._quoted} WHERE {rowid} >= ? ORDER BY {rowid} LIMIT 1"
         last = (lowest,)
-        while last := self._run(f"{step} OFFSET ?", (last[0], records)).fetchone():
+        while last := self._connection.run(f"{step} OFFSET ?", (last[0], records)).fetchone():
             bounds += last
         return bounds
 
@@ -159,7 +145,7 @@ class SqliteScan:
         return f"{self._quoted} WHERE {where}", [bound for _, bound in given]
 
     def _tally(self, source: str, bounds: Sequence[int], number: int) -> FieldTally:
-        (records,) = self._run(f"SELECT count(*) FROM {source}", bounds).fetchone()
+        (records,) = self._connection.run(f"SELECT count(*) FROM {source}", bounds).fetchone()
         tally = FieldTally(records)
         names = list(self._types)
         for start in range(0, len(names), _COLUMNS_A_STATEMENT):
@@ -170,7 +156,7 @@ class SqliteScan:
                 seen = Seen(types, records, place=place)
                 if types.total() > types[_NULL]:
                     column = sql.quote(name)
-                    (value,) = self._run(
+                    (value,) = self._connection.run(
                         f"SELECT {column} FROM {source} AND {column} IS NOT NULL LIMIT 1", bounds
                     ).fetchone()
                     seen.example = Example.of(number, value)
@@ -190,7 +176,7 @@ class SqliteScan:
             f"count({column}), count(*) FILTER (WHERE typeof({column}) = '{kind}')"
             for column, kind in zip(map(sql.quote, names), usual)
         ]
-        row = self._run(f"SELECT {', '.join(counts)} FROM {source}", bounds).fetchone()
+        row = self._connection.run(f"SELECT {', '.join(counts)} FROM {source}", bounds).fetchone()
         for name, kind, filled, same in zip(names, usual, row[::2], row[1::2]):
             types = Counter({_NULL: records - filled, kind: same})
             if same < filled:
@@ -201,7 +187,7 @@ class SqliteScan:
         self, name: str, kind: str, source: str, bounds: Sequence[int]
     ) -> dict[str, int]:
         column = sql.quote(name)
-        rows = self._run(
+        rows = self._connection.run(
             f"SELECT typeof({column}), count(*) FROM {source} AND {column} IS NOT NULL "
             f"AND typeof({column}) <> '{kind}' GROUP BY 1",
             bounds,

@@ -5,12 +5,12 @@ from functools import lru_cache
 
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
-from hpnorton.stores.base import Condition
+from hpnorton.stores.base import FIRST_STOCK, Condition
 
 BOOLEAN = "BOOLEAN"
-FIRST_STOCK = OWN_PREFIX + "stock"  # the column that keeps what was in stock at first
+
 _COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": BOOLEAN}
-ROWID_NAMES = ("rowid", "_rowid_", "oid")
+
 _REMEMBERED = 64  # statements of many rows
 
 

@@ -1,0 +1,94 @@
+"""Changes at the counter in SQLite: an entry of the history and its change, in one transaction."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from hpnorton.schema.field import Value
+from hpnorton.stores.base import FIRST_STOCK, Batch, Mode, batch_of
+from hpnorton.stores.history import HISTORY, Change, RecordKey
+from hpnorton.stores.sqlite import sql
+from hpnorton.stores.sqlite.batches import SqliteBatches
+from hpnorton.stores.sqlite.connection import SqliteConnection
+
+_LAST_NUMBERS = (
+    f"SELECT (SELECT coalesce(max(number), 0) FROM {HISTORY.name} "
+    "WHERE record = json_extract(wanted.value, '$[0]') "
+    "AND collection = json_extract(wanted.value, '$[1]')) "
+    "FROM json_each(?) AS wanted ORDER BY wanted.key"
+)
+
+
+class SqliteCounter:
+    """The history and the stocks, read and written through a connection."""
+
+    def __init__(self, connection: SqliteConnection, batches: SqliteBatches) -> None:
+        self._connection = connection
+        self._batches = batches
+
+    def stocks(
+        self, collection: str, key: str, stock: str, only: Value = None
+    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
+        """Yield the key, first stock and stock of each record, and None.
+
+        The None says that all changes are in the stock: it is read in a snapshot.
+        """
+        with self._connection.translate_errors():
+            types = self._connection.column_types(collection)
+            if key in types and stock in types:
+                first = FIRST_STOCK if FIRST_STOCK in types else None
+                statement = sql.select_stocks(collection, key, first, stock, only is not None)
+                for row in self._connection.run(statement, [] if only is None else [only]):
+                    yield *row, None
+
+    def set_stock(
+        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+    ) -> None:
+        """Replace a stock that is still as it was `seen`."""
+        collection, key = place
+        statement = sql.replace_stock(collection.name, str(collection.stock), collection.key)
+        with self._connection.transaction():
+            self._connection.run(statement, (*key, seen, stock, moved))
+
+    def correct_stock(self, batch: Batch) -> None:
+        """Replace the first stock by that of the batch, and add the difference to the stock."""
+        collection, stock = batch.collection, str(batch.collection.stock)
+        statement = sql.correct(collection.name, stock, collection.key)
+        first = batch.values[batch.columns.index(stock)]
+        with self._connection.transaction():
+            rows = ((number, *key) for number, key in zip(first, batch.keys))
+            self._connection.run_many(statement, rows)
+
+    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
+        """Return the number of the last entry in each record's history; 0 if it has none."""
+        if not places:
+            return []
+        with self._connection.translate_errors():
+            if not self._connection.column_types(HISTORY.name):
+                return [0] * len(places)
+            wanted = json.dumps([[place.text, place.collection.name] for place in places])
+            return [number for (number,) in self._connection.run(_LAST_NUMBERS, (wanted,))]
+
+    def post(self, changes: Sequence[Change]) -> list[int]:
+        """Write entries with their changes; return the positions of those not written."""
+        if not changes:
+            return []
+        with self._connection.transaction():
+            entries = batch_of(HISTORY, [change.entry for change in changes])
+            taken = set(self._batches.write(entries, Mode.INSERT).taken)
+            for at, change in enumerate(changes):
+                if at not in taken:
+                    self._carry_out(change)
+        return sorted(taken)
+
+    def _carry_out(self, change: Change) -> None:
+        (subject, subject_key), (target, key) = change.subject, change.target
+        if change.delta and subject.stock:
+            statement = sql.increase(subject.name, subject.stock, subject.key)
+            self._connection.run(statement, (change.delta, *subject_key))
+        if change.after is None:
+            self._connection.run(sql.delete(target.name, target.key), key)
+        elif change.before is None:
+            self._batches.write(batch_of(target, [change.after]), Mode.INSERT)
+        elif values := change.other_values:
+            statement = sql.update(target.name, tuple(values), target.key)
+            self._connection.run(statement, (*values.values(), *key))
