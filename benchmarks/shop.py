@@ -22,7 +22,7 @@ sys.path.insert(0, str(HOME / "src"))
 # pylint: disable=wrong-import-position # found only now
 from hpnorton.log import start_log
 from hpnorton.rental.audit import Audit
-from hpnorton.rental.catalog import Catalog, open_shop
+from hpnorton.rental.catalog import Catalog
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import (
     ACTIVE,
@@ -34,6 +34,7 @@ from hpnorton.rental.names import (
     STATUS,
     USER_ID,
 )
+from hpnorton.rental.shop import open_shop
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore
 from hpnorton.stores.history import HISTORY
@@ -63,7 +64,7 @@ def at_counter(uri: str) -> Iterator[RentalCounter]:
     start_log(None)
     with closing(open_store(uri)) as store:
         left = store.unfinished()
-        yield RentalCounter(store, open_shop(Catalog(store)), RENTAL_DAYS)
+        yield RentalCounter(open_shop(Catalog(store)), RENTAL_DAYS)
         store.finish(left)
 
 

@@ -11,7 +11,8 @@ from typing import IO, Any, TextIO
 
 from hpnorton.errors import FileError
 from hpnorton.files import replace_atomically
-from hpnorton.rental.catalog import Catalog, texts_for_numbers, told_text
+from hpnorton.rental.catalog import Catalog
+from hpnorton.rental.foreign_values import describe_text, find_texts
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.descriptors import descriptor_of, written_field
@@ -62,7 +63,7 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
             _check_replaceable(folder, [PACKAGE_NAME, *(f"{name}.csv" for name in known)])
             for name, collection in known.items():
                 made, fields = _write(store, collection, folder / f"{name}.csv")
-                made.texts = [told_text(*each) for each in texts_for_numbers(store, collection)]
+                made.texts = [describe_text(*each) for each in find_texts(store, collection)]
                 written.append(made)
                 resources.append(_resource(collection, fields, made.file.name, known))
         _write_package(folder / PACKAGE_NAME, resources)

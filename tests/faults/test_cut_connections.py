@@ -110,7 +110,7 @@ def rent(hpnorton: CommandLine, proxy: Proxy, uri: str, user_id: str) -> None:
         if done.status == 0:
             return
         assert done.status == 1 and "no MongoDB answers" in done.err, f"seed {SEED}: {done.err}"
-        if "Nobody knows whether this was done" in done.err:
+        if "It is unknown whether this was done" in done.err:
             lines = hpnorton("--history", "P1", "--quiet", uri=uri).data
             if any(line.get("kind") == "rent" and line["user_id"] == user_id for line in lines):
                 return

@@ -128,7 +128,7 @@ def test_a_server_that_freezes_on_a_clerk(
     assert failed.status == 1
     assert f"{LATE} socketTimeoutMS in the URI" in failed.err
     assert (
-        "Nobody knows whether this was done: when the server is back, --history P000002"
+        "It is unknown whether this was done: when the server is back, --history P000002"
         in failed.err
     )
     proxy.release()  # the server hears of it when the clerk has gone

@@ -12,9 +12,10 @@ from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
 from hpnorton.rental.audit import Audit
-from hpnorton.rental.catalog import Catalog, add_shop_defaults, open_shop
+from hpnorton.rental.catalog import Catalog, add_shop_defaults
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
+from hpnorton.rental.shop import open_shop
 from hpnorton.schema.field import Value
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.base import CounterStore, Document
@@ -109,7 +110,7 @@ def redescribe(folder: Path, name: str, *fields: Mapping[str, Any]) -> None:
 def open_counter(uri: str, folder: Path = PACKAGE.parent) -> Iterator[RentalCounter]:
     """A clerk's own connection."""
     with closing(open_store(uri)) as store:
-        yield RentalCounter(store, open_shop(Catalog(store, [folder])), DAYS)
+        yield RentalCounter(open_shop(Catalog(store, [folder])), DAYS)
 
 
 def first_and_now(

@@ -11,9 +11,10 @@ import pytest
 from hpnorton.errors import RefusedError
 from hpnorton.export import export
 from hpnorton.rental.audit import Audit
-from hpnorton.rental.catalog import Catalog, open_shop
+from hpnorton.rental.catalog import Catalog
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import PRODUCTS, QUANTITY, RENTALS
+from hpnorton.rental.shop import open_shop
 from hpnorton.schema.field import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Condition, Document
@@ -133,7 +134,7 @@ def test_a_lost_rental_is_told_whatever_clerks_do(shop: str) -> None:
 
 def _work(uri: str, started: Any, is_over: Any) -> None:
     with closing(open_store(uri)) as store:
-        counter = RentalCounter(store, open_shop(Catalog(store, [PACKAGE.parent])), DAYS)
+        counter = RentalCounter(open_shop(Catalog(store, [PACKAGE.parent])), DAYS)
         started.release()
         while not is_over.is_set():
             for product_id in ("P1", "P2", "P3"):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hpnorton.errors import UsageError
-from hpnorton.rental.catalog import Catalog, add_shop_defaults, open_shop
+from hpnorton.rental.catalog import Catalog, add_shop_defaults
+from hpnorton.rental.shop import open_shop
 from hpnorton.schema.datapackage import find_collection
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.history import HISTORY
@@ -96,7 +97,10 @@ def test_rentals_get_what_the_counter_needs(uri: str, tmp_path: Path) -> None:
         assert not {"rented_at", "due"} & set(before.columns)
         shop = open_shop(Catalog(store))
         assert shop.rentals.columns == (*before.columns, "rented_at", "due")
-        assert (shop.get("rental"), shop.get("product")) == (shop.rentals, shop.products)
+        assert (shop.get_collection("rental"), shop.get_collection("product")) == (
+            shop.rentals,
+            shop.products,
+        )
         assert Catalog(store).get("rental") == shop.rentals
         assert "history" in store.collections()
     import_files(uri, tmp_path / "rental.csv")
@@ -129,9 +133,9 @@ def test_a_new_collection_is_made_when_it_is_used(uri: str, tmp_path: Path) -> N
         shop = open_shop(Catalog(store, [PACKAGE.parent]))
         assert store.collections() == ["customers", "history", "product", "rental"]
         with pytest.raises(UsageError, match="no collection 'hpnorton_imports'"):
-            shop.get("hpnorton_imports")
+            shop.get_collection("hpnorton_imports")
         with pytest.raises(UsageError, match="no collection 'Product2'"):
-            shop.get("Product2")
+            shop.get_collection("Product2")
         assert journal.known_collection(store, "customers") == shop.customers
 
 

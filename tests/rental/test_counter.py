@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hpnorton.errors import HPNortonError, RefusedError, UnknownIdError, UsageError
 from hpnorton.importer import stock_updates
 from hpnorton.rental import queries, record_history
-from hpnorton.rental.catalog import Catalog, open_shop
+from hpnorton.rental.catalog import Catalog
 from hpnorton.rental.counter import RentalCounter
+from hpnorton.rental.shop import open_shop
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import journal, open_store
@@ -70,7 +71,7 @@ def open_the_shop(uri: str) -> Iterator[RentalCounter]:
         put(store, shop.customers, *({"Credit_limit": 10} | person for person in people))
         put(store, shop.products, *things)
         put(store, shop.rentals, {"user_id": "BEN", "product_id": "P3"})
-        yield RentalCounter(store, shop, DAYS)
+        yield RentalCounter(shop, DAYS)
 
 
 def put(store: CounterStore, collection: Collection, *records: Document) -> None:
@@ -81,7 +82,7 @@ def put(store: CounterStore, collection: Collection, *records: Document) -> None
 
 def place(counter: RentalCounter, name: str, *key: str) -> RecordKey:
     """Where a record of a collection is."""
-    return RecordKey(counter.shop.get(name), key)
+    return RecordKey(counter.shop.get_collection(name), key)
 
 
 def now() -> str:
@@ -214,7 +215,7 @@ def test_other_collections_can_be_edited_as_well(
     """Whatever was imported; keys may have several fields, or be numbers."""
     (tmp_path / "shelf.csv").write_text("shelf,place\nS1,left\n", encoding="utf-8")
     import_files(uri, tmp_path / "shelf.csv")
-    shelves = counter.shop.get("shelf")
+    shelves = counter.shop.get_collection("shelf")
     counter.add(shelves, {"shelf": "S2", "place": None})
     assert counter.edit(RecordKey(shelves, ("S1",)), {"place": "right"}) == {
         "shelf": "S1",

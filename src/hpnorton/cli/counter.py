@@ -86,15 +86,16 @@ def add_flags(parser: Parser) -> None:
 @contextmanager
 def _open_counter(settings: Settings) -> Iterator["RentalCounter"]:
     """The counter of a database; what clerks have died over is finished before it is closed."""
-    from hpnorton.rental.catalog import Catalog, open_shop
+    from hpnorton.rental.catalog import Catalog
     from hpnorton.rental.counter import RentalCounter
+    from hpnorton.rental.shop import open_shop
     from hpnorton.stores import open_store
 
     with closing(open_store(settings.uri)) as store:
         left = store.unfinished()
         shop = open_shop(Catalog(store, settings.description_folders))
         try:
-            yield RentalCounter(store, shop, settings.rental_days)
+            yield RentalCounter(shop, settings.rental_days)
         except StoreLostError:
             left = []  # there is nobody to ask, and what this error says counts
             raise
@@ -143,7 +144,7 @@ def _add(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     if name == RENTALS:
         raise UsageError(f"a rental takes something from stock: add it with {RENT}")
     with _open_counter(settings) as counter:
-        collection = counter.shop.get(name)
+        collection = counter.shop.get_collection(name)
         record = assignments.complete(collection, assignments.read_values(collection, texts))
         assignments.check_references(counter.store, collection, record)
         counter.add(collection, record)
@@ -161,7 +162,7 @@ def _edit(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
         raise UsageError("--edit needs COLLECTION KEY FIELD=VALUE")
     _check_writable(name)
     with _open_counter(settings) as counter:
-        collection = counter.shop.get(name)
+        collection = counter.shop.get_collection(name)
         typed = assignments.read_key(collection, rest[0])
         key = lookup.meant(counter.store, collection.name, collection.key, typed)
         place = RecordKey(collection, key or typed)

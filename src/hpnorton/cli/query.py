@@ -17,7 +17,7 @@ from hpnorton.rental.names import CUSTOMERS, PRODUCTS, RENTALS, USER_ID
 from hpnorton.settings import Settings, redact
 
 if TYPE_CHECKING:
-    from hpnorton.stores.base import Document, Store
+    from hpnorton.stores.base import CounterStore, Document
 
 COLLECTION = "collection"
 
@@ -136,7 +136,7 @@ def _ask(
     return ExitStatus.OK
 
 
-def _columns(store: "Store", settings: Settings, question: str) -> list[str]:
+def _columns(store: "CounterStore", settings: Settings, question: str) -> list[str]:
     """The fields that the records of an answer would have, as far as somebody describes them."""
     from hpnorton.rental.catalog import Catalog
 

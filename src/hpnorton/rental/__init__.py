@@ -1,6 +1,8 @@
-"""The rental shop: its counter, its questions and its audit.
+"""The rental shop: its counter, its questions and its audit. Nothing below it knows of a shop.
 
-From the ground up: `catalog` (what a database's collections are), `assignments` (FIELD=VALUE, as
-typed by hand), `queries` (the questions), `counter` (rent, take back, adjust, edit),
-`record_history` (what happened to a record), `audit` (the proof that stocks and history agree).
+From the ground up: `names` (of the shop's collections and fields), `catalog` (descriptions of
+collections), `foreign_values` (values that another program has stored), `assignments`
+(FIELD=VALUE, as typed by a clerk), `queries` (the questions), `shop` (the collections, opened for
+the counter), `posting` (how a change is written), `counter` (rent, take back, adjust, add, edit),
+`record_history` (what happened to a record), `audit` (stocks and rentals against the history).
 """

@@ -12,13 +12,12 @@ from itertools import islice
 from typing import cast
 
 from hpnorton.errors import MisfitError
-from hpnorton.rental.catalog import (
-    MEND_STOCK,
-    Parties,
-    described,
-    parties_of,
-    texts_for_numbers,
-    told_text,
+from hpnorton.rental.catalog import References, read_references
+from hpnorton.rental.foreign_values import (
+    REPAIR_STOCK,
+    describe_text,
+    describe_value,
+    find_texts,
 )
 from hpnorton.rental.names import (
     CUSTOMERS,
@@ -75,7 +74,7 @@ class _Stock:
         if now is None and self.now is None and self.first is None:
             return []
         if now is None:
-            return [("value", f"the stock is {described(self.now)}; {MEND_STOCK}")]
+            return [("value", f"the stock is {describe_value(self.now)}; {REPAIR_STOCK}")]
         found = []
         if now < 0:
             found.append(("negative", f"the stock is {now}; --adjust-stock mends it"))
@@ -117,7 +116,7 @@ class Audit:
         if unfit:
             return
         yield from self._texts()
-        parties = parties_of(self._store)
+        references = read_references(self._store)
         moves: defaultdict[str, list[Document]] = defaultdict(list)
         pairs: defaultdict[Pair, list[Document]] = defaultdict(list)
         for line in self._store.find(HISTORY.name, HISTORY.key, (_OF_PRODUCTS,)):
@@ -126,12 +125,12 @@ class Audit:
                 pairs[str(line[USER_ID]), str(line["record"])].append(line)
         products = journal.known_collection(self._store, PRODUCTS)
         if products and products.stock:
-            yield from self._check_stocks(parties, moves)
+            yield from self._check_stocks(references, moves)
         elif products:
             message = f"{QUANTITY} is not described as an integer, so no stock was checked"
             yield _fault("unchecked", None, None, message)
         if RENTALS in present:
-            yield from self._check_rentals(parties, pairs)
+            yield from self._check_rentals(references, pairs)
 
     def _misfit(self, name: str) -> str | None:
         """Why a collection cannot be checked, if it cannot."""
@@ -152,19 +151,19 @@ class Audit:
             noted = journal.known_collection(self._store, name)
             if noted is None:
                 continue
-            for place, field, value in texts_for_numbers(self._store, noted):
+            for place, field, value in find_texts(self._store, noted):
                 if field.name != noted.stock:
-                    message = f"{told_text(place, field, value)}; {_MEND_TEXT}"
+                    message = f"{describe_text(place, field, value)}; {_MEND_TEXT}"
                     product_id, user_id = (
                         place.text if name == each else None for each in (PRODUCTS, CUSTOMERS)
                     )
                     yield _fault("value", product_id, user_id, message)
 
     def _check_stocks(
-        self, parties: Parties, moves: Mapping[str, list[Document]]
+        self, references: References, moves: Mapping[str, list[Document]]
     ) -> Iterator[Document]:
         doubtful: dict[str, Value] = {}
-        numbers = self._store.stocks(PRODUCTS, parties.product_key, QUANTITY)
+        numbers = self._store.stocks(PRODUCTS, references.product_key, QUANTITY)
         for product_id, first, now, last in numbers:
             stock, lines = _Stock(first, now, last), moves.get(str(product_id), ())
             if not stock.is_covered_by(lines) or stock.faults(lines):
@@ -173,14 +172,14 @@ class Audit:
                 self.unproven += 1
         starts = journal.first_imports(self._store, doubtful, PRODUCTS) if doubtful else {}
         for product_id, key in doubtful.items():
-            stock, lines = self._look_again(parties, product_id, key)
+            stock, lines = self._look_again(references, product_id, key)
             if stock.faults(lines):  # an export's history has lines from before it was imported
                 lines = [line for line in lines if str(line["at"]) >= starts.get(product_id, "")]
             for kind, message in stock.faults(lines):
                 yield _fault(kind, product_id, None, message)
 
     def _look_again(
-        self, parties: Parties, product_id: str, key: Value
+        self, references: References, product_id: str, key: Value
     ) -> tuple[_Stock, list[Document]]:
         """A product's stock, and the lines that are in it, whatever clerks do meanwhile.
 
@@ -190,7 +189,7 @@ class Audit:
         """
         products = cast(Collection, journal.known_collection(self._store, PRODUCTS))
         (known,) = self._store.last_numbers([RecordKey(products, (key,))])
-        found = self._store.stocks(PRODUCTS, parties.product_key, QUANTITY, key)
+        found = self._store.stocks(PRODUCTS, references.product_key, QUANTITY, key)
         stock = next(
             (_Stock(first, now, last) for _, first, now, last in found), _Stock(None, None, None)
         )
@@ -200,7 +199,7 @@ class Audit:
         return stock, list(self._store.find(HISTORY.name, HISTORY.key, (_OF_PRODUCTS, where)))
 
     def _check_rentals(
-        self, parties: Parties, pairs: Mapping[Pair, list[Document]]
+        self, references: References, pairs: Mapping[Pair, list[Document]]
     ) -> Iterator[Document]:
         are_imported = any(
             note.collection == RENTALS and (note.status != Ending.DONE or note.inserted)
@@ -211,43 +210,43 @@ class Audit:
         doubtful: dict[Pair, None] = {}
         records = self._store.find(RENTALS, rentals.key)
         while some := list(islice(records, _RENTALS_A_QUERY)):
-            yield from self._orphans(parties, some)
+            yield from self._orphans(references, some)
             for each in some:
-                pair = str(each.get(parties.customer)), str(each.get(parties.product))
+                pair = str(each.get(references.customer)), str(each.get(references.product))
                 unseen.pop(pair, None)
                 if _pair_fault(each, pairs.get(pair, ()), are_imported=are_imported):
                     doubtful[pair] = None
         lost = [p for p in unseen if _pair_fault(None, pairs[p], are_imported=are_imported)]
         for pair in sorted([*doubtful, *lost]):
-            rental, lines = self._look_at_pair(rentals, parties, pair)
+            rental, lines = self._look_at_pair(rentals, references, pair)
             if message := _pair_fault(rental, lines, are_imported=are_imported):
                 yield _fault("rental", pair[1], pair[0], message)
 
-    def _orphans(self, parties: Parties, rentals: Sequence[Document]) -> Iterator[Document]:
+    def _orphans(self, references: References, rentals: Sequence[Document]) -> Iterator[Document]:
         lost = {
             name: self._store.absent(name, (key,), [[rental.get(field) for rental in rentals]])
             for name, key, field in (
-                (CUSTOMERS, parties.customer_key, parties.customer),
-                (PRODUCTS, parties.product_key, parties.product),
+                (CUSTOMERS, references.customer_key, references.customer),
+                (PRODUCTS, references.product_key, references.product),
             )
         }
         for rental in rentals:
-            user_id, product_id = rental.get(parties.customer), rental.get(parties.product)
+            user_id, product_id = rental.get(references.customer), rental.get(references.product)
             for name, value in ((CUSTOMERS, user_id), (PRODUCTS, product_id)):
                 if (value,) in lost[name]:
                     message = f"the rental's {name.removesuffix('s')} is not there"
                     yield _fault("orphan", str(product_id), str(user_id), message)
 
     def _look_at_pair(
-        self, rentals: Collection, parties: Parties, pair: Pair
+        self, rentals: Collection, references: References, pair: Pair
     ) -> tuple[Document | None, list[Document]]:
         """A customer's rental of a product, and its lines, read while nobody wrote one."""
         fields = {field.name: field for field in rentals.fields}
-        user_id = fields[parties.customer].convert(pair[0])
-        product_id = fields[parties.product].convert(pair[1])
+        user_id = fields[references.customer].convert(pair[0])
+        product_id = fields[references.product].convert(pair[1])
         of_pair: list[Condition] = [
-            (parties.customer, "=", user_id),
-            (parties.product, "=", product_id),
+            (references.customer, "=", user_id),
+            (references.product, "=", product_id),
         ]
         of_lines: list[Condition] = [
             _OF_PRODUCTS,

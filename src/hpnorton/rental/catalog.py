@@ -1,42 +1,22 @@
-"""What the collections of a database are: as they were imported, or as a data package says."""
+"""The descriptions of a database's collections: as they were imported, or from a data package."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpnorton.errors import MisfitError, RefusedError, UsageError, did_you_mean
-from hpnorton.rental.names import (
-    CUSTOMERS,
-    DUE,
-    FORM,
-    PRODUCT_ID,
-    PRODUCTS,
-    QUANTITY,
-    RENTALS,
-    RENTED_AT,
-    USER_ID,
-)
-from hpnorton.sanitize import quoted
+from hpnorton.errors import UsageError, did_you_mean
+from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.datapackage import find_collection
-from hpnorton.schema.field import Field
-from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
-from hpnorton.stores.base import Condition, CounterStore, Document, Store
-from hpnorton.stores.history import HISTORY, RecordKey
-
-_NUMERIC = ("integer", "number", "year")
-_KINDS: Mapping[type, str] = {str: "text", float: "number with a point", bool: "boolean"}
-MEND_STOCK = (
-    "import the product with --mode upsert and its stock, or let the program that wrote this "
-    "write a whole number"
-)
+from hpnorton.stores.base import CounterStore, Store
+from hpnorton.stores.history import HISTORY
 
 
 def add_shop_defaults(collection: Collection) -> Collection:
     """Return a collection with what the counter and --history need, if it is one of the shop's.
 
-    Imports note which customers and products they write. Where the description of the products
+    Imports record which customers and products they write. Where the description of the products
     declares no stock, `quantity_available` is the stock if it is an integer.
     """
     if collection.name not in (CUSTOMERS, PRODUCTS):
@@ -49,51 +29,72 @@ def add_shop_defaults(collection: Collection) -> Collection:
 
 @dataclass(frozen=True)
 class Catalog:
-    """The collections of a database; `folders` have the data packages for what it does not tell."""
+    """The descriptions of the collections of a database.
 
-    store: Store
+    A collection is as it was described when it was imported last. `folders` have the data packages
+    that describe the others.
+    """
+
+    store: CounterStore
     folders: Sequence[Path] = ()
 
     def find(self, name: str) -> Collection | None:
-        """What a collection is, or None if nobody says."""
-        noted = journal.known_collection(self.store, name)
-        if noted is None and name == HISTORY.name:
-            return HISTORY
-        found = noted or find_collection(name, self.folders)
-        return found and add_shop_defaults(found)
+        """Return the description of a collection, or None if there is none."""
+        return self._complete(name, journal.known_collection(self.store, name))
 
     def get(self, name: str) -> Collection:
-        """What a collection is. Raises UsageError if nobody says."""
-        twins = {each.casefold(): each for each in self.store.collections()}
-        twin = twins.get(name.casefold(), name)
-        found = self.find(name) if twin == name else None
-        if found is None:
-            known = ", ".join(twins.values()) or "none"
-            hint = did_you_mean(name, twins.values())
-            raise UsageError(f"there is no collection {name!r}; the database has: {known}{hint}")
-        return found
+        """Return the description of a collection. Raises UsageError if there is none."""
+        (collection,) = self.get_all(name)
+        return collection
+
+    def get_all(self, *names: str) -> list[Collection]:
+        """Return the descriptions of several collections, which are read from the database once.
+
+        Raises UsageError if there is none of one of them.
+        """
+        imported = journal.known_collections(self.store)
+        present = {each.casefold(): each for each in self.store.collections()}
+        collections: list[Collection] = []
+        for name in names:
+            is_misspelled = present.get(name.casefold(), name) != name
+            found = None if is_misspelled else self._complete(name, imported.get(name))
+            if found is None:
+                known = ", ".join(present.values()) or "none"
+                hint = did_you_mean(name, present.values())
+                raise UsageError(
+                    f"there is no collection {name!r}; the database has: {known}{hint}"
+                )
+            collections.append(found)
+        return collections
+
+    def _complete(self, name: str, imported: Collection | None) -> Collection | None:
+        if imported is None and name == HISTORY.name:
+            return HISTORY
+        found = imported or find_collection(name, self.folders)
+        return found and add_shop_defaults(found)
 
 
 def forget(store: CounterStore, name: str) -> None:
-    """Removes what is noted of a collection that was dropped: what it was, its imports, history.
+    """Delete the description of a collection that was dropped, its imports and its history.
 
-    With its notes an import into a new collection of that name could not be told from a resumed
-    one, and its history would not fit the new records.
+    Otherwise, an import into a new collection of that name would look like a resumed one, and the
+    history would not fit the new records.
     """
-    for note in journal.imports(store):
-        if note.collection == name:
-            for notes in (journal.CHUNKS, journal.BEGUN):
-                store.delete(notes.name, ("run", "=", note.id))
+    for entry in journal.imports(store):
+        if entry.collection == name:
+            for chunks in (journal.CHUNKS, journal.BEGUN):
+                store.delete(chunks.name, ("run", "=", entry.id))
     store.delete(journal.IMPORTS.name, ("collection", "=", name))
     store.delete(journal.COLLECTIONS.name, ("name", "=", name))
     store.delete(HISTORY.name, ("collection", "=", name))
 
 
 @dataclass(frozen=True)
-class Parties:
-    """How rentals say who rents what: the fields that refer to the keys of the other two.
+class References:
+    """The fields by which rentals refer to customers and products, and the keys of these.
 
-    Rentals may call a customer user_id whom the customers call id.
+    `customer` and `product` are fields of the rentals. A rental may name a customer in `user_id`
+    whose own key is `id`.
     """
 
     customer: str
@@ -102,17 +103,17 @@ class Parties:
     product_key: str
 
 
-def parties_of(store: Store) -> Parties:
-    """The names of these fields, as the collections were imported; the usual ones otherwise.
+def read_references(store: Store) -> References:
+    """Return the fields of the collections as they were imported, or the usual ones.
 
     Raises UsageError if customers or products have a key of several fields.
     """
     rentals = journal.known_collection(store, RENTALS)
-    return Parties(
+    return References(
         _reference(rentals, CUSTOMERS, USER_ID),
         _reference(rentals, PRODUCTS, PRODUCT_ID),
-        _single_key(journal.known_collection(store, CUSTOMERS), USER_ID),
-        _single_key(journal.known_collection(store, PRODUCTS), PRODUCT_ID),
+        single_key(journal.known_collection(store, CUSTOMERS), USER_ID),
+        single_key(journal.known_collection(store, PRODUCTS), PRODUCT_ID),
     )
 
 
@@ -122,7 +123,11 @@ def _reference(rentals: Collection | None, parent: str, usual: str) -> str:
     return usual if usual in fields or not fields else fields[0]
 
 
-def _single_key(collection: Collection | None, usual: str) -> str:
+def single_key(collection: Collection | None, usual: str) -> str:
+    """Return the field that is the key of a collection, or the `usual` one if there is none.
+
+    Raises UsageError if the key has several fields.
+    """
     if collection is None:
         return usual
     if len(collection.key) > 1:
@@ -132,106 +137,3 @@ def _single_key(collection: Collection | None, usual: str) -> str:
             "such a key in datapackage.json, and import it into another database"
         )
     return collection.key[0]
-
-
-def as_described(collection: Collection, record: Document) -> Document:
-    """A record with whole numbers where another program has stored doubles in their place."""
-    for name in collection.whole_numbers:
-        if isinstance(value := record.get(name), float) and value.is_integer():
-            record[name] = int(value)
-    return record
-
-
-def described(value: object) -> str:
-    """A value that is not of its field's type, for a message."""
-    if value is None:
-        return "empty"
-    return f"{str(value)!r}, a {_KINDS.get(type(value), type(value).__name__)}"
-
-
-def texts_for_numbers(
-    store: Store, collection: Collection
-) -> Iterator[tuple[RecordKey, Field, Value]]:
-    """Yield each text that another program has stored in a field of numbers, and where it is."""
-    for field in collection.fields:
-        for sign in ("=", ">") if field.type in _NUMERIC else ():
-            where: Condition = (field.name, sign, "")
-            for record in store.find(collection.name, collection.key, (where,)):
-                if isinstance(value := record[field.name], str):
-                    key = tuple(record.get(name) for name in collection.key)
-                    yield RecordKey(collection, key), field, value
-
-
-def told_text(place: RecordKey, field: Field, value: Value) -> str:
-    """A text in a field of numbers, for a message."""
-    text = quoted(str(value))
-    return f"the {field.name} of {place.collection.name} {place.text} is {text}, not {field.noun}"
-
-
-@dataclass(frozen=True)
-class Shop:
-    """The collections that the counter works with, and the catalog of all."""
-
-    catalog: Catalog
-    customers: Collection
-    products: Collection
-    rentals: Collection
-
-    def get(self, name: str) -> Collection:
-        """What a collection is, made in the database if it is not there. Raises UsageError."""
-        for collection in (self.customers, self.products, self.rentals):
-            if collection.name == name:
-                return collection
-        collection = self.catalog.get(name)
-        self.catalog.store.ensure(collection)
-        return collection
-
-
-def open_shop(catalog: Catalog) -> Shop:
-    """The shop's collections, with what the counter adds to the database if it is not there yet.
-
-    Rentals get the fields rented_at and due, by which they are also looked for. Raises UsageError
-    if there is no shop, or rentals have another key than the counter needs, and RefusedError if
-    the history is another program's.
-    """
-    rentals = catalog.get(RENTALS)
-    if set(rentals.key) != {USER_ID, PRODUCT_ID}:
-        raise UsageError(
-            f"the counter needs a collection {RENTALS} with the key {USER_ID}, {PRODUCT_ID}; "
-            f"this one's is {', '.join(rentals.key)}; describe that key in datapackage.json, and "
-            "import the rentals into another database"
-        )
-    shop = Shop(catalog, catalog.get(CUSTOMERS), catalog.get(PRODUCTS), _with_days(rentals))
-    _single_key(shop.customers, USER_ID)
-    _single_key(shop.products, PRODUCT_ID)
-    try:
-        catalog.store.check_fit(HISTORY)
-    except MisfitError as error:
-        raise RefusedError(
-            f"the counter keeps its history in a collection named {HISTORY.name}, but here that is "
-            "another one; import its file under another name (NAME=FILE), and the shop into "
-            "another database (--uri)"
-        ) from error
-    journal.prepare(catalog.store)
-    for collection in (shop.customers, shop.products, shop.rentals):
-        catalog.store.ensure(collection)
-        journal.save_collection(catalog.store, collection)
-    catalog.store.ensure(HISTORY)
-    return shop
-
-
-def _with_days(rentals: Collection) -> Collection:
-    """Rentals with the days that the counter notes. Raises UsageError if it cannot fill a field."""
-    ours = {RENTED_AT: Field(RENTED_AT, "datetime"), DUE: Field(DUE, "date")}
-    for field in rentals.fields:
-        if field.required and field.name not in FORM:
-            raise UsageError(
-                f"the counter does not know what to write into {field.name}, which {RENTALS} "
-                "requires; take 'required' out of its description, and import it again"
-            )
-        if field.name in ours and field.type != ours.pop(field.name).type:
-            raise UsageError(
-                f"the field {field.name} of {RENTALS} is a {field.type}; the counter writes a day "
-                "or a time there: rename it in the file and in datapackage.json"
-            )
-    return replace(rentals, fields=(*rentals.fields, *ours.values()), lookups=(DUE,))

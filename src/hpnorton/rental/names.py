@@ -13,5 +13,5 @@ RENTED_AT = "rented_at"
 DUE = "due"
 RETURNED_AT = "returned_at"
 
-# What the counter writes into a rental.
-FORM = (USER_ID, "name", "address", "phone_number", "email", PRODUCT_ID, RENTED_AT, DUE)
+# The fields of a rental that the counter can fill.
+RENTAL_FIELDS = (USER_ID, "name", "address", "phone_number", "email", PRODUCT_ID, RENTED_AT, DUE)

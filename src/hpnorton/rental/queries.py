@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 from functools import partial
 
 from hpnorton.errors import UnknownIdError, UsageError
-from hpnorton.rental.catalog import as_described, parties_of
+from hpnorton.rental.catalog import read_references
+from hpnorton.rental.foreign_values import restore_integers
 from hpnorton.rental.names import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.schema.field import Value
 from hpnorton.schema.lexical import INT64
@@ -63,19 +64,21 @@ def all_rentals(store: Store) -> Iterator[Document]:
 
 def rentals_for_customer(store: CounterStore, user_id: str) -> Iterator[Document]:
     """The products that a customer rents, by their key. Raises UnknownIdError, UsageError."""
-    parties = parties_of(store)
-    known = _known(store, CUSTOMERS, parties.customer_key, user_id, "--all-customers")
-    where: Condition = (parties.customer, "=", known)
-    found = store.find_joined(RENTALS, where, PRODUCTS, parties.product_key, parties.product)
+    references = read_references(store)
+    known = _known(store, CUSTOMERS, references.customer_key, user_id, "--all-customers")
+    where: Condition = (references.customer, "=", known)
+    found = store.find_joined(RENTALS, where, PRODUCTS, references.product_key, references.product)
     return _as_described(store, PRODUCTS, found)
 
 
 def customers_renting_product(store: CounterStore, product_id: str) -> Iterator[Document]:
     """The customers who rent a product, by their key. Raises UnknownIdError, UsageError."""
-    parties = parties_of(store)
-    known = _known(store, PRODUCTS, parties.product_key, product_id, "--all-products")
-    where: Condition = (parties.product, "=", known)
-    found = store.find_joined(RENTALS, where, CUSTOMERS, parties.customer_key, parties.customer)
+    references = read_references(store)
+    known = _known(store, PRODUCTS, references.product_key, product_id, "--all-products")
+    where: Condition = (references.product, "=", known)
+    found = store.find_joined(
+        RENTALS, where, CUSTOMERS, references.customer_key, references.customer
+    )
     return _as_described(store, CUSTOMERS, found)
 
 
@@ -151,7 +154,7 @@ def _find(store: Store, name: str, where: Sequence[Condition] = ()) -> Iterator[
 def _as_described(store: Store, name: str, records: Iterator[Document]) -> Iterator[Document]:
     """Records as their collection was imported."""
     noted = journal.known_collection(store, name)
-    return map(partial(as_described, noted), records) if noted else records
+    return map(partial(restore_integers, noted), records) if noted else records
 
 
 def _record(store: Store, name: str, key: Sequence[str], text: str) -> Document | None:
