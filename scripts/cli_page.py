@@ -1,6 +1,6 @@
-"""Write docs/cli.md, the page of all flags, from the parser of the command line.
+"""Write the tables of flags in docs/cli.md, from the help of each flag: `make docs`.
 
-Run it after a change of a flag or its help: .venv/bin/python scripts/cli_page.py
+The text around the tables is written by hand, in that page.
 """
 
 import argparse
@@ -11,71 +11,41 @@ from pathlib import Path
 from hpnorton import cli
 from hpnorton.cli import flag_rules
 from hpnorton.cli.arguments import Parser
-from hpnorton.errors import ExitStatus
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
-_INTRODUCTION = """\
-# Command line
-
-<!-- Written by scripts/cli_page.py from the help of each flag. Do not edit. -->
-
-    hpnorton ACTION [OPTION ...]
-
-Give one action a command, and the options that go with it. In a checkout `./HPNorton.py` is the
-same as `hpnorton`. Results go to stdout. The log, the progress bar and errors go to stderr.
-`hpnorton --help` lists all flags, `hpnorton --rent --help` shows one.
-"""
-_EXIT_STATUSES = {
-    0: "done",
-    1: "failed; the message says what to do",
-    2: "wrong usage",
-    3: "done, but rows were rejected or in conflict, or a score is below `--min-score`",
-    4: "stopped by `--max-errors`",
-    130: "interrupted (Ctrl+C)",
-}
-_PRECEDENCE = """\
-## Where a setting comes from
-
-A flag wins over the environment variable, and that wins over `settings.ini`:
-
-| flag | variable |
-|---|---|
-| `--uri` | `HPNORTON_URI` |
-| `--dataset` | `HPNORTON_DATASET` |
-| `--settings` | `HPNORTON_SETTINGS` |
-
-HPNorton reads the `settings.ini` in the current folder unless `--settings` names another one. Where
-there is none, name a database with `--uri`: HPNorton creates no database that you have not named.
-"""
+BEGIN, END = "<!-- Flags: written by `make docs`. -->", "<!-- End of flags. -->"
 
 
-def page() -> str:
-    """Return the text of docs/cli.md."""
+def with_flags(page: str) -> str:
+    """Return the text of a page with the flags, as they are now, between its two marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    tables = "\n".join(_tables())
+    return f"{before}{BEGIN}\n\n{tables}\n{END}{after}"
+
+
+def _tables() -> Iterator[str]:
     parser = cli.parser()
     # pylint: disable-next=protected-access # argparse offers no other way to its groups
-    groups = [group for group in parser._action_groups if _flags_of(group)]
-    lines = [_INTRODUCTION]
-    for group in groups:
-        lines += _section(parser, group)
-    lines += ["## Exit status", "", "| status | meaning |", "|---|---|"]
-    lines += [f"| {int(status)} | {_EXIT_STATUSES[int(status)]} |" for status in ExitStatus]
-    return "\n".join([*lines, "", _PRECEDENCE])
+    for group in parser._action_groups:
+        if _flags_of(group):
+            yield from _section(parser, group)
 
 
 def _flags_of(group: "argparse._ArgumentGroup") -> list[argparse.Action]:
-    """Return the flags of a group, but for --help."""
+    """Return the flags of a group, without --help."""
     # pylint: disable-next=protected-access # argparse offers no other way
     flags = group._group_actions
     return [flag for flag in flags if flag.option_strings and flag.dest != "help"]
 
 
 def _section(parser: Parser, group: "argparse._ArgumentGroup") -> Iterator[str]:
-    """Yield the lines of a group: its title, what is said of it, and a table of its flags."""
-    title = group.title or ""
+    """Yield the lines of a group: its title, its description, and a table of its flags."""
+    title = re.sub(r" \(.*", "", group.title or "")
     yield f"## {title[:1].upper()}{title[1:]}"
     yield ""
     if group.description:
-        yield f"{_text(group.description)}"
+        yield _text(group.description)
         yield ""
     flags = _flags_of(group)
     heads = ["flag", "what it does"]
@@ -92,14 +62,11 @@ def _section(parser: Parser, group: "argparse._ArgumentGroup") -> Iterator[str]:
 
 def _help_of(flag: argparse.Action) -> str:
     """Return the help of a flag as argparse shows it."""
-    values = {**vars(flag), "prog": "hpnorton"}
-    text = (flag.help or "") % values
-    choices = f" ({', '.join(flag.choices)})" if flag.choices and flag.metavar else ""
-    return text + choices
+    return (flag.help or "") % {**vars(flag), "prog": "hpnorton"}
 
 
 def _text(text: str) -> str:
-    """Return a help text as Markdown: flags, URIs and names in capitals as code."""
+    """Return a help text as Markdown: flags, variables and URIs as code."""
     code = r"(?<![\w`'-])(--[a-z][a-z-]+|[A-Z]+_[A-Z_]+|\w+:///?[\w./]+|COLLECTION=\S+?(?=[,;. ]))"
     return re.sub(code, r"`\1`", text)
 
@@ -111,4 +78,4 @@ def _row(cells: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(with_flags(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -141,7 +141,7 @@ def _show_quality(arguments: argparse.Namespace, settings: Settings) -> ExitStat
         found = assess(
             settings.uri,
             arguments.values,
-            settings.description_folders,
+            [settings.data],
             chunk_rows=arguments.chunk_rows or settings.chunk_rows,
             workers=arguments.workers,
             on_part=on_part,

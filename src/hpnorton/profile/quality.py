@@ -2,7 +2,7 @@
 
 A first pass learns what a part alone cannot know (Facts): which keys are repeated, and which
 numbers are far from the others. The second pass checks each part against that. So the counts of
-parts add up to those of the collection, in any chunking. docs/quality.md defines them.
+parts add up to those of the collection, in any chunking. docs/inspecting.md defines them.
 """
 
 import pickle
