@@ -36,6 +36,8 @@ STORE_TESTS = (
     "stores/test_sq*.py",
     "stores/test_d*.py",
     "stores/test_names.py",
+    "stores/test_journal.py",
+    "stores/test_provenance.py",
     "rental/test_counter*.py",
     "rental/test_record_history.py",
     "importer/test_runner.py",

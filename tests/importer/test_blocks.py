@@ -50,7 +50,7 @@ def chunk_of(folder: Path, rows: Sequence[Sequence[Any]], header: str) -> Chunk:
 def read(layout: Layout, chunk: Chunk, folder: Path, *, has_indexes: bool = False) -> list[Block]:
     """The blocks of a chunk to be written."""
     with closing(open_store(f"sqlite:///{folder}/x.db", create=True)) as store:
-        return list(read_to_write(layout, chunk, store, has_indexes=has_indexes))
+        return list(read_to_write(layout, chunk, store, has_indexes=has_indexes, number=None))
 
 
 def read_both_ways(

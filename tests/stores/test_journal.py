@@ -22,7 +22,6 @@ from hpnorton.stores.journal import (
     StartedChunk,
     has_bit,
     pack_bits,
-    pack_keys,
     unpack_bits,
 )
 from hpnorton.tabular.chunk import Span
@@ -189,30 +188,6 @@ def test_refused_rows_are_kept_until_they_are_told(store: Store) -> None:
     ]
     assert [note.taken for note in journal.chunks(store, "r2")] == [taken]
     journal.forget_rows(store, "nobody")
-
-
-def test_the_first_import_of_a_record_is_known(store: Store) -> None:
-    """When it began, for those of the keys asked for that were inserted or replaced at all."""
-    noted: list[tuple[str, str, str, list[list[str]]]] = [
-        ("r3", "2026-12-03", "product", [["P1", "P2", "P3"], ["P4"]]),
-        ("r1", "2026-12-01", "product", [["P1"], [], ["P2"]]),
-        ("r2", "2026-12-02", "customers", [["P3", "C1"]]),
-        ("r4", "2026-12-04", "product", [["P10", "P1"]]),
-    ]
-    for run, started, collection, chunks in noted:
-        journal.save_import(store, import_note(run, started=started, collection=collection))
-        for at, keys in enumerate(chunks):
-            note = chunk_note(run, 2 + 10 * at, touched=pack_keys(keys))
-            journal.save_chunks(store, [note])
-    wanted = {"P1", "P2", "P3", "P10", "P", "C1"}
-    assert journal.first_imports(store, wanted, "product") == {
-        "P1": "2026-12-01",
-        "P2": "2026-12-01",
-        "P3": "2026-12-03",
-        "P10": "2026-12-04",
-    }
-    assert journal.first_imports(store, ["C1"], "customers") == {"C1": "2026-12-02"}
-    assert not journal.first_imports(store, [], "product")
 
 
 def test_what_was_noted_when_a_chunk_began_stays(store: Store) -> None:

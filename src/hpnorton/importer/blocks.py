@@ -9,7 +9,6 @@ from typing import Any
 from hpnorton.importer.phases import Phase, phase, steps
 from hpnorton.schema.collection import ForeignKey
 from hpnorton.schema.validate import Checked, Fault, Layout, check_rows, too_long
-from hpnorton.stores import journal
 from hpnorton.stores.base import Batch, Key, Store
 from hpnorton.stores.lookup import spelled_otherwise
 from hpnorton.tabular.chunk import Chunk, read_blocks
@@ -21,13 +20,11 @@ _SAMPLE_STEP = 50
 class Block:
     """Rows that were checked, the good ones as a batch, and what the notes will say of these.
 
-    `keys` are those of all good rows, joined, where the history of records needs them.
     `is_scattered` says that the rows belong all over an index, because keys come in no order.
     """
 
     checked: Checked
     batch: Batch
-    keys: str
     is_scattered: bool
 
 
@@ -68,32 +65,33 @@ def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Checked
 
 
 def read_to_write(
-    layout: Layout, chunk: Chunk, store: Store, *, has_indexes: bool
+    layout: Layout, chunk: Chunk, store: Store, *, has_indexes: bool, number: int | None
 ) -> Iterator[Block]:
     """The same as blocks to be written, by key if they come in no order.
 
     An index takes keys in their order in less time: two workers import a million rows in no order
     in 3.1 s in place of 3.7 (measured). Where lines cannot be sorted before they are parsed, the
     chunk becomes a single block. `has_indexes` says that there are others than that of the key.
+    `number` is the import's, which tracked records keep (see provenance.py).
     Raises what read_checked raises.
     """
     several = read_checked(layout, chunk, store, may_sort=_is_key_first(layout))
     for checked in several:
-        batch = batch_of(layout, checked)
+        batch = batch_of(layout, checked, number)
         was_sorted = not _ascends(checked.positions)
         is_scattered = was_sorted or _comes_in_no_order(batch, layout.collection.key)
         if is_scattered and not was_sorted:
             checked = _by_key(layout, [checked, *several])
-            batch = batch_of(layout, checked)
+            batch = batch_of(layout, checked, number)
         elif has_indexes and not is_scattered:
             is_scattered = any(_comes_in_no_order(batch, f) for f in layout.collection.indexes)
-        keys = journal.join_keys(batch) if layout.collection.is_tracked else ""
-        yield Block(checked, batch, keys, is_scattered)
+        yield Block(checked, batch, is_scattered)
 
 
-def batch_of(layout: Layout, checked: Checked) -> Batch:
-    """The good rows as records."""
-    return Batch(layout.collection, layout.columns, checked.values)
+def batch_of(layout: Layout, checked: Checked, number: int | None = None) -> Batch:
+    """Return the good rows as records of the import with a number."""
+    import_number = number if layout.collection.is_tracked else None
+    return Batch(layout.collection, layout.columns, checked.values, import_number)
 
 
 def _check_references(

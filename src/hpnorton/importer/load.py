@@ -18,6 +18,7 @@ from hpnorton.schema.validate import Layout, Record
 from hpnorton.stores import journal, process_store
 from hpnorton.stores.base import Batch, Key, Mode, Store, Written
 from hpnorton.stores.journal import ChunkEntry, StartedChunk
+from hpnorton.stores.provenance import save_replaced
 from hpnorton.tabular.chunk import Chunk, Span, read_raw_records
 from hpnorton.workers import no_garbage_collection
 
@@ -32,14 +33,14 @@ LOCK_SECONDS = 600.0
 class ImportSpec:
     """What a worker has to know to import any chunk of one file.
 
-    `run` is the import's id. `scratch` is the path of a database to write to in place of `uri`'s,
-    which is only read: a dry run. `is_noted` says that the journal keeps a note of each chunk, so
-    that the import can be resumed (else only of those in the history of a customer or product),
-    `is_alone` that no other process waits for its transactions. `wants_hashes` asks for the hashes
-    of all keys (see hash_keys), `notes_begin` for a note of each chunk before anything is written,
-    with the keys that are taken, which are not looked up if the collection `was_empty` when the
-    import began. `indexes_late` says that only the key has an index until all chunks are loaded:
-    see build_indexes. `is_begun` says that the database was made before: a worker makes no new one,
+    `run` is the import's id, `number` its number (see provenance.py). `scratch` is the path of a
+    database to write to in place of `uri`'s, which is only read: a dry run. `is_noted` says that
+    the journal keeps a note of each chunk, so that the import can be resumed, `is_alone` that no
+    other process waits for its transactions. `wants_hashes` asks for the hashes of all keys (see
+    hash_keys), `notes_begin` for a note of each chunk before anything is written, with the keys
+    that are taken, which are not looked up if the collection `was_empty` when the import began.
+    `indexes_late` says that only the key has an index until all chunks are loaded: see
+    build_indexes. `is_begun` says that the database was made before: a worker makes no new one,
     `is_ordered` that a single process loads all chunks, in the order of the file. `lock_seconds` is
     how long to wait for another program that keeps the database locked. `listener` is where to
     report the phases of the import.
@@ -50,6 +51,7 @@ class ImportSpec:
     mode: Mode = Mode.INSERT
     run: str = ""
     scratch: str | None = None
+    number: int | None = None
     is_noted: bool = True
     is_alone: bool = False
     wants_hashes: bool = False
@@ -156,7 +158,9 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     store = spec.open_store()
     tallies = [_Tally(spec, chunk) for chunk in chunks]
     blocks: list[Iterable[Block]] = [
-        read_to_write(spec.layout, chunk, store, has_indexes=not spec.indexes_late)
+        read_to_write(
+            spec.layout, chunk, store, has_indexes=not spec.indexes_late, number=spec.number
+        )
         for chunk in chunks
     ]
     if not spec.is_alone or (spec.notes_begin and not spec.was_empty):
@@ -174,7 +178,9 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
         if spec.scratch is None:
             notes = [result.note for result in results]
             with phase(Phase.DATABASE):
-                journal.save_chunks(store, [n for n in notes if spec.is_noted or n.touched])
+                save_replaced(store, [each for tally in tallies for each in tally.replaced])
+                if spec.is_noted:
+                    journal.save_chunks(store, notes)
     return results
 
 
@@ -290,13 +296,12 @@ class _Tally:
         self._good = self._inserted = self._updated = self._conflicts = 0
         self._taken: list[int] = []
         self._blanks: set[int] = set()
-        self._touched: list[str] = []
+        self.replaced: list[Batch] = []
         self._flaws: dict[int, list[Reason]] = {}
         self._keys: dict[int, Key] = {}
         self._hashes: list[int] = []
         self._is_scattered = False
         self._remarks = Remarks()
-        self._all_keys: str | None = None
 
     def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
         """The blocks, with what write and result would need made, if all rows are written."""
@@ -304,7 +309,6 @@ class _Tally:
         for block in blocks:
             store.prepare(block.batch)
             ready.append(block)
-        self._all_keys = journal.pack_keys([block.keys for block in ready if block.keys])
         return ready
 
     def write(self, block: Block, store: Store) -> None:
@@ -320,7 +324,8 @@ class _Tally:
         are_all = len(written.taken) == len(batch)
         places = checked.positions
         self._taken += places if are_all else [places[at] for at in written.taken]
-        self._note_keys(block, written.touched(len(batch)))
+        if written.replacing and batch.import_number is not None:
+            self.replaced.append(batch.only(written.replacing))
         self._blanks.update(checked.blanks)
         for fault in checked.faults:
             value = fault.value and fault.value[:_MOST_CHARACTERS]
@@ -339,16 +344,6 @@ class _Tally:
         if self._spec.wants_hashes:
             self._hashes += map(hash_of, batch.keys)
 
-    def _note_keys(self, block: Block, touched: Sequence[int]) -> None:
-        if not block.keys:
-            return
-        if len(touched) == len(block.batch):
-            self._touched.append(block.keys)
-        else:
-            self._all_keys = None
-            if touched:
-                self._touched.append(journal.join_keys(block.batch.only(touched)))
-
     def result(self, *, is_repeated: bool) -> ChunkResult:
         """All of it. Raises HPNortonError unless the counts add up."""
         chunk, refused = self._chunk, self._refused()
@@ -364,7 +359,6 @@ class _Tally:
             blank_end=self._count_blank_end(),
             taken=journal.pack_bits(self._taken, chunk.rows),
             refused=pack(refused) if refused else None,
-            touched=self._all_keys or journal.pack_keys(self._touched),
             remarks=self._remarks.pack(),
             is_repeated=is_repeated,
         )

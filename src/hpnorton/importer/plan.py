@@ -25,6 +25,7 @@ from hpnorton.stores import journal
 from hpnorton.stores.base import Mode, Store
 from hpnorton.stores.counts import Ending
 from hpnorton.stores.journal import ImportEntry
+from hpnorton.stores.provenance import number_of
 from hpnorton.tabular.fingerprint import Fingerprint, fingerprint
 from hpnorton.tabular.location import is_url
 from hpnorton.tabular.open import ReadMode
@@ -132,10 +133,10 @@ class Planned:
         self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
         if self.is_resumed:
             journal.save_import(store, self.note)
-            return
-        journal.begin_import(store, self.note)
-        work = self.lane.work
-        work.spec = replace(work.spec, run=self.note.id)
+        else:
+            journal.begin_import(store, self.note)
+        work, number = self.lane.work, number_of(store, self.note.id)
+        work.spec = replace(work.spec, run=self.note.id, number=number)
         report.import_id = self.note.id
 
     def finish(self, store: Store) -> None:

@@ -170,11 +170,12 @@ class Audit:
                 doubtful[str(product_id)] = product_id
             elif whole_number(stock.first) is None and stock.now is not None:
                 self.unproven += 1
-        starts = journal.first_imports(self._store, doubtful, PRODUCTS) if doubtful else {}
+        products = cast(Collection, journal.known_collection(self._store, PRODUCTS))
+        starts = journal.first_imports(self._store, products, [(key,) for key in doubtful.values()])
         for product_id, key in doubtful.items():
             stock, lines = self._look_again(references, product_id, key)
             if stock.faults(lines):  # an export's history has lines from before it was imported
-                lines = [line for line in lines if str(line["at"]) >= starts.get(product_id, "")]
+                lines = [line for line in lines if str(line["at"]) >= starts.get((key,), "")]
             for kind, message in stock.faults(lines):
                 yield _fault(kind, product_id, None, message)
 

@@ -11,6 +11,7 @@ from hpnorton.schema.datapackage import find_collection
 from hpnorton.stores import journal
 from hpnorton.stores.base import CounterStore, Store
 from hpnorton.stores.history import HISTORY
+from hpnorton.stores.provenance import REPLACED
 
 
 def add_shop_defaults(collection: Collection) -> Collection:
@@ -82,11 +83,12 @@ def forget(store: CounterStore, name: str) -> None:
     """
     for entry in journal.imports(store):
         if entry.collection == name:
-            for chunks in (journal.CHUNKS, journal.BEGUN):
+            for chunks in (journal.CHUNKS, journal.STARTED):
                 store.delete(chunks.name, ("run", "=", entry.id))
     store.delete(journal.IMPORTS.name, ("collection", "=", name))
     store.delete(journal.COLLECTIONS.name, ("name", "=", name))
-    store.delete(HISTORY.name, ("collection", "=", name))
+    for entries in (HISTORY, REPLACED):
+        store.delete(entries.name, ("collection", "=", name))
 
 
 @dataclass(frozen=True)

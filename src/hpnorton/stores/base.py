@@ -19,6 +19,8 @@ Document = dict[str, Value]
 Key = tuple[Value, ...]
 Condition = tuple[str, Literal["=", ">", "<"], Value]
 
+IMPORT_FIELD = OWN_PREFIX + "import"  # of a tracked record: the import that inserted it
+
 
 class Mode(StrEnum):
     """What becomes of a record whose key is taken: it is kept out, or replaces the stored one."""
@@ -29,11 +31,16 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Batch:
-    """Records of a collection, by column: `values` hold one for each of the fields `columns`."""
+    """Records of a collection, by column: `values` hold one for each of the fields `columns`.
+
+    With columns ("id", "price"), [["P1", "P2"], [10, 20]] are two records. `import_number` is that
+    of the import that writes them, if the collection is tracked: see journal.py.
+    """
 
     collection: Collection
     columns: tuple[str, ...]
     values: Sequence[Sequence[Value]]
+    import_number: int | None = None
 
     def __len__(self) -> int:
         return len(self.values[0])
@@ -76,16 +83,15 @@ class Batch:
     def without(self, name: str) -> "Batch":
         """The same without one column."""
         columns = tuple(column for column in self.columns if column != name)
-        return Batch(
-            self.collection, columns, [self.values[self.columns.index(c)] for c in columns]
-        )
+        values = [self.values[self.columns.index(c)] for c in columns]
+        return Batch(self.collection, columns, values, self.import_number)
 
     def only(self, positions: Sequence[int]) -> "Batch":
         """The records at some positions."""
         if list(positions) == list(range(len(self))):
             return self
         values = [[column[at] for at in positions] for column in self.values]
-        return Batch(self.collection, self.columns, values)
+        return Batch(self.collection, self.columns, values, self.import_number)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,9 @@ HISTORY = Collection(
 )
 
 
+_PART = re.compile(r"((?:\\.|[^\\|])*)\|", re.DOTALL)  # of a key's text, and the end of it
+
+
 def key_texts(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
     """The keys of records, each as one value, from the columns of their fields.
 
@@ -76,6 +79,20 @@ class RecordKey(NamedTuple):
     def text(self) -> str:
         """The key as the history keeps it."""
         return str(key_texts([[part] for part in self.key])[0])
+
+    @staticmethod
+    def from_text(collection: Collection, text: str) -> "RecordKey | None":
+        """Return the key of a collection's record that has this text, if one can have it."""
+        parts = [text]
+        if len(collection.key) > 1:
+            parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(text + "|")]
+        fields = {field.name: field for field in collection.fields}
+        try:
+            key = [fields[n].convert(part) for n, part in zip(collection.key, parts, strict=True)]
+        except ValueError:  # of other types, or too few or too many
+            return None
+        found = RecordKey(collection, tuple(key))
+        return found if found.text == text else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,19 +8,18 @@ import base64
 import json
 import os
 import zlib
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast, get_args
 
-from hpnorton.schema.collection import OWN_PREFIX, Collection
-from hpnorton.schema.field import Field
-from hpnorton.stores.base import Batch, Mode, Store, Written
+from hpnorton.schema.collection import Collection
+from hpnorton.stores.base import Key, Mode, Store
 from hpnorton.stores.counts import Counts, Ending
-from hpnorton.stores.history import key_texts
+from hpnorton.stores.entries import EntryTable
+from hpnorton.stores.history import RecordKey
+from hpnorton.stores.provenance import NUMBERS, REPLACED, first_writers, imports_that_wrote
 from hpnorton.tabular.chunk import Span
 
-_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _MOST_CHARACTERS = 8 * 2**20  # a document of MongoDB holds 16 MiB
 
 
@@ -55,10 +54,8 @@ class ChunkEntry(Span):
 
     `blank` rows were left out, `blank_end` of them at its end. `taken` says which of its rows were
     not inserted because their keys were taken (see pack_bits), `refused` holds its refused rows
-    (see rejects.pack), `touched` the keys of the records of a tracked collection that it
-    inserted or replaced (see pack_keys), `remarks` what deserves a look in its good rows (see
-    remarks.py). `is_repeated` says that it had begun before: rows that were inserted then seem to
-    be taken now.
+    (see rejects.pack), `remarks` what deserves a look in its good rows (see remarks.py).
+    `is_repeated` says that it had begun before: rows that were inserted then seem to be taken now.
     """
 
     run: str
@@ -71,7 +68,6 @@ class ChunkEntry(Span):
     blank_end: int = 0
     taken: str | None = None
     refused: str | None = None
-    touched: str | None = None
     remarks: str | None = None
     is_repeated: bool = False
 
@@ -104,24 +100,12 @@ class CollectionEntry:
     definition: str
 
 
-Note = TypeVar("Note", ImportEntry, ChunkEntry, StartedChunk, CollectionEntry)
-
-
-def _collection(name: str, note: type[Note], *key: str) -> Collection:
-    described = []
-    for field in fields(note):
-        kinds = get_args(field.type) or (field.type,)  # of `str | None` the first
-        described.append(Field(field.name, _TYPES[kinds[0]]))
-    return Collection(OWN_PREFIX + name, tuple(described), key)
-
-
-IMPORTS = _collection("imports", ImportEntry, "id")
-CHUNKS = _collection("chunks", ChunkEntry, "run", "first_row")
-BEGUN = _collection("begun", StartedChunk, "run", "first_row", "rows")
-COLLECTIONS = _collection("collections", CollectionEntry, "name")
-OWN_COLLECTIONS = (IMPORTS, CHUNKS, BEGUN, COLLECTIONS)
-
-_RECORDS = "\x1e"  # ASCII's own separator of records
+IMPORTS = EntryTable("imports", ImportEntry, "id")
+CHUNKS = EntryTable("chunks", ChunkEntry, "run", "first_row")
+STARTED = EntryTable("started", StartedChunk, "run", "first_row", "rows")
+COLLECTIONS = EntryTable("collections", CollectionEntry, "name")
+_TABLES = (IMPORTS, NUMBERS, CHUNKS, STARTED, REPLACED, COLLECTIONS)
+OWN_COLLECTIONS = tuple(table.collection for table in _TABLES)
 
 
 def new_import_id(now: datetime) -> str:
@@ -138,146 +122,115 @@ def utc_now() -> str:
 
 
 def prepare(store: Store) -> None:
-    """Makes the collections of the notes if they are not there."""
+    """Make the journal's collections, unless they are there. Raises StoreError."""
     for collection in OWN_COLLECTIONS:
         store.ensure(collection)
 
 
-def begin_import(store: Store, note: ImportEntry) -> None:
-    """Write the note of a new import; if its id is taken, the note gets another one first.
+def begin_import(store: Store, entry: ImportEntry) -> None:
+    """Save the entry of a new import.
 
-    The notes of its chunks, and the file of its rejected rows, are known by this id.
+    If the id is taken, the entry gets another one first: the entries of its chunks and the file of
+    its rejected rows are named by it. Raises StoreError.
     """
-    while _write(store, IMPORTS, [asdict(note)], Mode.INSERT).taken:
-        note.id = new_import_id(datetime.now(UTC))
+    while IMPORTS.write(store, [entry], Mode.INSERT).taken:
+        entry.id = new_import_id(datetime.now(UTC))
 
 
-def save_import(store: Store, note: ImportEntry) -> None:
-    """Writes what is known of an import now."""
-    _write(store, IMPORTS, [asdict(note)])
+def save_import(store: Store, entry: ImportEntry) -> None:
+    """Save what is known of an import now. Raises StoreError."""
+    IMPORTS.write(store, [entry])
 
 
-def save_chunks(store: Store, notes: Sequence[ChunkEntry]) -> None:
-    """Writes that chunks are done.
+def save_chunks(store: Store, chunks: Sequence[ChunkEntry]) -> None:
+    """Save that chunks are done. Raises StoreError.
 
-    But for those with more refused rows than a document can hold: they are repeated instead.
+    Those with more rejected rows than a document can hold are left out, and repeated instead.
     """
-    short = [asdict(n) for n in notes if len(n.refused or "") <= _MOST_CHARACTERS]
-    _write(store, CHUNKS, short)
+    CHUNKS.write(store, [c for c in chunks if len(c.refused or "") <= _MOST_CHARACTERS])
 
 
-def save_started(store: Store, notes: Sequence[StartedChunk]) -> Sequence[int]:
-    """Write that chunks begin, and return the positions of those that had begun before.
+def save_started(store: Store, chunks: Sequence[StartedChunk]) -> Sequence[int]:
+    """Save that chunks begin, and return the positions of those that had begun before.
 
-    What was written when they began for the first time stays.
+    What was written when they began for the first time stays. Raises StoreError.
     """
-    return _write(store, BEGUN, map(asdict, notes), Mode.INSERT).taken
+    return STARTED.write(store, chunks, Mode.INSERT).taken
 
 
 def started_chunks(store: Store, run: str) -> list[StartedChunk]:
-    """The chunks of an import that have begun, as far as that was written."""
-    found = store.find(BEGUN.name, BEGUN.key, (("run", "=", run),))
-    return [_note(StartedChunk, document) for document in found]
+    """Return the chunks of an import that have begun, as far as that was saved."""
+    return STARTED.find(store, ("run", "=", run))
 
 
-def imports(store: Store) -> Iterator[ImportEntry]:
-    """All imports, the oldest first."""
-    notes = [_note(ImportEntry, found) for found in store.find(IMPORTS.name, IMPORTS.key)]
-    return iter(sorted(notes, key=_start))
+def imports(store: Store) -> list[ImportEntry]:
+    """Return all imports, the oldest first. Raises StoreError."""
+    return sorted(IMPORTS.find(store), key=_start)
 
 
 def latest_import(store: Store, file: str, collection: str) -> ImportEntry | None:
-    """The latest import of a file into a collection."""
-    found = store.find(IMPORTS.name, IMPORTS.key, (("file", "=", file),))
-    notes = [_note(ImportEntry, document) for document in found]
-    return max((n for n in notes if n.collection == collection), key=_start, default=None)
+    """Return the latest import of a file into a collection, if there is one."""
+    found = IMPORTS.find(store, ("file", "=", file))
+    return max((e for e in found if e.collection == collection), key=_start, default=None)
 
 
 def chunks(store: Store, run: str) -> list[ChunkEntry]:
-    """The chunks of an import that are done, in the order of the file."""
-    found = store.find(CHUNKS.name, CHUNKS.key, (("run", "=", run),))
-    return [_note(ChunkEntry, document) for document in found]
+    """Return the chunks of an import that are done, in the order of the file."""
+    return CHUNKS.find(store, ("run", "=", run))
 
 
 def forget_rows(store: Store, run: str) -> None:
     """Drops what only an unfinished import needs: the refused rows, and which keys were taken."""
-    done = (note for note in chunks(store, run) if note.refused or note.taken)
-    _write(store, CHUNKS, (asdict(note) | {"refused": None, "taken": None} for note in done))
-    early = (note for note in started_chunks(store, run) if note.taken)
-    _write(store, BEGUN, (asdict(note) | {"taken": None} for note in early))
+    done = (entry for entry in chunks(store, run) if entry.refused or entry.taken)
+    CHUNKS.write(store, (replace(entry, refused=None, taken=None) for entry in done))
+    early = (entry for entry in started_chunks(store, run) if entry.taken)
+    STARTED.write(store, (replace(entry, taken=None) for entry in early))
 
 
 def save_collection(store: Store, collection: Collection) -> None:
-    """Writes what a collection is; fields that only an earlier description has are kept."""
+    """Save what a collection is; fields that only an earlier description has are kept."""
     earlier = known_collection(store, collection.name)
     if earlier is not None:
         more = tuple(field for field in earlier.fields if field.name not in collection.columns)
         collection = replace(collection, fields=(*collection.fields, *more))
     if collection != earlier:
         definition = json.dumps(asdict(collection), ensure_ascii=False)
-        note = CollectionEntry(name=collection.name, definition=definition)
-        _write(store, COLLECTIONS, [asdict(note)])
+        COLLECTIONS.write(store, [CollectionEntry(name=collection.name, definition=definition)])
 
 
 def known_collections(store: Store) -> dict[str, Collection]:
-    """Return what the collections are that were noted, and are there, by name."""
+    """Return the saved collections that are in the database, by name. Raises StoreError."""
     present = set(store.collections())
-    found = store.find(COLLECTIONS.name, COLLECTIONS.key)
-    return {
-        str(each["name"]): Collection.from_plain(json.loads(str(each["definition"])))
-        for each in found
-        if each["name"] in present
-    }
+    found = [each for each in COLLECTIONS.find(store) if each.name in present]
+    return {each.name: Collection.from_plain(json.loads(each.definition)) for each in found}
 
 
 def known_collection(store: Store, name: str) -> Collection | None:
-    """What a collection is, if that was noted."""
-    found = list(store.find(COLLECTIONS.name, COLLECTIONS.key, (("name", "=", name),)))
-    return Collection.from_plain(json.loads(str(found[0]["definition"]))) if found else None
+    """Return what a collection is, if that was saved. Raises StoreError."""
+    found = COLLECTIONS.find(store, ("name", "=", name))
+    return Collection.from_plain(json.loads(found[0].definition)) if found else None
 
 
-def imports_of(store: Store, key: str) -> Iterator[ImportEntry]:
-    """The imports that have inserted or replaced a record of a tracked collection, oldest first."""
-    for note in imports(store):
-        if note.inserted + note.updated:
-            if any(_has_key(chunk, key) for chunk in chunks(store, note.id)):
-                yield note
+def imports_of(store: Store, text: str) -> list[ImportEntry]:
+    """Return the imports that wrote a record of a tracked collection, the oldest first.
+
+    `text` is the record's key as the history has it. Raises StoreError.
+    """
+    runs: set[str] = set()
+    for collection in known_collections(store).values():
+        if collection.is_tracked and (record := RecordKey.from_text(collection, text)):
+            runs |= imports_that_wrote(store, record)
+    return [entry for entry in imports(store) if entry.id in runs] if runs else []
 
 
-def first_imports(store: Store, keys: Container[str], collection: str) -> dict[str, str]:
-    """When the import began that has first inserted or replaced a record, for some of the keys."""
-    first: dict[str, str] = {}
-    for note in imports(store):
-        for chunk in chunks(store, note.id) if note.collection == collection else ():
-            for key in _unpack_keys(chunk).split(_RECORDS):
-                if key and key in keys:
-                    first.setdefault(key, note.started)
-    return first
+def first_imports(store: Store, collection: Collection, keys: Sequence[Key]) -> dict[Key, str]:
+    """Return when the first import that wrote a record began, for each key that one wrote.
 
-
-def _has_key(chunk: ChunkEntry, key: str) -> bool:
-    return f"{_RECORDS}{key}{_RECORDS}" in _unpack_keys(chunk)
-
-
-def _unpack_keys(chunk: ChunkEntry) -> str:
-    return zlib.decompress(base64.b64decode(chunk.touched)).decode() if chunk.touched else ""
-
-
-def pack_keys(keys: Iterable[str]) -> str | None:
-    """The keys of a chunk's records, joined as join_keys does, as a short text; None if none."""
-    text = _RECORDS.join(keys)
-    # The quickest level: it takes 1 to 3% of an import's time (measured).
-    whole = f"{_RECORDS}{text}{_RECORDS}".encode()
-    return base64.b64encode(zlib.compress(whole, 1)).decode() if text else None
-
-
-def join_keys(batch: Batch) -> str:
-    """The keys of records, for pack_keys."""
-    keys = key_texts(batch.columns_of(batch.collection.key))
-    try:
-        return _RECORDS.join(cast(Sequence[str], keys))  # nearly all keys are texts
-    except TypeError:
-        return _RECORDS.join(map(str, keys))
+    Raises StoreError.
+    """
+    writers = first_writers(store, collection, keys)
+    started = {entry.id: entry.started for entry in imports(store)} if writers else {}
+    return {key: started[run] for key, run in writers.items() if run in started}
 
 
 def pack_bits(positions: Sequence[int], size: int) -> str | None:
@@ -303,26 +256,5 @@ def has_bit(bits: bytes, at: int) -> bool:
     return at >> 3 < len(bits) and bool(bits[at >> 3] >> (at & 7) & 1)
 
 
-def _start(note: ImportEntry) -> str:
-    return note.started
-
-
-def _note(kind: type[Note], document: dict[str, Any]) -> Note:
-    values: dict[str, Any] = {field.name: document.get(field.name) for field in fields(kind)}
-    for field in fields(kind):
-        if field.type is bool:  # SQLite has none, and some servers make numbers of them
-            values[field.name] = bool(values[field.name])
-    return kind(**values)
-
-
-def _write(
-    store: Store,
-    collection: Collection,
-    documents: Iterable[dict[str, Any]],
-    mode: Mode = Mode.UPSERT,
-) -> Written:
-    rows = [tuple(document.values()) for document in documents]
-    if not rows:
-        return Written(0)
-    with store.transaction():
-        return store.write(Batch(collection, collection.columns, list(zip(*rows))), mode)
+def _start(entry: ImportEntry) -> str:
+    return entry.started

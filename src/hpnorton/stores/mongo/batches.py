@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
@@ -14,7 +15,7 @@ from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.validate import Record
-from hpnorton.stores.base import MIN_SAMPLED, Batch, Key, Mode, Written
+from hpnorton.stores.base import IMPORT_FIELD, MIN_SAMPLED, Batch, Key, Mode, Written
 from hpnorton.stores.diff import compare
 from hpnorton.stores.history import key_texts
 from hpnorton.stores.mongo.batch_size import Pace
@@ -97,10 +98,12 @@ class MongoBatches(MongoConnection):
         name = batch.collection.name
         if not self._is_same.get(name):
             return False
-        for some in self._portions(name, documents_of(batch)):
+        projection = {} if batch.import_number is None else {IMPORT_FIELD: 0}  # another import's
+        for some in self._portions(name, documents_of(replace(batch, import_number=None))):
             query = {"_id": {"$in": [each["_id"] for each in some]}}
+            command = {"find": name, "filter": query, "projection": projection}
             reply = self._database.command(
-                {"find": name, "filter": query, "batchSize": len(some), "singleBatch": True},
+                command | {"batchSize": len(some), "singleBatch": True},
                 codec_options=_UNDECODED,
             )
             found = bson.encode({_FOUND: some})[_LENGTH_BYTES:-1]

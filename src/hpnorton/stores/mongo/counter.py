@@ -17,7 +17,7 @@ from pymongo.client_session import ClientSession
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import OWN_PREFIX
 from hpnorton.schema.field import Value
-from hpnorton.stores.base import Batch
+from hpnorton.stores.base import IMPORT_FIELD, Batch
 from hpnorton.stores.history import HISTORY, Change, RecordKey, key_texts
 from hpnorton.stores.mongo.batches import DUPLICATE_KEY, MongoBatches
 from hpnorton.stores.mongo.connection import RawDocument
@@ -27,7 +27,7 @@ PENDING = OWN_PREFIX + "pending"
 _STEPS = OWN_PREFIX + "steps"
 LAST = OWN_PREFIX + "last"  # the number of the last line that changed the record
 # What stands in documents beside the fields of the record.
-OWN_FIELDS = ("_id", FIRST_STOCK, PENDING, _STEPS, LAST)
+OWN_FIELDS = ("_id", FIRST_STOCK, IMPORT_FIELD, PENDING, _STEPS, LAST)
 
 _PATIENCE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.01

@@ -12,7 +12,7 @@ from operator import itemgetter
 from hpnorton.schema.collection import OWN_PREFIX
 from hpnorton.schema.field import Value
 from hpnorton.schema.validate import Record
-from hpnorton.stores.base import Batch, Key
+from hpnorton.stores.base import IMPORT_FIELD, Batch, Key
 from hpnorton.stores.history import key_texts
 from hpnorton.stores.mongo.connection import RawDocument
 
@@ -24,7 +24,11 @@ _MAX_INDEX_NAME = 100  # older servers take 127 bytes with the names of database
 def documents_of(batch: Batch) -> list[RawDocument]:
     """The documents to insert for the records of a batch."""
     make = _maker_of_documents(batch.columns, batch.collection.columns, batch.collection.stock)
-    return make(ids_of(batch), *batch.values)
+    documents = make(ids_of(batch), *batch.values)
+    if batch.import_number is not None:
+        for document in documents:
+            document[IMPORT_FIELD] = batch.import_number
+    return documents
 
 
 @cache

@@ -133,7 +133,9 @@ class SqliteBatches:
         return self._run_in_parts(
             batch.in_line,
             len(batch.columns),
-            lambda rows: sql.insert(collection.name, batch.columns, rows, collection.stock),
+            lambda rows: sql.insert(
+                collection.name, batch.columns, rows, collection.stock, batch.import_number
+            ),
             lambda cursor: cursor.rowcount,
         )
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
-from hpnorton.stores.base import FIRST_STOCK, Condition
+from hpnorton.stores.base import FIRST_STOCK, IMPORT_FIELD, Condition
 
 BOOLEAN = "BOOLEAN"
 
@@ -38,6 +38,8 @@ def create_table(collection: Collection) -> str:
     ]
     if collection.stock:
         lines.append(f"{FIRST_STOCK} INTEGER")
+    if collection.is_tracked:
+        lines.append(f"{IMPORT_FIELD} INTEGER")
     lines.append(f"PRIMARY KEY ({listed(collection.key)})")
     lines += [
         f"FOREIGN KEY ({listed(foreign.fields)}) "
@@ -63,23 +65,35 @@ def create_lookup(collection: Collection, field: str) -> str:
 
 
 @lru_cache(_REMEMBERED)
-def insert(table: str, columns: tuple[str, ...], rows: int, stock: str | None = None) -> str:
-    """Inserts so many rows, but none whose key is there; `stock` is kept as the first stock too.
+def insert(
+    table: str,
+    columns: tuple[str, ...],
+    rows: int,
+    stock: str | None = None,
+    import_number: int | None = None,
+) -> str:
+    """Return the statement that inserts `rows` rows, except those whose key is stored.
+
+    `stock` is the column whose values are kept as the first stock too. `import_number` is written
+    into each row, if it is given: it is a constant of the statement, so no row has to carry it.
 
     OR IGNORE, not ON CONFLICT DO NOTHING: that could still fail half-way, for a NULL, so SQLite
     would keep a journal for each statement, which takes a fifth of the time (measured).
     """
-    if stock not in columns:
-        places = ", ".join([f"({', '.join('?' * len(columns))})"] * rows)
-        return f"INSERT OR IGNORE INTO {quote(table)} ({listed(columns)}) VALUES {places}"
-    width, first = len(columns), columns.index(stock) + 1
-    numbers = [
-        [*range(start + 1, start + width + 1), start + first]
+    names, width = list(columns), len(columns)
+    positions = [*range(1, width + 1)]  # of a row's parameters
+    if stock in columns:
+        names.append(FIRST_STOCK)
+        positions.append(columns.index(stock) + 1)
+    end = ""
+    if import_number is not None:
+        names.append(IMPORT_FIELD)
+        end = f", {import_number:d}"
+    places = ", ".join(
+        f"({', '.join(f'?{start + at}' for at in positions)}{end})"
         for start in range(0, rows * width, width)
-    ]
-    places = ", ".join(f"({', '.join(f'?{number}' for number in row)})" for row in numbers)
-    names = listed((*columns, FIRST_STOCK))
-    return f"INSERT OR IGNORE INTO {quote(table)} ({names}) VALUES {places}"
+    )
+    return f"INSERT OR IGNORE INTO {quote(table)} ({listed(names)}) VALUES {places}"
 
 
 @lru_cache(_REMEMBERED)

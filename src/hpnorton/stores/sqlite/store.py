@@ -13,7 +13,16 @@ from hpnorton.errors import MisfitError, StoreAccessError
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Value
 from hpnorton.schema.validate import Record
-from hpnorton.stores.base import FIRST_STOCK, Batch, Condition, Document, Key, Mode, Written
+from hpnorton.stores.base import (
+    FIRST_STOCK,
+    IMPORT_FIELD,
+    Batch,
+    Condition,
+    Document,
+    Key,
+    Mode,
+    Written,
+)
 from hpnorton.stores.history import Change, RecordKey
 from hpnorton.stores.messages import ADVICE
 from hpnorton.stores.ranges import Range
@@ -78,6 +87,8 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
                         self._add_column(collection.name, definition)
                 if collection.stock and FIRST_STOCK not in columns:
                     self._add_column(collection.name, f"{FIRST_STOCK} INTEGER")
+                if collection.is_tracked and IMPORT_FIELD not in columns:
+                    self._add_column(collection.name, f"{IMPORT_FIELD} INTEGER")
             else:
                 self.connection.run(sql.create_table(collection))
             if with_indexes:
