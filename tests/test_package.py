@@ -140,6 +140,8 @@ def test_the_wheel_runs_where_pip_installs_it(shop: Path, tmp_path: Path) -> Non
     hpnorton = environment / "bin" / "hpnorton"
     assert run([hpnorton, "--version"], shop) == f"HPNorton {__version__}\n"
     assert run([hpnorton, "--help"], shop).startswith("usage: hpnorton ")
+    python = environment / "bin" / "python"
+    assert run([python, "-m", "hpnorton", "--version"], shop) == f"HPNorton {__version__}\n"
     database = ["--uri", "sqlite:///shop.db"]
     files = ["--parallel", "customers.csv", "product.csv", "rental.csv", "--workers", "2"]
     output = run([hpnorton, *files, *database], shop, status=3)
