@@ -10,7 +10,7 @@ from hpnorton.cli import import_
 from hpnorton.errors import StoreBusyError
 from hpnorton.importer.load import ImportSpec
 from hpnorton.importer.plan import Options
-from hpnorton.schema.validate import lay_out
+from hpnorton.schema.layout import make_layout
 from hpnorton.stores import close_process_stores
 from hpnorton.stores.history import HISTORY
 from hpnorton.stores.sqlite import connection
@@ -64,7 +64,7 @@ def test_a_clerk_waits_for_a_while(
 
 def test_a_worker_waits_as_long_as_the_import(locked: str) -> None:
     """How long is a part of its spec; by default as long as the flags say."""
-    layout = lay_out(HISTORY, HISTORY.columns, "x.csv")
+    layout = make_layout(HISTORY, HISTORY.columns, "x.csv")
     try:
         with (
             pytest.raises(StoreBusyError, match="for 0.05 s"),

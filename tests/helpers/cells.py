@@ -3,7 +3,8 @@
 from typing import Any
 
 from hpnorton.schema.descriptors import field_from_descriptor
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 
 TYPE, CONSTRAINT = "type-error", "constraint-error"
 

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pymongo
 
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores.base import Document
 
 KEYS = {"product": ("product_id",), "rental": ("user_id", "product_id")}

@@ -16,7 +16,7 @@ from hpnorton.rental.catalog import Catalog, add_shop_defaults
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
 from hpnorton.rental.shop import open_shop
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores import close_process_stores, open_store
 from hpnorton.stores.base import CounterStore, Document
 from hpnorton.stores.history import HISTORY

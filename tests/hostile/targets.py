@@ -17,7 +17,8 @@ from hpnorton.errors import HPNortonError
 from hpnorton.profile.analysis import analyze, questions_for
 from hpnorton.schema.collection import Collection, undescribed_collection
 from hpnorton.schema.datapackage import load_package
-from hpnorton.schema.validate import check_rows, lay_out
+from hpnorton.schema.layout import make_layout
+from hpnorton.schema.validate import validate_rows
 from hpnorton.settings import Settings, read_settings
 from hpnorton.stores.sqlite import sql
 from hpnorton.tabular.chunk import read_blocks, read_raw_records
@@ -150,7 +151,7 @@ def _every(folder: Path) -> Collection:
 
 def _check_chunks(file: CsvFile, describe: Callable[[list[str]], Collection], data: bytes) -> int:
     """Checks all rows; of each is said what becomes of it, and every byte is in one of them."""
-    layout = lay_out(describe(file.header), file.header, file.path)
+    layout = make_layout(describe(file.header), file.header, file.path)
     count = 0
     seen = file.raw_header
     for chunk in file.chunks(3):
@@ -158,10 +159,10 @@ def _check_chunks(file: CsvFile, describe: Callable[[list[str]], Collection], da
         seen += b"".join(raw for raw, _ in records)
         at = 0
         for rows in read_blocks(chunk, may_sort=True):
-            checked = check_rows(
+            checked = validate_rows(
                 layout, rows.cells, rows.positions, is_suspicious=rows.is_suspicious
             )
-            bad = {fault.at for fault in checked.faults}
+            bad = {fault.position for fault in checked.errors}
             assert sorted([*bad, *checked.blanks, *checked.positions]) == sorted(rows.positions)
             assert all(len(column) == len(checked.positions) for column in checked.values)
             at += len(rows.cells)
@@ -177,9 +178,9 @@ def _use(collection: Collection) -> None:
         database.execute(sql.create_table(collection))
         for fields in collection.indexes:
             database.execute(sql.create_index(collection, fields))
-    layout = lay_out(collection, collection.columns, "a file")
+    layout = make_layout(collection, collection.columns, "a file")
     for cell in ("", "1", "x", "2026-12-01", "\ud800", "9" * 5000):
         row = [cell] * layout.width
-        checked = check_rows(layout, [row, row[1:]], is_suspicious=True)
-        rejected = {fault.at for fault in checked.faults}
+        checked = validate_rows(layout, [row, row[1:]], is_suspicious=True)
+        rejected = {fault.position for fault in checked.errors}
         assert len(checked.positions) + len(checked.blanks) + len(rejected) == 2

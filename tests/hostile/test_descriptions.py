@@ -63,13 +63,13 @@ RESOURCES: dict[str, tuple[dict[str, Any], str]] = {
         "refers to itself",
     ),
     "a key with a field twice": ({"schema": ID | {"primaryKey": ["id", "id"]}}, "field twice"),
-    "a pattern that is none": ({"schema": _field(constraints={"pattern": "(a"})}, "no sense"),
-    "a date with a year twice": ({"schema": _field(type="date", format="%y%y")}, "no sense"),
+    "a pattern that is none": ({"schema": _field(constraints={"pattern": "(a"})}, "is invalid"),
+    "a date with a year twice": ({"schema": _field(type="date", format="%y%y")}, "is invalid"),
     "a format that is a list": ({"schema": _field(type="date", format=["%y"])}, "not a text"),
     "a sign that is a number": ({"schema": _field(type="number", decimalChar=5)}, "not a text"),
     "a limit that is endless": (
         {"schema": _field(type="integer", constraints={"minimum": float("inf")})},
-        "no sense",
+        "is invalid",
     ),
     "words that are none": ({"schema": _field(type="boolean", trueValues="yes")}, "not a list"),
 }

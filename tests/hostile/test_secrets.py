@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hpnorton.importer.load import ImportSpec
 from hpnorton.sanitize import tellable, without_secrets
 from hpnorton.schema.collection import undescribed_collection
-from hpnorton.schema.validate import lay_out
+from hpnorton.schema.layout import make_layout
 from hpnorton.settings import redact
 from hpnorton.tabular.reader import CsvFile
 from tests.faults.processes import children_of
@@ -190,7 +190,7 @@ def test_what_dask_may_log_hides_them(tmp_path: Path) -> None:
     path = tmp_path / f"thing.csv?sig={SECRET}"
     path.write_bytes(b"id\n1\n")
     with closing(CsvFile(f"file://{path}", "thing")) as file:
-        layout = lay_out(undescribed_collection("thing", file.header), file.header, file.path)
+        layout = make_layout(undescribed_collection("thing", file.header), file.header, file.path)
         spec = ImportSpec(URIS["a password"], layout)
         shown = repr((spec, list(file.chunks(1))))
     assert "first_row" in shown and SECRET not in shown

@@ -14,7 +14,8 @@ from hpnorton.importer import blocks
 from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
-from hpnorton.schema.validate import Checked, Layout, lay_out
+from hpnorton.schema.layout import Layout, make_layout
+from hpnorton.schema.validate import ValidatedRows
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Batch, Mode
 from hpnorton.tabular import chunk as chunks
@@ -35,7 +36,7 @@ FILES = settings(deadline=None, suppress_health_check=[HealthCheck.function_scop
 
 def layout_of(collection: Collection) -> Layout:
     """The layout of files that have all columns."""
-    return lay_out(collection, collection.columns, "x.csv")
+    return make_layout(collection, collection.columns, "x.csv")
 
 
 def chunk_of(folder: Path, rows: Sequence[Sequence[Any]], header: str) -> Chunk:
@@ -55,7 +56,7 @@ def read(layout: Layout, chunk: Chunk, folder: Path, *, has_indexes: bool = Fals
 
 def read_both_ways(
     layout: Layout, chunk: Chunk, folder: Path, parsed: int
-) -> tuple[list[Block], list[Checked]]:
+) -> tuple[list[Block], list[ValidatedRows]]:
     """The blocks of a chunk to be written, and its rows in the file's order, parsed by a few.
 
     Their good rows are the same, with the same places.
@@ -98,8 +99,8 @@ def test_rows_in_no_order_come_by_key(
     header = ",".join(collection.columns)
     chunk = chunk_of(tmp_path, [row[:width] for row in rows], header)
     made, plain = read_both_ways(layout, chunk, tmp_path, parsed)
-    faults = [fault for block in made for fault in block.checked.faults]
-    assert faults == [fault for part in plain for fault in part.faults]
+    faults = [fault for block in made for fault in block.checked.errors]
+    assert faults == [fault for part in plain for fault in part.errors]
     for block in made:
         keyed = list(zip(block.batch.keys, block.checked.positions))
         assert not block.is_scattered or keyed == sorted(keyed)
@@ -123,8 +124,8 @@ def test_texts_in_no_order_come_by_key_too(
     layout = layout_of(NAMED_ONE)
     chunk = chunk_of(tmp_path, rows, "id,stock")
     made, plain = read_both_ways(layout, chunk, tmp_path, parsed)
-    faults = [fault for block in made for fault in block.checked.faults]
-    assert sorted(faults, key=str) == sorted((f for part in plain for f in part.faults), key=str)
+    faults = [fault for block in made for fault in block.checked.errors]
+    assert sorted(faults, key=str) == sorted((f for part in plain for f in part.errors), key=str)
     keyed = [pair for b in made for pair in zip(b.batch.keys, b.checked.positions)]
     for key in {key for key, _ in keyed}:  # the first of one key stays the first
         same = [at for other, at in keyed if other == key]
@@ -191,8 +192,8 @@ def test_each_reference_is_held_against_its_parents(
         for fields, is_there in (("of", of in ("", 1, 9)), ("a, b", (a, b) in [("", ""), ("x", 1)]))
         if not is_there
     }
-    assert {(fault.at, fault.field) for part in parts for fault in part.faults} == expected
-    assert sum(len(part.faults) for part in parts) == len(expected)
+    assert {(fault.position, fault.field) for part in parts for fault in part.errors} == expected
+    assert sum(len(part.errors) for part in parts) == len(expected)
     good = [at for part in parts for at in part.positions]
     assert good == [at for at in range(len(rows)) if at not in {at for at, _ in expected}]
 

@@ -33,7 +33,8 @@ from hpnorton.importer.load import (
 from hpnorton.importer.rejects import Reason, RejectedRow, Rejects, pack
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
-from hpnorton.schema.validate import Record, lay_out
+from hpnorton.schema.layout import make_layout
+from hpnorton.schema.validate import Record
 from hpnorton.stores import close_process_stores, journal
 from hpnorton.stores.base import Mode
 from hpnorton.stores.counts import Counts
@@ -229,7 +230,7 @@ class Case:
     @contextmanager
     def _begun(self, uri: str) -> Iterator[tuple[ImportSpec, "Made"]]:
         collection = Collection(f"thing{next(_NUMBERS)}", FIELDS, ("id",))
-        layout = lay_out(collection, collection.columns, "x.csv")
+        layout = make_layout(collection, collection.columns, "x.csv")
         spec = ImportSpec(uri, layout, self.mode, collection.name)
         store = spec.open_store()
         store.ensure(collection)
@@ -339,7 +340,7 @@ class TestSettling:
     @pytest.fixture(name="spec")
     def prepare(self, uri: str) -> ImportSpec:
         """A database in which Anne is stored."""
-        layout = lay_out(self.COLLECTION, self.COLLECTION.columns, "x.csv")
+        layout = make_layout(self.COLLECTION, self.COLLECTION.columns, "x.csv")
         spec = ImportSpec(uri, layout)
         store = spec.open_store()
         store.ensure(self.COLLECTION)

@@ -13,7 +13,7 @@ from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
 from hpnorton.schema.collection import undescribed_collection
-from hpnorton.schema.validate import lay_out
+from hpnorton.schema.layout import make_layout
 from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Document
 from hpnorton.tabular.reader import CsvFile
@@ -151,7 +151,7 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
     """
     path = csv_file("thing.csv", "id,a", "k,first", "k,second")
     columns = ["id", "a"]
-    layout = lay_out(undescribed_collection("thing", columns), columns, str(path))
+    layout = make_layout(undescribed_collection("thing", columns), columns, str(path))
     note = note_of(path, was_empty=True)
     with closing(open_store(mongo_uri)) as store:
         journal.prepare(store)

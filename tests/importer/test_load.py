@@ -21,7 +21,8 @@ from hpnorton.importer.load import FoundRow, ImportSpec, find_rows, hash_keys, h
 from hpnorton.importer.rejects import RejectedRow, unpack
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
-from hpnorton.schema.validate import Record, check_rows, lay_out
+from hpnorton.schema.layout import make_layout
+from hpnorton.schema.validate import Record, validate_rows
 from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Batch, Document, Mode
 from hpnorton.stores.journal import ChunkEntry, StartedChunk, has_bit, pack_bits, unpack_bits
@@ -60,7 +61,7 @@ def close_stores() -> Iterator[None]:
 
 def job_for(uri: str, collection: Collection = THINGS, **more: Any) -> ImportSpec:
     """A spec for files that have all columns, whose database is ready."""
-    spec = ImportSpec(uri, lay_out(collection, collection.columns, "x.csv"), run="r", **more)
+    spec = ImportSpec(uri, make_layout(collection, collection.columns, "x.csv"), run="r", **more)
     store = spec.open_store()
     store.ensure(collection)
     if spec.scratch is None:
@@ -260,7 +261,7 @@ def test_a_reference_that_is_not_in_the_file_is_none(csv_file: Write, sqlite_uri
     """A file may lack the columns of a reference, or of a part of it."""
     load(job_for(sqlite_uri), csv_file("things.csv", "id,stock,sold", "1,5,true"))
     path = csv_file("parts.csv", "number,thing,maker", "1,1,nobody", "2,9,")
-    layout = lay_out(PARTS, ["number", "thing", "maker"], "parts.csv")
+    layout = make_layout(PARTS, ["number", "thing", "maker"], "parts.csv")
     spec = dataclasses.replace(job_for(sqlite_uri, PARTS), layout=layout)
     (note,) = load(spec, path)
     assert (note.inserted, note.rejected) == (1, 1)
@@ -455,8 +456,8 @@ def _one_by_one(spec: ImportSpec, text: str) -> Wanted:
     start = reader.line_num
     for number, row in enumerate(reader, 2):
         raw = "".join(lines[start : reader.line_num]).encode()
-        checked = check_rows(spec.layout, [row], is_suspicious=True)
-        codes = [fault.code for fault in checked.faults]
+        checked = validate_rows(spec.layout, [row], is_suspicious=True)
+        codes = [fault.code for fault in checked.errors]
         if not codes:
             written = model.write(Batch(THINGS, THINGS.columns, checked.values), spec.mode)
             made.inserted += written.inserted

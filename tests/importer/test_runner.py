@@ -20,7 +20,7 @@ from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source, dataset_sources, parse_source
 from hpnorton.schema.collection import undescribed_collection
-from hpnorton.schema.validate import lay_out
+from hpnorton.schema.layout import make_layout
 from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Document, Mode
 from hpnorton.stores.sqlite import batches
@@ -373,7 +373,7 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     """
     run(mongo_uri, f"thing={csv_file('before.csv', 'id,a', 'other,before')}")
     path = csv_file("thing.csv", "id,a", "k,first", "k,second")
-    layout = lay_out(undescribed_collection("thing", ["id", "a"]), ["id", "a"], str(path))
+    layout = make_layout(undescribed_collection("thing", ["id", "a"]), ["id", "a"], str(path))
     with closing(open_store(mongo_uri)) as store:
         note = note_of(path, was_empty=False)
         journal.save_import(store, note)

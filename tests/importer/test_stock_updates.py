@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton.rental.counter import RentalCounter
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode
 from hpnorton.stores.counts import Counts

@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hpnorton.profile.column_types import Guess, Kind, day_of, guess, year_of
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 
 TEXTS = st.one_of(
     st.integers(-(2**64), 2**64).map(str),
@@ -93,7 +94,7 @@ def test_what_is_guessed_can_be_imported(texts: list[str]) -> None:
     kind, low, high = shown(guess(texts))
     if kind is Kind.STRING:
         return
-    field = Field("x", str(kind), guess(texts).format)
+    field = Field("x", str(kind), format=guess(texts).format)
     values = [field.convert(text) for text in texts]
     if kind in (Kind.INTEGER, Kind.NUMBER):
         assert (low, high) == (min(values), max(values))  # type: ignore[type-var] # numbers

@@ -11,7 +11,8 @@ from hpnorton.errors import HPNortonError, RefusedError, UsageError
 from hpnorton.rental.assignments import check_references, complete, read_key, read_values
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
-from hpnorton.schema.validate import check_rows, lay_out
+from hpnorton.schema.layout import make_layout
+from hpnorton.schema.validate import validate_rows
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore, Mode, batch_of
 
@@ -66,7 +67,7 @@ def test_values_have_their_types_and_the_collections_order() -> None:
         ("kind=", RefusedError, "kind: '' is empty, but has to be filled in"),
         ("id=", RefusedError, "id: '' is empty, but has to be filled in"),
         ("note=\udcff", RefusedError, "holds bytes that are not UTF-8"),
-        ("note=a\0", RefusedError, "holds a NUL character, which no text should"),
+        ("note=a\0", RefusedError, "holds a NUL character, which is not allowed in text"),
     ],
 )  # fmt: skip
 def test_bad_texts_are_refused(text: str, error: type[HPNortonError], message: str) -> None:
@@ -104,17 +105,17 @@ CELLS = st.sampled_from(
 def test_what_the_import_refuses_is_refused_and_only_that(cells: tuple[str, ...]) -> None:
     """The same texts as a row of a file give the same record, or are faults in the same fields."""
     assume("".join(cells).strip())  # a blank row is left out
-    checked = check_rows(
-        lay_out(THING, THING.columns, "thing.csv"), [list(cells)], is_suspicious=True
+    checked = validate_rows(
+        make_layout(THING, THING.columns, "thing.csv"), [list(cells)], is_suspicious=True
     )
     texts = [f"{name}={cell}" for name, cell in zip(THING.columns, cells)]
     try:
         record = read_values(THING, texts)
     except RefusedError as error:
         fields = [line.split(":")[0] for line in str(error).splitlines()]
-        assert fields == [fault.field for fault in checked.faults]
+        assert fields == [fault.field for fault in checked.errors]
     else:
-        assert not checked.faults
+        assert not checked.errors
         assert list(record.values()) == [column[0] for column in checked.values]
 
 

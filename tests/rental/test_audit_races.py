@@ -15,7 +15,7 @@ from hpnorton.rental.catalog import Catalog
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import PRODUCTS, QUANTITY, RENTALS
 from hpnorton.rental.shop import open_shop
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Condition, Document
 from hpnorton.stores.history import HISTORY, RecordKey

@@ -18,7 +18,8 @@ from hpnorton.errors import FileError
 from hpnorton.export import Exported, export
 from hpnorton.rental.catalog import Catalog
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Batch, CounterStore, Document, Mode
 from hpnorton.stores.history import RecordKey

@@ -16,7 +16,8 @@ from hpnorton.export import export
 from hpnorton.rental.catalog import Catalog
 from hpnorton.schema.collection import Collection, ForeignKey, undescribed_collection
 from hpnorton.schema.datapackage import PACKAGE_NAME
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Batch, CounterStore, Document, Mode
 from hpnorton.tabular.keys import to_key

@@ -11,7 +11,7 @@ from hpnorton.errors import UnknownIdError
 from hpnorton.rental import record_history
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.counter import RentalCounter
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Document, Mode, batch_of
 from hpnorton.stores.history import HISTORY, RecordKey

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.schema.descriptors import descriptor_of, field_from_descriptor, written_field
-from hpnorton.schema.field import CellError, Field, Value
+from hpnorton.schema.field import CellError, Field
 from hpnorton.schema.lexical import written_year
+from hpnorton.schema.stored import Value
 from tests.helpers.cells import CELLS, Descriptor, field_of
 
 # Those with limits, whose cells are written as they are stored.

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hpnorton.errors import SchemaError
 from hpnorton.log import start_log
 from hpnorton.schema.descriptors import field_from_descriptor
-from hpnorton.schema.field import CellError, Field, Value
+from hpnorton.schema.field import CellError, Field
+from hpnorton.schema.stored import Value
 from tests.helpers.cells import (
     CELLS,
     CONSTRAINT,
@@ -282,8 +283,8 @@ def test_a_field_with_limits_goes_to_other_processes(kind: str) -> None:
         (
             {"type": "number"},
             "NaN",
-            "is not a finite number, and databases hold no other; list it in missingValues if it "
-            "stands for nothing",
+            "is not a finite number, and databases hold only finite ones; list it in "
+            "missingValues if it means null",
         ),
     ],
 )

@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 from hpnorton.errors import FileError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
-from hpnorton.schema.validate import (
-    Checked,
-    Fault,
-    Layout,
-    Record,
-    check_delimiter,
-    check_rows,
-    clean_header,
-    lay_out,
-)
+from hpnorton.schema.layout import Layout, check_delimiter, clean_header, make_layout
+from hpnorton.schema.validate import Record, RowError, ValidatedRows, validate_rows
 
 THINGS = Collection(
     "things",
@@ -33,28 +25,28 @@ THINGS = Collection(
     ("id",),
 )
 HEADER = ["id", "Name", "stock", "Note"]
-LAYOUT = lay_out(THINGS, HEADER, "things.csv")
+LAYOUT = make_layout(THINGS, HEADER, "things.csv")
 GOOD = ["1", "Chair", "5", ""]
 
 
-def check(*rows: list[str], layout: Layout = LAYOUT) -> Checked:
+def check(*rows: list[str], layout: Layout = LAYOUT) -> ValidatedRows:
     """What is said of rows of which nobody knows whether they hold odd bytes."""
-    return check_rows(layout, rows, is_suspicious=True)
+    return validate_rows(layout, rows, is_suspicious=True)
 
 
-def records_of(checked: Checked) -> list[Record]:
+def records_of(checked: ValidatedRows) -> list[Record]:
     """The good rows as records."""
     return list(zip(*checked.values, strict=True))
 
 
-def faults_of(*rows: list[str]) -> list[tuple[int, str, str | None]]:
-    """Position, code and field of each fault of some rows."""
-    return [(fault.at, fault.code, fault.field) for fault in check(*rows).faults]
+def errors_of(*rows: list[str]) -> list[tuple[int, str, str | None]]:
+    """Return position, code and field of each error of the rows."""
+    return [(error.position, error.code, error.field) for error in check(*rows).errors]
 
 
 def test_columns_may_come_in_any_order() -> None:
     """Records have the collection's order of fields, whatever the file's is."""
-    layout = lay_out(THINGS, ["Note", "stock", "id", "Name"], "things.csv")
+    layout = make_layout(THINGS, ["Note", "stock", "id", "Name"], "things.csv")
     assert layout.columns == ("id", "Name", "stock", "Note")
     checked = check(["old", "5", "1", "Chair"], layout=layout)
     assert records_of(checked) == [("1", "Chair", 5, "old")]
@@ -62,7 +54,7 @@ def test_columns_may_come_in_any_order() -> None:
 
 def test_columns_that_are_not_required_may_be_absent() -> None:
     """A file need not have the columns that may be empty anyway."""
-    layout = lay_out(THINGS, ["Name", "id"], "things.csv")
+    layout = make_layout(THINGS, ["Name", "id"], "things.csv")
     assert layout.columns == ("id", "Name")
     assert records_of(check(["Chair", "1"], layout=layout)) == [("1", "Chair")]
 
@@ -73,23 +65,23 @@ def test_columns_that_are_not_required_may_be_absent() -> None:
         (["id", "Name", "id"], "has column 'id' twice; rename one of them"),
         (["id", "id", "Name", "Name"], "has columns 'Name', 'id' twice"),
         (["id", "Nam"], "has column 'Nam', .* did you mean column 'Name'[?]$"),
-        (["id", "Name", "Nam"], "has column 'Nam', .* know; take column 'Nam' out of the file"),
+        (["id", "Name", "Nam"], "has column 'Nam', .* know; remove column 'Nam' from the file"),
         (["ID", "name"], "columns 'ID', 'name', .* did you mean columns 'id', 'Name'[?]"),
         (["id", "Name", " note "], "did you mean column 'Note'"),
         (
             ["id", "Name", "colour"],
-            "'colour', .* does not know; take column 'colour' out of the file, or describe it",
+            "'colour', .* does not know; remove column 'colour' from the file, or describe it",
         ),
-        (["id", "Name", ""], "ends in a comma with no name behind; give the column a name"),
-        (["id", "Name", "", ""], "ends in 2 commas with no name behind"),
+        (["id", "Name", ""], "ends in a comma without a name; give the column a name"),
+        (["id", "Name", "", ""], "ends in 2 commas without a name"),
         (
             ["id", "na me", "colour"],
-            "did you mean column 'Name' in place of column 'na me'[?] Take column 'colour' out of "
-            "the file, or describe it in datapackage.json",
+            "did you mean column 'Name' in place of column 'na me'[?] Remove column 'colour' "
+            "from the file, or describe it in datapackage.json",
         ),
         (
             ["id", "Name", "size", "colour"],
-            "; take columns 'size', 'colour' out of .* or describe them",
+            "; remove columns 'size', 'colour' from .* or describe them",
         ),
         (["number", "Name"], "the key id of things is missing: rename the column that holds it"),
         (["what", "else"], "know; it does not look like a file of things: say COLLECTION=FILE"),
@@ -100,7 +92,7 @@ def test_columns_that_are_not_required_may_be_absent() -> None:
 def test_headers_that_do_not_fit(header: list[str], reason: str) -> None:
     """A header that does not fit the collection is refused with what to change."""
     with pytest.raises(FileError, match=f"^things.csv: the header .*{reason}"):
-        lay_out(THINGS, header, "things.csv")
+        make_layout(THINGS, header, "things.csv")
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|"])
@@ -121,11 +113,13 @@ def test_a_line_for_excel_is_no_header(header: list[str]) -> None:
 def test_commas_are_right(header: list[str]) -> None:
     """A header with commas, or with one plain column, is left alone."""
     check_delimiter(header, "x.csv")
-    assert lay_out(Collection("t", tuple(map(Field, header)), ()), header, "").width == len(header)
+    assert make_layout(Collection("t", tuple(map(Field, header)), ()), header, "").width == len(
+        header
+    )
 
 
 @pytest.mark.parametrize(
-    ("row", "faults"),
+    ("row", "errors"),
     [
         (GOOD, []),
         (["1", "Chair", "5"], [("missing-cell", None)]),
@@ -148,18 +142,18 @@ def test_commas_are_right(header: list[str]) -> None:
     ],
     ids=repr,
 )
-def test_faults(row: list[str], faults: list[tuple[str, str | None]]) -> None:
-    """A row has all its faults, in the order of the columns, wherever it stands in a chunk."""
-    assert faults_of(row) == [(0, *fault) for fault in faults]
-    assert faults_of(GOOD, row, GOOD) == [(1, *fault) for fault in faults]
+def test_errors(row: list[str], errors: list[tuple[str, str | None]]) -> None:
+    """A row has all its errors, in the order of the columns, wherever it stands in a chunk."""
+    assert errors_of(row) == [(0, *error) for error in errors]
+    assert errors_of(GOOD, row, GOOD) == [(1, *error) for error in errors]
 
 
-def test_faults_keep_the_cell() -> None:
-    """A fault holds the cell as it stood and a reason that names no row."""
+def test_errors_keep_the_cell() -> None:
+    """A error holds the cell as it stood and a reason that names no row."""
     checked = check(["1", "Chair", "-5", ""], ["2", "Chair", "5"])
-    assert checked.faults == [
-        Fault(0, "constraint-error", "is below the minimum 0", "stock", "-5"),
-        Fault(1, "missing-cell", "the row has 3 cells, the header 4"),
+    assert checked.errors == [
+        RowError(0, "constraint-error", "is below the minimum 0", "stock", "-5"),
+        RowError(1, "missing-cell", "the row has 3 cells, the header 4"),
     ]
 
 
@@ -167,18 +161,18 @@ def test_hints_at_quotes() -> None:
     """What a wrong number of cells may come from is told: a comma, or a quote left open."""
     checked = check(["1", "Chair", "1", "000", "x"], ["2", 'Table,5\n3,"Bed'])
     hints = ["does a cell with a comma lack its quotes", "spans several lines"]
-    assert [hint in fault.message for hint, fault in zip(hints, checked.faults, strict=True)] == [
+    assert [hint in error.message for hint, error in zip(hints, checked.errors, strict=True)] == [
         True,
         True,
     ]
 
 
-def test_a_cell_has_one_fault() -> None:
+def test_a_cell_has_one_error() -> None:
     """A cell of the key that is wrong in itself is not told to be empty as well."""
     fields = (Field("id", "integer"), Field("day", "date", required=True), Field("x"))
-    layout = lay_out(Collection("t", fields, ("id", "day")), ["id", "day", "x"], "t.csv")
+    layout = make_layout(Collection("t", fields, ("id", "day")), ["id", "day", "x"], "t.csv")
     checked = check(["one", "", "x"], ["", "2026-12-01", "x"], layout=layout)
-    assert [(fault.at, fault.code, fault.field) for fault in checked.faults] == [
+    assert [(error.position, error.code, error.field) for error in checked.errors] == [
         (0, "type-error", "id"),
         (0, "constraint-error", "day"),
         (1, "primary-key", "id"),
@@ -199,22 +193,22 @@ def test_a_cell_has_one_fault() -> None:
     ids=repr,
 )
 def test_blank_rows(row: list[str]) -> None:
-    """They are no fault, wherever they stand in a chunk, and of any number of cells."""
+    """They are no error, wherever they stand in a chunk, and of any number of cells."""
     for before, after in (([], []), ([GOOD], [GOOD]), ([row], [["1", "Chair", "five", ""]])):
         checked = check(*before, row, *after)
         assert sorted(checked.blanks) == [at for at, r in enumerate([*before, row]) if r == row]
-        assert len(checked.faults) == (after not in ([], [GOOD]))
+        assert len(checked.errors) == (after not in ([], [GOOD]))
         assert len(checked.positions) == 2 * (before == [GOOD])
-    moved = check_rows(LAYOUT, [GOOD, row], [7, 3], is_suspicious=False)
-    assert (list(moved.positions), list(moved.blanks), moved.faults) == ([7], [3], [])
+    moved = validate_rows(LAYOUT, [GOOD, row], [7, 3], is_suspicious=False)
+    assert (list(moved.positions), list(moved.blanks), moved.errors) == ([7], [3], [])
 
 
 def test_a_row_of_missing_values_is_rejected() -> None:
     """Whichever text stands for them: somebody has written it."""
     fields = (Field("id", missing_values=("-",)), Field("x", missing_values=("", "NA")))
-    layout = lay_out(Collection("t", fields, ("id",)), ["x", "id"], "t.csv")
+    layout = make_layout(Collection("t", fields, ("id",)), ["x", "id"], "t.csv")
     checked = check(["NA", "-"], ["", "-"], ["NA", ""], layout=layout)
-    assert [(fault.at, fault.code) for fault in checked.faults] == [
+    assert [(error.position, error.code) for error in checked.errors] == [
         (0, "blank-row"),
         (1, "blank-row"),
     ]
@@ -224,9 +218,9 @@ def test_a_row_of_missing_values_is_rejected() -> None:
 def test_clean_text_is_not_searched() -> None:
     """Rows of which it is known that they hold no odd bytes are taken as they are."""
     rows = [GOOD, ["2", "Bed", "", "soft"]]
-    checked = check_rows(LAYOUT, rows, is_suspicious=False)
+    checked = validate_rows(LAYOUT, rows, is_suspicious=False)
     assert records_of(checked) == [("1", "Chair", 5, None), ("2", "Bed", None, "soft")]
-    assert (list(checked.positions), checked.faults) == ([0, 1], [])
+    assert (list(checked.positions), checked.errors) == ([0, 1], [])
 
 
 @pytest.mark.parametrize("rows", [[], [["", "Chair", "5", ""]]], ids=["none", "all faulty"])
@@ -237,18 +231,18 @@ def test_no_good_rows_have_empty_columns(rows: list[list[str]]) -> None:
     assert not checked.positions
 
 
-def test_faults_found_later_take_their_rows_out() -> None:
-    """More faults leave only the rows without any, each at its place, and faults stay in order."""
+def test_errors_found_later_take_their_rows_out() -> None:
+    """More errors leave only the rows without any, each at its place, and errors stay in order."""
     checked = check(GOOD, ["2", "Bed", "five", ""], ["3", "Sofa", "", ""], ["4", "Lamp", "1", ""])
-    late = [Fault(3, "foreign-key", "is not there"), Fault(0, "foreign-key", "is not there")]
-    left = checked.without(late)
+    late = [RowError(3, "foreign-key", "is not there"), RowError(0, "foreign-key", "is not there")]
+    left = checked.reject(late)
     assert (records_of(left), list(left.positions)) == ([("3", "Sofa", None, None)], [2])
-    assert [(fault.at, fault.code) for fault in left.faults] == [
+    assert [(error.position, error.code) for error in left.errors] == [
         (0, "foreign-key"),
         (1, "type-error"),
         (3, "foreign-key"),
     ]
-    assert records_of(checked.without([])) == records_of(checked)
+    assert records_of(checked.reject([])) == records_of(checked)
 
 
 CELLS = st.sampled_from(["", "1", "2", "-1", "x", " ", "a\nb", "\0", "\udcff", "é", "9" * 20])
@@ -256,10 +250,10 @@ ROWS = st.lists(st.lists(CELLS, min_size=4, max_size=4) | st.lists(CELLS, max_si
 
 
 @given(rows=ROWS)
-def test_every_row_is_a_record_or_has_faults(rows: list[list[str]]) -> None:
-    """Each row is a record, has faults or is blank, and only one of these, in order."""
+def test_every_row_is_a_record_or_has_errors(rows: list[list[str]]) -> None:
+    """Each row is a record, has errors or is blank, and only one of these, in order."""
     checked = check(*rows)
-    good, bad = list(checked.positions), [fault.at for fault in checked.faults]
+    good, bad = list(checked.positions), [error.position for error in checked.errors]
     records = records_of(checked)
     assert len(records) == len(good)
     assert sorted([*good, *set(bad), *checked.blanks]) == list(range(len(rows)))
@@ -274,8 +268,8 @@ def test_a_row_is_judged_by_itself(rows: list[list[str]]) -> None:
     together = check(*rows)
     for at, row in enumerate(rows):
         alone = check(row)
-        assert [f for f in together.faults if f.at == at] == [
-            Fault(at, f.code, f.message, f.field, f.value) for f in alone.faults
+        assert [f for f in together.errors if f.position == at] == [
+            RowError(at, f.code, f.message, f.field, f.value) for f in alone.errors
         ]
         here = [r for i, r in zip(together.positions, records_of(together)) if i == at]
         assert here == records_of(alone)
@@ -287,11 +281,11 @@ def test_rows_may_stand_anywhere(rows: list[list[str]], data: st.DataObject) -> 
     any_order = st.permutations(range(len(rows) + 3))
     places = data.draw(st.builds(range, st.just(7), st.just(7 + len(rows))) | any_order)
     places = places[: len(rows)]
-    start, moved = check(*rows), check_rows(LAYOUT, rows, places, is_suspicious=True)
+    start, moved = check(*rows), validate_rows(LAYOUT, rows, places, is_suspicious=True)
     assert records_of(moved) == records_of(start)
     assert list(moved.positions) == [places[at] for at in start.positions]
-    assert moved.faults == [
-        Fault(places[f.at], f.code, f.message, f.field, f.value) for f in start.faults
+    assert moved.errors == [
+        RowError(places[f.position], f.code, f.message, f.field, f.value) for f in start.errors
     ]
 
 
@@ -319,16 +313,16 @@ DESCRIPTOR = {
     ids=["good", "cells", "shapes", "blanks", "quotes", "digits"],
 )
 def test_faulty_rows_are_those_of_frictionless(text: str) -> None:
-    """The rows with faults are those of frictionless, which also has the codes that we give them.
+    """The rows with errors are those of frictionless, which also has the codes that we give them.
 
-    It gives more: of a short row it judges the absent cells too; a blank one is a fault to it.
+    It gives more: of a short row it judges the absent cells too; a blank one is an error to it.
     """
     rows = list(csv.reader(io.StringIO(text, newline="")))
     resource = {"name": "things", "data": [HEADER, *rows], "schema": DESCRIPTOR}
     report = Resource.from_descriptor(resource).validate()
     theirs = {tuple(found) for found in report.flatten(["rowNumber", "type"])}
     checked = check(*rows)
-    ours = {(fault.at + 2, fault.code) for fault in checked.faults}
+    ours = {(error.position + 2, error.code) for error in checked.errors}
     blank = {row for row, code in theirs if code == "blank-row"}
     assert {at + 2 for at in checked.blanks} == blank
     assert {row for row, _ in ours} == {row for row, _ in theirs} - blank
@@ -364,9 +358,9 @@ def test_a_column_name_may_hold_quotes(name: str) -> None:
 def test_a_column_without_a_name_is_named_by_its_place() -> None:
     """Also where several have none."""
     with pytest.raises(FileError, match="^x.csv: column 2 has no name in the header; name each"):
-        lay_out(THINGS, ["id", "", "Name"], "x.csv")
+        make_layout(THINGS, ["id", "", "Name"], "x.csv")
     with pytest.raises(FileError, match="^x.csv: columns 1, 3 have no name"):
-        lay_out(THINGS, ["", "id", "", "Name"], "x.csv")
+        make_layout(THINGS, ["", "id", "", "Name"], "x.csv")
 
 
 def test_a_header_that_is_one_quoted_cell() -> None:

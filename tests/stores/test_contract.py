@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.stores.base import Conflict, Key, Mode, Store

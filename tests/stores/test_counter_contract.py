@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
 from hpnorton.stores.history import HISTORY, RecordKey

@@ -14,7 +14,7 @@ import pytest
 from pymongo import errors
 
 from hpnorton.errors import StoreAccessError, StoreError, StoreLostError
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Batch, Condition, Key, Mode

@@ -23,7 +23,7 @@ from hpnorton.compare.trials import Comparison, Grid, Length, Parts, Timed, Way,
 from hpnorton.errors import ComparisonError, ExitStatus, UsageError
 from hpnorton.importer.sources import Source, open_sources
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.validate import Layout
+from hpnorton.schema.layout import Layout
 from hpnorton.settings import SQLITE_PREFIX, redact
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 from hpnorton.importer.rejects import ended
 from hpnorton.importer.sources import Source
 from hpnorton.schema.datapackage import PACKAGE_NAME
-from hpnorton.schema.validate import Layout
+from hpnorton.schema.layout import Layout
 from hpnorton.tabular.chunk import Chunk, read_blocks, read_raw_records
 from hpnorton.tabular.location import is_gzipped, is_url
 from hpnorton.tabular.reader import CsvFile

@@ -8,7 +8,8 @@ from typing import Any
 
 from hpnorton.importer.phases import Phase, phase, steps
 from hpnorton.schema.collection import ForeignKey
-from hpnorton.schema.validate import Checked, Fault, Layout, check_rows, too_long
+from hpnorton.schema.layout import Layout
+from hpnorton.schema.validate import RowError, ValidatedRows, reject_oversized, validate_rows
 from hpnorton.stores.base import Batch, Key, Store
 from hpnorton.stores.lookup import spelled_otherwise
 from hpnorton.tabular.chunk import Chunk, read_blocks
@@ -23,14 +24,14 @@ class Block:
     `is_scattered` says that the rows belong all over an index, because keys come in no order.
     """
 
-    checked: Checked
+    checked: ValidatedRows
     batch: Batch
     is_scattered: bool
 
 
 def read_checked(
     layout: Layout, chunk: Chunk, store: Store, *, may_sort: bool = False
-) -> Iterator[Checked]:
+) -> Iterator[ValidatedRows]:
     """The rows of a chunk, block by block, checked against the schema and the database.
 
     With `may_sort` they may come sorted by their first cells: see chunks.read_blocks. If they refer
@@ -45,14 +46,14 @@ def read_checked(
     yield from blocks
 
 
-def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Checked]:
+def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[ValidatedRows]:
     """The rows of a chunk, block by block, checked against the schema."""
     if chunk.is_oversized:
-        yield too_long(layout, chunk.offset, chunk.length)
+        yield reject_oversized(layout, chunk.offset, chunk.length)
         return
     for rows in steps(Phase.READ, read_blocks(chunk, may_sort=may_sort)):
         with phase(Phase.CHECK):
-            checked = check_rows(
+            checked = validate_rows(
                 layout,
                 rows.cells,
                 rows.positions,
@@ -88,20 +89,23 @@ def read_to_write(
         yield Block(checked, batch, is_scattered)
 
 
-def batch_of(layout: Layout, checked: Checked, number: int | None = None) -> Batch:
+def batch_of(layout: Layout, checked: ValidatedRows, number: int | None = None) -> Batch:
     """Return the good rows as records of the import with a number."""
     import_number = number if layout.collection.is_tracked else None
     return Batch(layout.collection, layout.columns, checked.values, import_number)
 
 
 def _check_references(
-    layout: Layout, several: Sequence[Checked], foreign_keys: Sequence[ForeignKey], store: Store
-) -> Iterator[Checked]:
+    layout: Layout,
+    several: Sequence[ValidatedRows],
+    foreign_keys: Sequence[ForeignKey],
+    store: Store,
+) -> Iterator[ValidatedRows]:
     """Takes out the records that refer to a parent which is not in the database."""
     absent = [(each, _reasons(layout, each, several, store)) for each in foreign_keys]
     for checked in several:
         faults = [
-            Fault(
+            RowError(
                 position,
                 "foreign-key",
                 lost[key],
@@ -114,11 +118,11 @@ def _check_references(
             )
             if key in lost
         ]
-        yield checked.without(faults)
+        yield checked.reject(faults)
 
 
 def _reasons(
-    layout: Layout, foreign: ForeignKey, several: Sequence[Checked], store: Store
+    layout: Layout, foreign: ForeignKey, several: Sequence[ValidatedRows], store: Store
 ) -> dict[Key, str]:
     """What the good rows refer to that is not in the database, each with what to do about it."""
     parent, names = foreign.parent, foreign.parent_fields
@@ -135,13 +139,13 @@ def _reasons(
     return reasons
 
 
-def _references(layout: Layout, foreign: ForeignKey, checked: Checked) -> Iterator[Key]:
+def _references(layout: Layout, foreign: ForeignKey, checked: ValidatedRows) -> Iterator[Key]:
     """What each good row refers to."""
     return zip(*(checked.values[layout.columns.index(name)] for name in foreign.fields))
 
 
 def _absent(
-    layout: Layout, foreign: ForeignKey, several: Sequence[Checked], store: Store
+    layout: Layout, foreign: ForeignKey, several: Sequence[ValidatedRows], store: Store
 ) -> set[Key]:
     """What the good rows refer to that is not in the database."""
     wanted: list[Sequence[Any]]
@@ -180,11 +184,11 @@ def _comes_in_no_order(batch: Batch, fields: Sequence[str]) -> bool:
     return known != sorted(known)
 
 
-def _by_key(layout: Layout, parts: Sequence[Checked]) -> Checked:
+def _by_key(layout: Layout, parts: Sequence[ValidatedRows]) -> ValidatedRows:
     """All of them as one, the rows by key; of rows with one key the first stays the first."""
     values = [list(chain.from_iterable(column)) for column in zip(*(part.values for part in parts))]
     positions = list(chain.from_iterable(part.positions for part in parts))
-    faults = list(chain.from_iterable(part.faults for part in parts))
+    faults = list(chain.from_iterable(part.errors for part in parts))
     remarks = list(chain.from_iterable(part.remarks for part in parts))
     columns = [values[layout.columns.index(name)] for name in layout.collection.key]
     keys = columns[0] if len(columns) == 1 else list(zip(*columns))
@@ -192,4 +196,4 @@ def _by_key(layout: Layout, parts: Sequence[Checked]) -> Checked:
         pick = itemgetter(*sorted(range(len(keys)), key=keys.__getitem__))
         values, positions = [pick(column) for column in values], pick(positions)
     blanks = list(chain.from_iterable(part.blanks for part in parts))
-    return Checked(values, positions, faults, blanks, remarks)
+    return ValidatedRows(values, positions, faults, blanks, remarks)

@@ -12,9 +12,11 @@ from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_writ
 from hpnorton.importer.phases import Listener, Phase, phase, task_of, transaction
 from hpnorton.importer.rejects import Reason, RejectedRow, pack
 from hpnorton.sanitize import quoted
-from hpnorton.schema.field import Field, Value, whole_number
-from hpnorton.schema.remarks import Case, Remarked, Remarks, own_text_key
-from hpnorton.schema.validate import Layout, Record
+from hpnorton.schema.field import Field
+from hpnorton.schema.layout import Layout
+from hpnorton.schema.remarks import Case, Remarks, RemarkSummary, own_text_key
+from hpnorton.schema.stored import Value, whole_number
+from hpnorton.schema.validate import Record
 from hpnorton.stores import journal, process_store
 from hpnorton.stores.base import Batch, Key, Mode, Store, Written
 from hpnorton.stores.journal import ChunkEntry, StartedChunk
@@ -327,17 +329,17 @@ class _Tally:
         if written.replacing and batch.import_number is not None:
             self.replaced.append(batch.only(written.replacing))
         self._blanks.update(checked.blanks)
-        for fault in checked.faults:
+        for fault in checked.errors:
             value = fault.value and fault.value[:_MOST_CHARACTERS]
             reason = Reason(fault.field, fault.code, value, fault.message)
-            self._flaws.setdefault(fault.at, []).append(reason)
+            self._flaws.setdefault(fault.position, []).append(reason)
         for conflict in written.conflicts:
             at, record = checked.positions[conflict.at], batch.record(conflict.at)
             reason = conflict_reason(self._spec.layout, record, conflict.field, conflict.kept)
             self._flaws[at], self._keys[at] = [reason], batch.keys[conflict.at]
         for remark in checked.remarks:
-            row, cell = self._chunk.first_row + remark.at, remark.cell[:_SHOWN_CHARACTERS]
-            self._remarks.add(remark.code, remark.field, Remarked(1, row, cell))
+            row, cell = self._chunk.first_row + remark.position, remark.cell[:_SHOWN_CHARACTERS]
+            self._remarks.add(remark.code, remark.field, RemarkSummary(1, row, cell))
         named = [each.name for each in own_text_key(self._spec.layout.collection)]
         for column in batch.columns_of(named):
             self._remarks.cases |= Case.of(cast(Sequence[str], column))

@@ -19,7 +19,7 @@ from hpnorton.importer.targets import check_history, check_same
 from hpnorton.importer.work import Cut, Work
 from hpnorton.sanitize import readable
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.validate import Layout
+from hpnorton.schema.layout import Layout
 from hpnorton.settings import SQLITE_PREFIX
 from hpnorton.stores import journal
 from hpnorton.stores.base import Mode, Store

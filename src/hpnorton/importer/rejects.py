@@ -19,7 +19,7 @@ from hpnorton.errors import FileError
 from hpnorton.files import discard, replace_atomically
 from hpnorton.importer.report import RowFault
 from hpnorton.sanitize import readable
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 
 _MEMORY_BYTES = 2**20
 _FAST = 1  # zlib's level

@@ -12,7 +12,7 @@ from hpnorton.errors import FileError, HPNortonError, OpenFilesError, SchemaErro
 from hpnorton.importer.targets import Known, likely_target, widened
 from hpnorton.schema.collection import Collection, check_collection_name, undescribed_collection
 from hpnorton.schema.datapackage import find_collection, find_collections
-from hpnorton.schema.validate import Layout, check_delimiter, check_width, clean_header, lay_out
+from hpnorton.schema.layout import Layout, check_delimiter, check_width, clean_header, make_layout
 from hpnorton.settings import expand_home
 from hpnorton.tabular.keys import to_nfc
 from hpnorton.tabular.location import is_gzipped, is_url, redact_location, without_query
@@ -198,7 +198,7 @@ def _layout(
         )
     if not set(header) <= set(collection.columns):
         _check_others(source, header, folders, database)
-    return replace(lay_out(collection, header, file.path), header=tuple(file.header))
+    return replace(make_layout(collection, header, file.path), header=tuple(file.header))
 
 
 def _check_others(

@@ -15,7 +15,7 @@ from hpnorton.errors import FileError, UsageError
 from hpnorton.profile.cardinality import Distinct, lower
 from hpnorton.profile.column_types import Guess, Kind, extent_of, guess, year_of
 from hpnorton.profile.oddities import LeftOut, may_have_odd
-from hpnorton.schema.validate import check_delimiter, clean_header
+from hpnorton.schema.layout import check_delimiter, clean_header
 from hpnorton.tabular.chunk import Chunk, read_blocks
 from hpnorton.tabular.keys import to_nfc
 from hpnorton.tabular.reader import CsvFile

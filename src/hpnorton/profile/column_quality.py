@@ -122,7 +122,7 @@ def _faults(field: Field, values: Sequence[Any], missing: AbstractSet[int]) -> d
     if not present or (field.is_plain_text and kinds == {str}):
         return {}
     if len(kinds) > 1 or not present[0].__hash__:
-        checked = ((at, field.stored_fault(values[at])) for at in _others(values, missing))
+        checked = ((at, field.find_stored_error(values[at])) for at in _others(values, missing))
         return {at: code for at, code in checked if code is not None}
     some: Iterable[Any] = set(present)
     # Between whole doubles there may be fractions.
@@ -130,8 +130,8 @@ def _faults(field: Field, values: Sequence[Any], missing: AbstractSet[int]) -> d
     if are_alike and kinds <= {int, float} and not field.enum:
         if all(map(math.isfinite, present)):
             ends = (min(present), max(present))
-            some = some if any(map(field.stored_fault, ends)) else ()
-    bad = {value: code for value in some if (code := field.stored_fault(value)) is not None}
+            some = some if any(map(field.find_stored_error, ends)) else ()
+    bad = {value: code for value in some if (code := field.find_stored_error(value)) is not None}
     if not bad:
         return {}
     return {at: bad[value] for at, value in enumerate(values) if at not in missing and value in bad}

@@ -15,9 +15,9 @@ from functools import lru_cache
 from typing import Any
 
 from hpnorton.schema import lexical
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
 from hpnorton.schema.lexical import INT64
-from hpnorton.schema.stored import instant
+from hpnorton.schema.stored import Value, instant
 
 _INTEGER = r"-?(?:0|[1-9][0-9]*)"
 _NUMBER = rf"(?:{_INTEGER}(?:\.[0-9]*)?|-?\.[0-9]+)(?:[eE][+-]?[0-9]+)?"

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from hpnorton.errors import RefusedError, UsageError, did_you_mean
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import CellError, Field, Value
-from hpnorton.schema.validate import text_fault
+from hpnorton.schema.field import CellError, Field
+from hpnorton.schema.stored import Value
+from hpnorton.schema.validate import find_text_error
 from hpnorton.stores import lookup
 from hpnorton.stores.base import CounterStore, Document
 from hpnorton.tabular.keys import to_nfc
@@ -104,7 +105,7 @@ def check_references(
 
 
 def _value(field: Field, cell: str, collection: Collection) -> Value:
-    if fault := text_fault(cell):
+    if fault := find_text_error(cell):
         raise CellError("encoding-error", fault)
     value = field.parse(cell)
     if value is None and field.name in collection.key:

@@ -8,8 +8,8 @@ from hpnorton.errors import UnknownIdError, UsageError
 from hpnorton.rental.catalog import read_references
 from hpnorton.rental.foreign_values import restore_integers
 from hpnorton.rental.names import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY, RENTALS, USER_ID
-from hpnorton.schema.field import Value
 from hpnorton.schema.lexical import INT64
+from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
 from hpnorton.stores.lookup import MAX_SEARCHED_CHARACTERS, meant, same_but_case, typed

@@ -1,4 +1,4 @@
-"""A Field from its entry in a data package, whatever is written there."""
+"""A field and its entry in a data package, read and written."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,9 +7,11 @@ from typing import Any
 
 from hpnorton import log
 from hpnorton.errors import SchemaError
-from hpnorton.schema.field import SOME_TIME, TYPES, Field, Value
+from hpnorton.schema.field import Field
 from hpnorton.schema.lexical import format_of_stored_times
 from hpnorton.schema.patterns import compiled
+from hpnorton.schema.stored import Value
+from hpnorton.schema.types import CONVERTERS, SAMPLE_TIME
 from hpnorton.tabular.keys import to_nfc
 
 _UNCHECKED_CONSTRAINTS = {
@@ -22,33 +24,33 @@ _CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
 
 
 def field_from_descriptor(
-    descriptor: Mapping[str, Any], missing_values: Sequence[Any], where: str
+    descriptor: Mapping[str, Any], missing_values: Sequence[Any], location: str
 ) -> Field:
-    """A Field from its entry in a data package; `where` names the collection in messages.
+    """Return the field that an entry of a data package describes.
 
-    `missing_values` are the schema's, which the field's own replace. What the standard knows and
-    HPNorton does not check is told in a warning of the log. Raises SchemaError.
+    `missing_values` are those of the schema, `location` says in messages where the entry is. What
+    HPNorton does not check is logged as a warning. Raises SchemaError.
     """
     name, kind = descriptor["name"], descriptor.get("type", "string")
     if not isinstance(name, str):
-        raise SchemaError(f"{where} has a field whose name is no text: {str(name)[:100]}")
-    where = f"{where}, field {name}"
-    if kind not in TYPES:
-        known = ", ".join(TYPES)
-        raise SchemaError(f"{where}: the type {kind!r} cannot be stored; use one of {known}")
+        raise SchemaError(f"{location} has a field whose name is not text: {str(name)[:100]}")
+    location = f"{location}, field {name}"
+    if kind not in CONVERTERS:
+        known = ", ".join(CONVERTERS)
+        raise SchemaError(f"{location}: the type {kind!r} cannot be stored; use one of {known}")
     form = descriptor.get("format", "default")
     if not isinstance(form, str):
-        raise SchemaError(f"{where}: the format is {form!r}, not a text")
+        raise SchemaError(f"{location}: the format is {form!r}, not a text")
     form = form.removeprefix("fmt:")  # as version 0 of the standard had them
     if (kind == "string" and form != "default") or form == "any":
-        log.warning("{}: the format {!r} is not checked", where, form)
+        log.warning("{}: the format {!r} is not checked", location, form)
         form = "default"
     try:
         constraints = dict(descriptor.get("constraints", {}))
         is_unique = bool(constraints.get("unique", False))
-        for unchecked, told in _UNCHECKED_CONSTRAINTS.items():
+        for unchecked, reason in _UNCHECKED_CONSTRAINTS.items():
             if constraints.pop(unchecked, None):
-                log.warning("{}: the constraint {!r} {}", where, unchecked, told)
+                log.warning("{}: the constraint {!r} {}", location, unchecked, reason)
         plain = Field(
             name=name,
             type=kind,
@@ -64,11 +66,11 @@ def field_from_descriptor(
         _check_format(plain)
         return _constrained(plain, constraints)
     except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, re.error) as error:
-        raise SchemaError(f"{where}: its description makes no sense: {error}") from error
+        raise SchemaError(f"{location}: its description is invalid: {error}") from error
 
 
 def descriptor_of(field: Field) -> dict[str, Any]:
-    """The entry in a data package of a field that written_field has given."""
+    """Return the entry in a data package of a field that `written_field` returned."""
     flags = {"required": field.required, "unique": field.unique}
     constraints: dict[str, Any] = {name: True for name, is_set in flags.items() if is_set}
     if field.enum:
@@ -86,10 +88,10 @@ def descriptor_of(field: Field) -> dict[str, Any]:
 
 
 def written_field(field: Field) -> Field:
-    """A field whose values are written as they are stored.
+    """Return the field as exports write it.
 
-    That is with ISO 8601 dates, a decimal point, true and false, whatever they came as. A single
-    text stands for null.
+    Exports have ISO 8601 dates, a decimal point, true and false, whatever the notation of the
+    imported file. A single text means null.
     """
     is_empty = not field.is_text or "" in field.missing_values or not field.missing_values
     return Field(
@@ -127,15 +129,15 @@ def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> 
 
 
 def _check_format(field: Field) -> None:
-    """Raises an error if nothing can be written in the field's format."""
+    """Raise an error if no value can be written in the field's format."""
     if field.type == "number" and field.decimal_char == field.group_char:
         raise ValueError(f"decimalChar and groupChar are both {field.group_char!r}")
     if field.type in ("date", "time", "datetime") and field.format != "default":
-        field.convert(SOME_TIME.strftime(field.format))
+        field.convert(SAMPLE_TIME.strftime(field.format))
 
 
 def _missing_values(given: Any) -> tuple[str, ...]:
-    """The texts that mean null; the standard's version 2 may give each a label as well."""
+    """Return the texts that mean null; version 2 of the standard may give each a label, too."""
     if not isinstance(given, list | tuple):
         raise ValueError(f"missingValues is {given!r}, not a list")
     texts = (item["value"] if isinstance(item, dict) else str(item) for item in given)
@@ -168,7 +170,7 @@ def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
 
 
 def _constant(plain: Field, given: Any) -> Value:
-    """A value of the field's type from a constraint: JSON has numbers and booleans of its own."""
+    """Return the value of a constraint in JSON as a value of the field's type."""
     if isinstance(given, str):
         return plain.convert(to_nfc(given))
     if given is None or (isinstance(given, bool) and plain.type == "boolean"):

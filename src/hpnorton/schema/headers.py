@@ -1,4 +1,4 @@
-"""Headers that do not fit a collection: what a message says of them, and what to do."""
+"""Messages about headers that do not fit a collection."""
 
 import difflib
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _LONG = 100  # characters of a column's name
 
 
 def unknown_columns(header: Sequence[str], collection: Collection) -> str:
-    """Say which columns a collection does not know, and what may be meant by them."""
+    """Return which columns a collection does not know, and which ones may be meant."""
     known, name = collection.columns, collection.name
     unknown = [each for each in header if each not in known]
     message = f"the header has {listed(unknown)}, which {name} does not know"
@@ -32,40 +32,40 @@ def unknown_columns(header: Sequence[str], collection: Collection) -> str:
     return f"{message} in place of {listed(list(meant))}? {advice[0].upper()}{advice[1:]}"
 
 
-def nameless_column(header: Sequence[str]) -> str:
-    """Say which columns have no name."""
-    places = [at for at, name in enumerate(header, 1) if not name]
-    if places == list(range(len(header) - len(places) + 1, len(header) + 1)):
-        commas = "a comma" if len(places) == 1 else f"{len(places):,} commas"
+def nameless_columns(header: Sequence[str]) -> str:
+    """Return which columns have no name."""
+    numbers = [at for at, name in enumerate(header, 1) if not name]
+    if numbers == list(range(len(header) - len(numbers) + 1, len(header) + 1)):
+        commas = "a comma" if len(numbers) == 1 else f"{len(numbers):,} commas"
         return (
-            f"the header ends in {commas} with no name behind; give the column a name, or take it "
-            "out of each line"
+            f"the header ends in {commas} without a name; give the column a name, or remove "
+            "it from each line"
         )
-    shown = ", ".join(f"{at:,}" for at in places[:_MAX_LISTED])
-    which = f"column {shown} has" if len(places) == 1 else f"columns {shown} have"
-    return f"{which} no name in the header; name each column, or take it out of the file"
+    shown = ", ".join(f"{at:,}" for at in numbers[:_MAX_LISTED])
+    which = f"column {shown} has" if len(numbers) == 1 else f"columns {shown} have"
+    return f"{which} no name in the header; name each column, or remove it from the file"
 
 
 def _advice(rest: Sequence[str], collection: Collection, present: Sequence[str]) -> str:
-    """What to do about columns like no other, one of which may be a key by another name."""
+    """Return what to do about unknown columns, one of which may be the key by another name."""
     if lost := [key for key in collection.key if key not in present]:
         return (
             f"the key {', '.join(lost)} of {collection.name} is missing: rename the column that "
             "holds it"
         )
     again = "it" if len(rest) == 1 else "them"
-    return f"take {listed(rest)} out of the file, or describe {again} in datapackage.json"
+    return f"remove {listed(rest)} from the file, or describe {again} in datapackage.json"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Columns as a message names them, and not for ever."""
+    """Return the names of columns for a message, the first ten of many."""
     more = f" and {len(names) - _MAX_LISTED:,} more" if len(names) > _MAX_LISTED else ""
     first = ", ".join(map(_shortened, names[:_MAX_LISTED]))
     return ("column " if len(names) == 1 else "columns ") + first + more
 
 
 def _meant(unknown: Sequence[str], free: Sequence[str]) -> dict[str, str]:
-    """The columns that are probably meant by unknown ones: one for each at most."""
+    """Return the column that is probably meant by each unknown one, if any."""
     spelt = {_plain(each): each for each in free}
     meant = {each: spelt[_plain(each)] for each in unknown if _plain(each) in spelt}
     for each in unknown:

@@ -1,8 +1,9 @@
-"""What a text has to look like to be a value: the lexical forms of the Table Schema standard.
+"""The text forms of values, as the Table Schema standard defines them.
 
 https://datapackage.org/standard/table-schema/, which takes numbers, years, and dates with times
 from XML Schema (https://www.w3.org/TR/xmlschema-2/). Python's int, float, strptime and
-fromisoformat take more: other scripts' digits, underscores, weeks. docs/values.md has the forms.
+fromisoformat accept more: digits of other scripts, underscores, weeks. docs/values.md lists the
+forms.
 """
 
 import math
@@ -30,12 +31,12 @@ _STORED_TIME = re.compile(rf"{_TIME.pattern}(?:\.[0-9]{{6}})?(?:[+-][0-9]{{2}}:[
 
 
 class FormError(ValueError):
-    """A text that has not the form of a type, for a reason that the type alone does not tell."""
+    """A text does not have the form of a type, for a reason that deserves its own message."""
 
 
 @cache
 def _number_form(decimal_char: str, group_char: str) -> "re.Pattern[str]":
-    """The form of a number; of an integer if there is no `decimal_char`."""
+    """Return the pattern of a number; of an integer if `decimal_char` is empty."""
     digits = f"[0-9](?:{re.escape(group_char)}?[0-9])*" if group_char else "[0-9]+"
     if not decimal_char:
         return re.compile(f"[+-]?{digits}")
@@ -46,7 +47,7 @@ def _number_form(decimal_char: str, group_char: str) -> "re.Pattern[str]":
 
 
 def integer(text: str, group_char: str = "", *, is_bare: bool = True) -> int:
-    """A whole number of 64 bits."""
+    """Return a whole number of 64 bits. Raises ValueError."""
     if len(text) < _INT64_DIGITS and text.isdecimal() and text.isascii():
         return int(text)
     plain = text if is_bare else bare(text, "")
@@ -66,11 +67,11 @@ def integer(text: str, group_char: str = "", *, is_bare: bool = True) -> int:
 def number(
     text: str, decimal_char: str = ".", group_char: str = "", *, is_bare: bool = True
 ) -> float:
-    """A number, as the nearest that 64 bits of floating point hold."""
+    """Return a number as the nearest 64-bit float. Raises ValueError."""
     if text.lower() in _NOT_FINITE:
         raise FormError(
-            "is not a finite number, and databases hold no other; list it in "
-            "missingValues if it stands for nothing"
+            "is not a finite number, and databases hold only finite ones; list it in "
+            "missingValues if it means null"
         )
     plain = text if is_bare else bare(text, decimal_char)
     if not _number_form(decimal_char, group_char).fullmatch(plain):
@@ -83,16 +84,16 @@ def number(
 
 
 def is_rounded(text: str) -> bool:
-    """Whether a number's text has a whole number of so many digits that a database rounds it."""
+    """Return whether a number has so many digits before the point that a database rounds it."""
     digits = re.sub("[^0-9].*", "", text.lstrip("+-0"))
     return len(digits) > SURELY_EXACT and int(float(digits)) != int(digits)
 
 
 def bare(text: str, decimal_char: str) -> str:
-    """The text without what stands before its number, and after its last digit.
+    """Return the text from the first digit or sign to the last digit.
 
-    A decimal character right before the first digit is part of it, unless a letter comes before
-    that (Fr.5). Not by an expression: of a long cell it would look at each place from every other.
+    A decimal character right before the first digit belongs to the number, unless a letter is
+    before it (Fr.5). A regular expression would take quadratic time for a long cell.
     """
     first = _SIGN_OR_DIGIT.search(text)
     start, end = first.start() if first else len(text), len(text)
@@ -110,40 +111,40 @@ def bare(text: str, decimal_char: str) -> str:
 
 
 def year(text: str) -> int:
-    """A year: XML Schema's gYear without a time zone, which a whole number has no room for."""
+    """Return a year: XML Schema's gYear without a time zone. Raises ValueError."""
     if not _YEAR.fullmatch(text) or not text.strip("-0"):  # there is no year 0000
         raise ValueError(text)
     return integer(text)
 
 
 def written_year(value: int) -> str:
-    """A year as it is read: in four digits at least."""
+    """Return a year as text of at least four digits."""
     return f"{'-' if value < 0 else ''}{abs(value):04}"
 
 
 def day(text: str) -> str:
-    """A date YYYY-MM-DD."""
+    """Return a date YYYY-MM-DD. Raises ValueError."""
     if not _DATE.fullmatch(text):
         raise ValueError(text)
     return date.fromisoformat(text).isoformat()
 
 
 def time_of_day(text: str) -> str:
-    """A time hh:mm:ss."""
+    """Return a time hh:mm:ss. Raises ValueError."""
     if not _TIME.fullmatch(text):
         raise ValueError(text)
     return time.fromisoformat(text).isoformat()
 
 
 def stored_time(text: str) -> str:
-    """A time as it is stored: where the field's format has them, with fractions and an offset."""
+    """Return a stored time, which may have a fraction and an offset. Raises ValueError."""
     if not _STORED_TIME.fullmatch(text):
         raise ValueError(text)
     return time.fromisoformat(text).isoformat()
 
 
 def moment(text: str) -> str:
-    """A date and time: XML Schema's dateTime, of the years that have a date, to microseconds."""
+    """Return a date and time, XML Schema's dateTime, to microseconds. Raises ValueError."""
     found = _DATETIME.fullmatch(text)
     if not found:
         raise ValueError(text)
@@ -159,7 +160,7 @@ def moment(text: str) -> str:
 
 
 def by_format(text: str, form: str) -> datetime:
-    """A date or time in a format of strptime's, with its own digits and blanks: those of ASCII."""
+    """Parse a date or time in a format of strptime with ASCII digits and blanks."""
     if not text.isascii() and any(c > "\x7f" and (c.isdecimal() or c.isspace()) for c in text):
         raise ValueError(text)
     value = datetime.strptime(text, form)
@@ -170,14 +171,14 @@ def by_format(text: str, form: str) -> datetime:
 
 
 def time_by_format(text: str, form: str) -> str:
-    """A time in such a format; with its fraction if the format has one, even if that is zero."""
+    """Parse a time in a format of strptime; a fraction is kept if the format has one."""
     has_fraction = "%f" in form.replace("%%", "")
     value = by_format(text, form).timetz()
     return value.isoformat("microseconds" if has_fraction else "auto")
 
 
 def format_of_stored_times(form: str) -> str:
-    """The format that times of a format are stored in."""
+    """Return the format in which times of a format are stored."""
     codes = form.replace("%%", "")
     written = f"%H:%M:%S{'.%f' if '%f' in codes else ''}{'%z' if '%z' in codes else ''}"
     return "default" if written == "%H:%M:%S" else written

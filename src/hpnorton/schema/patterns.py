@@ -1,11 +1,12 @@
 """Patterns of a data package, matched within a bounded time.
 
-An expression such as (a+)+b takes twice as long for each letter more of a text that it does not
-match. Nothing short of trying tells such patterns from good ones.
+The time of an expression such as (a+)+b doubles with each letter of a text that it does not match,
+and such patterns can only be recognized by trying.
 
 The syntax is that of Python's re, with the categories and blocks of XML Schema: \\p{L}, \\P{Nd},
-\\p{IsGreek}. The regex package, which matches them, has more of its own, such as {e<=1} for a text
-with one error or [:alpha:] within brackets: nobody who wrote a data package has meant that.
+\\p{IsGreek}. The regex package, which matches them, has extensions of its own, such as {e<=1} for a
+text with one error or [:alpha:] within brackets; these are escaped, as data packages do not use
+them.
 """
 
 import re
@@ -30,13 +31,13 @@ _TOKEN = re.compile(
 
 @cache
 def compiled(pattern: str) -> "regex.Pattern[str]":
-    """A pattern, compiled. Raises ValueError if it is none.
+    """Compile a pattern. Raises ValueError if it is invalid.
 
-    Of one such as [[a] Python warns that it might mean something else one day. Whoever imports a
-    file has not written it, so it is not reported.
+    Python's warnings about patterns such as [[a], whose meaning may change, are suppressed: users
+    who import a file did not write its data package.
     """
     if not isinstance(pattern, str):
-        raise ValueError(f"the pattern {pattern!r} is no text")
+        raise ValueError(f"the pattern {pattern!r} is not text")
     translated, plain = _translated(pattern)
     try:
         with warnings.catch_warnings():
@@ -44,13 +45,15 @@ def compiled(pattern: str) -> "regex.Pattern[str]":
             re.compile(plain)
             return regex.compile(translated, regex.VERSION0)
     except (re.error, regex.error) as error:
-        raise ValueError(f"the pattern {quoted(pattern)} is no expression: {error}") from error
+        raise ValueError(
+            f"the pattern {quoted(pattern)} is not a regular expression: {error}"
+        ) from error
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern matches the whole of a text.
+    """Return whether a pattern matches the whole of a text, in any thread.
 
-    Raises SchemaError if it takes longer than MAX_SECONDS, in whichever thread.
+    Raises SchemaError if it takes longer than MAX_SECONDS.
     """
     try:
         return compiled(pattern).fullmatch(text, timeout=MAX_SECONDS) is not None
@@ -62,7 +65,7 @@ def matches(pattern: str, text: str) -> bool:
 
 
 def _translated(pattern: str) -> tuple[str, str]:
-    """The pattern for regex, which reads it as re does, and for re, which knows no categories."""
+    """Return the pattern for regex, with its extensions escaped, and for re, without categories."""
     translated, plain, in_brackets, first = [], [], False, -1
     for at, token in enumerate(_TOKEN.finditer(pattern)):
         text = token[0]
@@ -79,7 +82,7 @@ def _translated(pattern: str) -> tuple[str, str]:
             text = r"\[" if text == "[" else text
         elif text == "[":
             in_brackets, first = True, at + 1
-        elif text == "{":  # no count, so it stands for itself
+        elif text == "{":  # not a count, so a literal
             text = r"\{"
         translated.append(text)
     return "".join(translated), "".join(plain)

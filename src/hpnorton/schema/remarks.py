@@ -1,4 +1,4 @@
-"""Remarks: cells that are imported, but deserve a look, and the sentences that say so."""
+"""Remarks: cells that are imported, but may be wrong, and the sentences that say so."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,12 +8,13 @@ from enum import IntFlag, StrEnum
 from hpnorton.sanitize import quoted
 from hpnorton.schema import lexical
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 from hpnorton.tabular import keys, marks
 
 
 class Oddity(StrEnum):
-    """What deserves a look in a cell."""
+    """What may be wrong in a cell."""
 
     TRIMMED = "trimmed"
     COMPOSED = "composed"
@@ -22,9 +23,9 @@ class Oddity(StrEnum):
 
 
 class Case(IntFlag):
-    """Which letters keys have: capitals, small ones, or both in one key.
+    """The letters that keys have: only capitals, only small ones, or both in one key.
 
-    Keys with only one of the first two cannot differ in case alone.
+    Keys that all have only capitals, or all only small letters, cannot differ in case alone.
     """
 
     NONE = 0
@@ -34,7 +35,7 @@ class Case(IntFlag):
 
     @staticmethod
     def of(texts: Sequence[str]) -> "Case":
-        """The cases of some keys: one look is enough for most."""
+        """Return the case of the letters of all the texts together."""
         joined = "".join(texts)
         if joined.isupper():
             return Case.UPPER
@@ -44,7 +45,7 @@ class Case(IntFlag):
 
     @property
     def may_be_twins(self) -> bool:
-        """Whether two of the keys may differ in case alone."""
+        """Return whether two of the keys may differ in case alone."""
         return self not in (Case.NONE, Case.UPPER, Case.LOWER)
 
 
@@ -75,87 +76,87 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Remark:
-    """A cell that deserves a look: it stands `at` a position of the chunk, from 0."""
+    """A cell that may be wrong; `position` is the index of its row in the chunk."""
 
-    at: int
+    position: int
     code: str
     field: str
     cell: str
 
 
 @dataclass(frozen=True)
-class Remarked:
-    """Remarks of one kind on one field: how many, and the first of them by its row in the file."""
+class RemarkSummary:
+    """The number of remarks of one kind on one field, and the first of them in the file."""
 
     count: int
     first_row: int
     cell: str
 
-    def merge(self, other: "Remarked | None") -> "Remarked":
-        """Both together."""
+    def merge(self, other: "RemarkSummary | None") -> "RemarkSummary":
+        """Return the summary of both."""
         if other is None:
             return self
         first = min(other, self, key=lambda each: each.first_row)
-        return Remarked(self.count + other.count, first.first_row, first.cell)
+        return RemarkSummary(self.count + other.count, first.first_row, first.cell)
 
 
 class Remarks:
-    """What was remarked on some rows, by code and field, and the `cases` of their keys.
+    """The remarks on rows, summarized by code and field, and the `cases` of their keys.
 
-    Those of parts of a file add up to those of the file, in any order.
+    Those of parts of a file can be added, in any order.
     """
 
     def __init__(self) -> None:
-        self.found: dict[tuple[str, str], Remarked] = {}
+        self.found: dict[tuple[str, str], RemarkSummary] = {}
         self.cases = Case.NONE
 
-    def add(self, code: str, field: str, remarked: Remarked) -> None:
-        """Adds remarks of one kind."""
+    def add(self, code: str, field: str, remarked: RemarkSummary) -> None:
+        """Add remarks of one kind."""
         self.found[code, field] = remarked.merge(self.found.get((code, field)))
 
     def pack(self) -> str | None:
-        """The remarks as a short text, for the journal; None if there are none."""
+        """Return the remarks as a short text, for the journal; None if there are none."""
         if not self.found and not self.cases:
             return None
         cells = [[*kind, *vars(each).values()] for kind, each in self.found.items()]
         return json.dumps([int(self.cases), cells])
 
     def add_packed(self, text: str | None) -> None:
-        """Adds those of other rows."""
+        """Add those of other rows."""
         cases, cells = json.loads(text) if text else (0, ())
         self.cases |= Case(cases)
         for code, field, *rest in cells:
-            self.add(code, field, Remarked(*rest))
+            self.add(code, field, RemarkSummary(*rest))
 
     def sentences(self) -> list[str]:
-        """The remarks, for people."""
+        """Return the remarks as sentences."""
         return [_sentence(*kind, each) for kind, each in sorted(self.found.items())]
 
 
-def _sentence(code: str, field: str, each: Remarked) -> str:
+def _sentence(code: str, field: str, each: RemarkSummary) -> str:
     one, several = _SENTENCES[code]
     sentence = (one if each.count == 1 else several).format(field=field, count=each.count)
-    return f"{sentence} (first: row {each.first_row:,}, {_what(code, each.cell)})"
+    return f"{sentence} (first: row {each.first_row:,}, {_describe_cell(code, each.cell)})"
 
 
-def _what(code: str, cell: str) -> str:
+def _describe_cell(code: str, cell: str) -> str:
     unseen = keys.first_invisible(cell) if code == Oddity.TRIMMED else None
     return f"{quoted(cell)} with {unseen}" if unseen else quoted(cell)
 
 
 def own_text_key(collection: Collection) -> list[Field]:
-    """The texts in a collection's key that do not refer to records of others."""
+    """Return the text fields of a collection's key that do not refer to other collections."""
     referring = {name for foreign in collection.foreign_keys for name in foreign.fields}
     fields = {field.name: field for field in collection.fields if field.is_text}
     return [fields[n] for n in collection.key if n in fields and n not in referring]
 
 
-def odd_cells(
+def find_odd_cells(
     field: Field, cells: Sequence[str], values: Sequence[Value], *, has_marks: bool
 ) -> Iterator[tuple[int, str]]:
-    """The positions of cells of a column that deserve a look, and why.
+    """Yield the index of each cell of a column that may be wrong, with its Oddity.
 
-    `values` are what the cells were parsed to; `has_marks` is that of chunk.Rows.
+    `values` are the parsed values of the cells; `has_marks` is that of chunk.RowBlock.
     """
     if field.is_text and field.is_key:
         if values is not cells and list(cells) != values:

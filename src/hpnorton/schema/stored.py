@@ -1,4 +1,4 @@
-"""Values as a database holds them: what type they have, and how they are compared.
+"""Values as a database holds them: their types, and how they are compared.
 
 Dates and times are ISO 8601 text, so that they are the same in every database.
 """
@@ -15,18 +15,18 @@ Value = str | int | float | bool | None
 
 
 def as_it_is(value: Any) -> Any:
-    """The value: that of most types is in order by itself."""
+    """Return the value, which most types order by."""
     return value
 
 
 def instant(text: str) -> datetime:
-    """When a date and time is, for comparing; without an offset it is taken for UTC."""
+    """Return a date and time for comparison; without an offset it is read as UTC."""
     value = datetime.fromisoformat(text)
     return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def _instant_of_day(text: str) -> datetime:
-    """When a time is on some day: fields with limits go to other processes, lambdas cannot."""
+    """Return a time on a fixed day, for comparison."""
     return instant(f"2000-01-01T{text}")
 
 
@@ -37,9 +37,9 @@ ORDERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def whole_number(value: Any) -> int | None:
-    """The whole number that a stored value is, or None.
+    """Return the whole number that a stored value is, or None.
 
-    Programs that know only doubles store 6 as 6.0, and MongoDB takes both for the same number.
+    Programs that know only doubles store 6 as 6.0, and for MongoDB both are the same number.
     """
     if isinstance(value, int):
         return None if isinstance(value, bool) else int(value)
@@ -55,12 +55,12 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """A whole one too: a database may store 1.0 as 1."""
+    """Return whether a value is a number, whole or not: a database may store 1.0 as 1."""
     return (isinstance(value, float) and math.isfinite(value)) or _is_integer(value)
 
 
 def _has_form(read: Callable[[str], Value]) -> Callable[[Any], bool]:
-    """Whether a value is a text that can be read so."""
+    """Return a function that tells whether `read` accepts a value as text."""
 
     def has_form(value: Any) -> bool:
         try:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 from hpnorton.schema.collection import OWN_PREFIX, Collection
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.history import Change, RecordKey
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import Batch, Condition, Document, Key, Mode, Store, Written
 from hpnorton.stores.diff import compare

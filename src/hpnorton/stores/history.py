@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from hpnorton.schema.collection import Collection
-from hpnorton.schema.field import Field, Value
+from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 
 
 class Kind(StrEnum):

@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 
 from hpnorton.errors import UnknownIdError
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores.base import CounterStore, Key, Store
 from hpnorton.tabular import keys
 

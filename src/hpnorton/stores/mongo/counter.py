@@ -16,7 +16,7 @@ from pymongo.client_session import ClientSession
 
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import OWN_PREFIX
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores.base import IMPORT_FIELD, Batch
 from hpnorton.stores.history import HISTORY, Change, RecordKey, key_texts
 from hpnorton.stores.mongo.batches import DUPLICATE_KEY, MongoBatches

@@ -10,7 +10,7 @@ from hashlib import sha256
 from operator import itemgetter
 
 from hpnorton.schema.collection import OWN_PREFIX
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import IMPORT_FIELD, Batch, Key
 from hpnorton.stores.history import key_texts

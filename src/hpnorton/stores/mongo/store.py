@@ -16,8 +16,9 @@ from pymongo.cursor import Cursor
 from hpnorton.errors import MisfitError
 from hpnorton.sanitize import alike_parts
 from hpnorton.schema.collection import OWN_PREFIX, Collection
-from hpnorton.schema.field import NOUNS, Field
+from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value, whole_number
+from hpnorton.schema.types import NOUNS
 from hpnorton.stores.base import Condition, Document, Key
 from hpnorton.stores.history import HISTORY, key_texts
 from hpnorton.stores.mongo.connection import RawDocument

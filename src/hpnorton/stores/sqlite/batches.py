@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import cast
 
 from hpnorton.errors import StoreError
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import MIN_SAMPLED, Batch, Key, Mode, Written, in_line
 from hpnorton.stores.diff import compare

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hpnorton import log
 from hpnorton.errors import StoreAccessError, StoreMissingError
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores.sqlite import errors, sql
 from hpnorton.stores.sqlite.files import JOURNAL, WAL, DatabaseFiles
 from hpnorton.stores.sqlite.read_only import ReadOnlyFile, why_read_only

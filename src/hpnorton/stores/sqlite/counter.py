@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.stores.base import FIRST_STOCK, Batch, Mode, batch_of
 from hpnorton.stores.history import HISTORY, Change, RecordKey
 from hpnorton.stores.sqlite import sql

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hpnorton.errors import MisfitError, StoreAccessError
 from hpnorton.schema.collection import OWN_PREFIX, Collection
-from hpnorton.schema.field import Value
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import (
     FIRST_STOCK,
