@@ -154,7 +154,7 @@ def test_too_many_rejected_rows_stop_the_import(
     assert rejected(hpnorton, report)[0] == b"id,a\n2\n4\n"
     if status == 4:
         assert (
-            f"because more than {limit} row{' was' if limit == '1' else 's were'} refused"
+            f"because more than {limit} row{' was' if limit == '1' else 's were'} rejected"
             in done.err
         )
 

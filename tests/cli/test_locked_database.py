@@ -8,8 +8,7 @@ import pytest
 
 from hpnorton.cli import import_
 from hpnorton.errors import StoreBusyError
-from hpnorton.importer.load import ImportSpec
-from hpnorton.importer.plan import Options
+from hpnorton.importer.options import ImportSpec, Options
 from hpnorton.schema.layout import make_layout
 from hpnorton.stores import close_process_stores
 from hpnorton.stores.history import HISTORY

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton.compare.shorten import shorten
-from hpnorton.importer.plan import Options
+from hpnorton.importer.options import Options
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source, open_sources, parse_source
 from tests.helpers.commandline import ROOT

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hpnorton.importer import runner as ingest
+from hpnorton.importer import executors, runner
 
 
 class AnyOrder(Executor):
@@ -39,6 +39,6 @@ def in_any_order(choose: Callable[[int], int]) -> Iterator[None]:
     """Lets workers finish in any order: see AnyOrder."""
     executor = AnyOrder(choose)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ingest, "open_workers", lambda count, level: executor)
-        patch.setattr(ingest, "wait", executor.work)
+        patch.setattr(executors, "open_workers", lambda count, level: executor)
+        patch.setattr(runner, "wait", executor.work)
         yield

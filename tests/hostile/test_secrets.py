@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.importer.load import ImportSpec
+from hpnorton.importer.options import ImportSpec
 from hpnorton.sanitize import tellable, without_secrets
 from hpnorton.schema.collection import undescribed_collection
 from hpnorton.schema.layout import make_layout

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton.importer.plan import Options
+from hpnorton.importer.options import Options
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source

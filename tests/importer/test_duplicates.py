@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.importer import duplicates
+from hpnorton.importer.chunk_result import ChunkResult, hash_of
 from hpnorton.importer.duplicates import (
     DuplicateResolution,
     KeyHashes,
@@ -21,21 +22,14 @@ from hpnorton.importer.duplicates import (
     conflicting_hashes,
     hash_batches,
 )
-from hpnorton.importer.load import (
-    ChunkResult,
-    FoundRow,
-    ImportSpec,
-    find_rows,
-    hash_keys,
-    hash_of,
-    load_chunks,
-)
+from hpnorton.importer.load import FoundRow, find_rows, hash_keys, load_chunks
+from hpnorton.importer.options import ImportSpec, Resume
 from hpnorton.importer.rejects import Reason, RejectedRow, Rejects, pack
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.layout import make_layout
 from hpnorton.schema.validate import Record
-from hpnorton.stores import close_process_stores, journal
+from hpnorton.stores import close_process_stores, journal, process_store
 from hpnorton.stores.base import Mode
 from hpnorton.stores.counts import Counts
 from hpnorton.stores.journal import StartedChunk, pack_bits
@@ -52,7 +46,7 @@ def put_in_order(look: DuplicateResolution, found: Sequence[FoundRow]) -> None:
     """Settles what was found, as an import does: the records are put right, then counted."""
     wrong = look.correction(found)
     if wrong is not None:
-        wrong.take(wrong.work(*wrong.arguments))
+        wrong.on_result(wrong.function(*wrong.arguments))
 
 
 # Many small ones, some large ones, and those at the borders of parts.
@@ -212,7 +206,11 @@ class Case:
         """The same, with a second look; the hashes of keys come with the chunks, or afterwards."""
         with self._begun(uri) as (spec, made), closing(KeyHashes()) as hashes:
             with_hashes = self.mode is UPSERT and not late_hashes
-            wanting = replace(spec, wants_hashes=with_hashes, notes_begin=self.mode is INSERT)
+            wanting = replace(
+                spec,
+                wants_hashes=with_hashes,
+                resume=Resume.STARTED if self.mode is INSERT else Resume.DONE,
+            )
             for result in _load(made, wanting, [self.chunks[at] for at in order]):
                 hashes.add(result.hashes)
             wanted = list(conflicting_hashes(made.rejects))
@@ -232,7 +230,7 @@ class Case:
         collection = Collection(f"thing{next(_NUMBERS)}", FIELDS, ("id",))
         layout = make_layout(collection, collection.columns, "x.csv")
         spec = ImportSpec(uri, layout, self.mode, collection.name)
-        store = spec.open_store()
+        store = process_store(uri)
         store.ensure(collection)
         journal.prepare(store)
         store.write(batch_of(collection, *self.before), INSERT)
@@ -261,7 +259,7 @@ def _load(made: Made, spec: ImportSpec, chunks: Sequence[Chunk]) -> Iterable[Chu
     for chunk in chunks:
         (results[chunk.first_row],) = load_chunks(spec, [chunk])
     for result in results.values():
-        note = result.note
+        note = result.entry
         made.counts.add(note.counts)
         made.taken.add(note.first_row, note.taken, is_repeated=note.is_repeated)
         if note.refused:
@@ -342,7 +340,7 @@ class TestSettling:
         """A database in which Anne is stored."""
         layout = make_layout(self.COLLECTION, self.COLLECTION.columns, "x.csv")
         spec = ImportSpec(uri, layout)
-        store = spec.open_store()
+        store = process_store(uri)
         store.ensure(self.COLLECTION)
         store.write(batch_of(self.COLLECTION, self.ANNE), INSERT)
         return spec

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hpnorton.errors import ExitStatus, FileError
-from hpnorton.importer.plan import Options
+from hpnorton.importer.options import Options
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from hpnorton.importer.load import ImportSpec, load_chunks
-from hpnorton.importer.plan import Options
+from hpnorton.importer.load import load_chunks
+from hpnorton.importer.options import ImportSpec, Options, Resume
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
@@ -158,7 +158,7 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
         journal.save_import(store, note)
         if theirs is not None:
             run(mongo_uri, f"thing={csv_file('theirs.csv', 'id,a', f'k,{theirs}')}")
-        spec = ImportSpec(mongo_uri, layout, run=note.id, notes_begin=True, was_empty=True)
+        spec = ImportSpec(mongo_uri, layout, run=note.id, resume=Resume.STARTED, was_empty=True)
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):
                 load_chunks(spec, [chunk])

@@ -17,13 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, StoreLostError
-from hpnorton.importer.load import FoundRow, ImportSpec, find_rows, hash_keys, hash_of, load_chunks
+from hpnorton.importer.chunk_result import hash_of
+from hpnorton.importer.load import FoundRow, find_rows, hash_keys, load_chunks
+from hpnorton.importer.options import Commit, ImportSpec, Resume
 from hpnorton.importer.rejects import RejectedRow, unpack
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.schema.layout import make_layout
 from hpnorton.schema.validate import Record, validate_rows
-from hpnorton.stores import close_process_stores, journal, open_store
+from hpnorton.stores import close_process_stores, journal, open_store, process_store
 from hpnorton.stores.base import Batch, Document, Mode
 from hpnorton.stores.journal import ChunkEntry, StartedChunk, has_bit, pack_bits, unpack_bits
 from hpnorton.tabular import chunk as chunks_module
@@ -62,7 +64,7 @@ def close_stores() -> Iterator[None]:
 def job_for(uri: str, collection: Collection = THINGS, **more: Any) -> ImportSpec:
     """A spec for files that have all columns, whose database is ready."""
     spec = ImportSpec(uri, make_layout(collection, collection.columns, "x.csv"), run="r", **more)
-    store = spec.open_store()
+    store = process_store(uri, spec.scratch)
     store.ensure(collection)
     if spec.scratch is None:
         journal.prepare(store)
@@ -77,7 +79,7 @@ def chunks_of(path: Path, rows: int = 100) -> list[Chunk]:
 
 def load(spec: ImportSpec, path: Path, rows: int = 100) -> list[ChunkEntry]:
     """What became of a file's chunks, loaded together."""
-    return [outcome.note for outcome in load_chunks(spec, chunks_of(path, rows))]
+    return [outcome.entry for outcome in load_chunks(spec, chunks_of(path, rows))]
 
 
 def refused_of(notes: Sequence[ChunkEntry]) -> list[RejectedRow]:
@@ -101,14 +103,14 @@ def stored(uri: str, collection: str, key: str = "id") -> list[Document]:
         return list(store.find(collection, (key,), sort=(key,)))
 
 
-@pytest.mark.parametrize("is_alone", [False, True])
-def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, is_alone: bool) -> None:
+@pytest.mark.parametrize("commit", Commit)
+def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, commit: Commit) -> None:
     """The records are there, and the note has the place of the chunk and its counts."""
     path = csv_file("things.csv", "id,stock,sold", "1,5,true", "2,,", "3,0,false")
-    spec = job_for(uri, is_alone=is_alone)
+    spec = job_for(uri, commit=commit)
     (chunk,) = chunks_of(path)
     (outcome,) = load_chunks(spec, [chunk])
-    note = outcome.note
+    note = outcome.entry
     assert (note.run, note.rows, note.inserted, note.taken, note.refused) == ("r", 3, 3, None, None)
     for field in dataclasses.fields(Span):
         assert getattr(note, field.name) == getattr(chunk, field.name)
@@ -215,7 +217,7 @@ def test_keys_that_are_taken_are_noted_when_a_chunk_begins(csv_file: Write, uri:
     """Of good rows whose keys were there before; when it is repeated, the first note stays."""
     load(job_for(uri), csv_file("things.csv", "id,stock,sold", "b,1,", "d,1,"))
     path = csv_file("things.csv", "id,stock,sold", "a,1,", "b,2,", "d,x,", "a,1,", "d,1,", "e,1,")
-    spec = dataclasses.replace(job_for(uri, notes_begin=True), run="r2")
+    spec = dataclasses.replace(job_for(uri, resume=Resume.STARTED), run="r2")
     wanted = [
         StartedChunk(run="r2", first_row=2, rows=4, taken=pack_bits([1], 4)),
         StartedChunk(run="r2", first_row=6, rows=2, taken=pack_bits([0], 2)),
@@ -330,13 +332,13 @@ def test_parts_of_keys_are_hashed_apart() -> None:
     assert len(set(map(hash_of, keys))) == len(keys)
 
 
-@pytest.mark.parametrize("is_alone", [False, True])
+@pytest.mark.parametrize("commit", Commit)
 def test_chunks_are_loaded_together_or_not_at_all(
-    csv_file: Write, sqlite_uri: str, is_alone: bool
+    csv_file: Write, sqlite_uri: str, commit: Commit
 ) -> None:
     """If one of them fails, nothing of the others is there, not even a note."""
     path = csv_file("things.csv", "id,stock,sold", *[f"{n},1," for n in range(10)])
-    spec = job_for(sqlite_uri, is_alone=is_alone)
+    spec = job_for(sqlite_uri, commit=commit)
     chunks = chunks_of(path, 5)
     path.write_bytes(path.read_bytes().replace(b"9,1,\n", b"9\n1,\n"))
     with pytest.raises(FileError, match="has changed while it was read"):
@@ -400,7 +402,7 @@ LINES = st.tuples(
     rows=st.integers(1, 8),
     block=st.integers(1, 6),
     mode=st.sampled_from(Mode),
-    is_alone=st.booleans(),
+    commit=st.sampled_from(Commit),
 )
 def test_every_row_is_accounted_for(
     tmp_path_factory: pytest.TempPathFactory,
@@ -408,14 +410,14 @@ def test_every_row_is_accounted_for(
     rows: int,
     block: int,
     mode: Mode,
-    is_alone: bool,
+    commit: Commit,
 ) -> None:
     """Contents, counts, refused rows and taken keys are those of one row after the other."""
     folder = tmp_path_factory.mktemp("loading")
     path, uri = folder / "things.csv", f"sqlite:///{folder}/store.db"
     text = "".join(f"{line}\n" for line in ["id,stock,sold", *lines])
     path.write_text(text, "utf-8", newline="")
-    spec = job_for(uri, mode=mode, is_alone=is_alone)
+    spec = job_for(uri, mode=mode, commit=commit)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks_module, "_PARSED_BYTES", block)
         patch.setattr(chunks_module, "_PARSED_ROWS", block)
@@ -485,5 +487,5 @@ def test_no_chunk_overtakes_one_that_was_lost(csv_file: Write, server: Server) -
     with pytest.raises(StoreLostError, match=re.escape(str(lost.value))):
         load_chunks(spec, [second])
     (one,), (other,) = load_chunks(spec, [first]), load_chunks(spec, [second])
-    assert (one.note.inserted, other.note.updated) == (1, 1)
+    assert (one.entry.inserted, other.entry.updated) == (1, 1)
     assert [record["stock"] for record in stored(uri, "things")] == [6]

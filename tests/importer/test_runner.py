@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, SchemaError, StoreAccessError
-from hpnorton.importer import work
-from hpnorton.importer.load import ChunkResult, ImportSpec, load_chunks
-from hpnorton.importer.plan import Options
+from hpnorton.importer import stages
+from hpnorton.importer.chunk_result import ChunkResult
+from hpnorton.importer.load import load_chunks
+from hpnorton.importer.options import ImportSpec, Options, Resume
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source, dataset_sources, parse_source
@@ -182,8 +183,8 @@ def test_a_transaction_holds_only_so_many_bytes(
         seen.append(sum(chunk.length for chunk in some[:-1]))
         return load_chunks(spec, some)
 
-    monkeypatch.setattr(work, "load_chunks", load)
-    monkeypatch.setattr(work, "_MOST_BYTES", most)
+    monkeypatch.setattr(stages, "load_chunks", load)
+    monkeypatch.setattr(stages, "_MAX_BYTES", most)
     path = csv_file("thing.csv", "id,a", *[f"k{n:02},{n:02}" for n in range(40)])
     (report,) = run(sqlite_uri, path, rows=2)
     assert counts(report) == (40, 40, 0, 0, 0)
@@ -198,7 +199,7 @@ def test_an_unforeseen_error_names_the_rows(
     csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug in a worker ends the file, not the program, and the report says where it was."""
-    monkeypatch.setattr(work, "load_chunks", _fail)
+    monkeypatch.setattr(stages, "load_chunks", _fail)
     path = csv_file("thing.csv", "id", *"abcde")
     for parallel, last in ((False, 6), (True, 4)):
         (report,) = run(sqlite_uri, path, is_parallel=parallel)
@@ -377,7 +378,7 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     with closing(open_store(mongo_uri)) as store:
         note = note_of(path, was_empty=False)
         journal.save_import(store, note)
-        spec = ImportSpec(mongo_uri, layout, run=note.id, notes_begin=True)
+        spec = ImportSpec(mongo_uri, layout, run=note.id, resume=Resume.STARTED)
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):
                 load_chunks(spec, [chunk])

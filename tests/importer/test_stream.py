@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from hpnorton.errors import FileError
-from hpnorton.importer.plan import Options
+from hpnorton.importer.options import Options
 from hpnorton.importer.rejects import RejectedRow
 from hpnorton.importer.sources import Source
-from hpnorton.importer.stream import Every, stream_into_file, stream_into_store
+from hpnorton.importer.stream import Interval, stream_into_file, stream_into_store
 from hpnorton.stores.counts import Counts, Ending
 from hpnorton.tabular.open import ReadMode
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import Run
 
 Write = Callable[..., Path]
-AT_ONCE = Every(0, 0)
+AT_ONCE = Interval(0, 0)
 
 
 def press_ctrl_c(*_: object) -> None:
@@ -32,7 +32,7 @@ def test_pauses_are_between_rows(csv_file: Write, monkeypatch: pytest.MonkeyPatc
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
     path = csv_file("x.csv", "id", *map(str, range(50)))
-    copied = stream_into_file(str(path), path.with_name("to"), Every(1000, 3000))
+    copied = stream_into_file(str(path), path.with_name("to"), Interval(1000, 3000))
     assert (copied.rows, copied.ending) == (50, Ending.DONE)
     assert pauses[0] == 0 and len(pauses) == 50
     assert all(900 < pause <= 3000 for pause in pauses[1:]) and len(set(pauses)) == 50
@@ -87,7 +87,7 @@ def test_ctrl_c_ends_a_pause(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(time, "sleep", lambda seconds: press_ctrl_c() if seconds else None)
     before = signal.getsignal(signal.SIGINT)
     path = csv_file("x.csv", "id", "1", "2")
-    copied = stream_into_file(str(path), path.with_name("to"), Every(9, 9))
+    copied = stream_into_file(str(path), path.with_name("to"), Interval(9, 9))
     assert (copied.rows, copied.ending) == (1, Ending.INTERRUPTED)
     assert path.with_name("to").read_bytes() == b"id\n1\n"
     assert signal.getsignal(signal.SIGINT) is before

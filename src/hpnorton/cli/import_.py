@@ -21,7 +21,7 @@ from hpnorton.sanitize import counted, printable, tellable
 from hpnorton.settings import SQLITE_PREFIX, Settings, redact
 
 if TYPE_CHECKING:
-    from hpnorton.importer.plan import Limit, Options
+    from hpnorton.importer.options import Limit, Options
     from hpnorton.importer.report import FileReport
 
 
@@ -149,7 +149,7 @@ def _import(arguments: argparse.Namespace, settings: Settings, *, is_parallel: b
 
 def import_options(arguments: argparse.Namespace, settings: Settings, **more: Any) -> "Options":
     """The options of an import that the flags ask for, and more."""
-    from hpnorton.importer.plan import Options
+    from hpnorton.importer.options import Options
     from hpnorton.importer.rejects import check_folder
     from hpnorton.rental.catalog import add_shop_defaults
     from hpnorton.stores.base import Mode
@@ -297,7 +297,7 @@ def _program() -> list[str]:
 
 
 def _limit(text: str) -> "Limit":
-    from hpnorton.importer.plan import Limit
+    from hpnorton.importer.options import Limit
 
     if not re.fullmatch(r"[0-9]+|[0-9]+(\.[0-9]+)?%", text):
         raise argparse.ArgumentTypeError(f"{text!r} is neither a number of rows nor one with %")

@@ -13,7 +13,7 @@ from hpnorton.settings import Settings
 
 if TYPE_CHECKING:
     from hpnorton.importer.rejects import RejectedRow
-    from hpnorton.importer.stream import Every
+    from hpnorton.importer.stream import Interval
     from hpnorton.tabular.open import ReadMode
 
 STREAM = "--stream"
@@ -54,20 +54,22 @@ def add_flags(parser: Parser) -> None:
 
 
 def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.importer.stream import Every
+    from hpnorton.importer.stream import Interval
     from hpnorton.tabular.open import ReadMode
 
     least, most = arguments.every or (_LEAST, _MOST)
     if least > most:
         raise UsageError(f"--every {least:g} {most:g}: say the shorter time first")
-    every = Every(least, most)
+    interval = Interval(least, most)
     reading = ReadMode.TAIL if arguments.follow else ReadMode.STREAMING
     if arguments.to is not None:
-        return _into_file(arguments, every, reading)
-    return _into_store(arguments, settings, every, reading)
+        return _into_file(arguments, interval, reading)
+    return _into_store(arguments, settings, interval, reading)
 
 
-def _into_file(arguments: argparse.Namespace, every: "Every", reading: "ReadMode") -> ExitStatus:
+def _into_file(
+    arguments: argparse.Namespace, interval: "Interval", reading: "ReadMode"
+) -> ExitStatus:
     from hpnorton.importer.sources import parse_source
     from hpnorton.importer.stream import stream_into_file
     from hpnorton.stores.counts import Ending
@@ -78,7 +80,7 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "ReadMode
         if getattr(arguments, name) is not None:
             raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
     place = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
-    copied = stream_into_file(place, arguments.to, every, reading=reading, on_warning=tell)
+    copied = stream_into_file(place, arguments.to, interval, reading=reading, on_warning=tell)
     path = redact_location(place)
     document = {
         "file": path,
@@ -94,7 +96,7 @@ def _into_file(arguments: argparse.Namespace, every: "Every", reading: "ReadMode
 
 
 def _into_store(
-    arguments: argparse.Namespace, settings: Settings, every: "Every", reading: "ReadMode"
+    arguments: argparse.Namespace, settings: Settings, interval: "Interval", reading: "ReadMode"
 ) -> ExitStatus:
     from hpnorton.importer.sources import parse_source
     from hpnorton.importer.stream import stream_into_store
@@ -112,7 +114,7 @@ def _into_store(
     report = stream_into_store(
         settings.uri,
         source,
-        every,
+        interval,
         import_options(arguments, settings, chunk_rows=1, reading=reading),
         folders=settings.description_folders,
         on_rejected=tell_refused,

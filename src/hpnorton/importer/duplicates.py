@@ -9,21 +9,15 @@ wrong is put right. It can be repeated: an import that is killed here is resumed
 import tempfile
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from hpnorton.files import discard
-from hpnorton.importer.load import (
-    Exchange,
-    FoundRow,
-    ImportSpec,
-    conflict_reason,
-    exchange_records,
-    hash_of,
-    put_records,
-)
+from hpnorton.importer.chunk_result import conflict_reason, hash_of
+from hpnorton.importer.executors import Task
+from hpnorton.importer.load import Exchange, FoundRow, exchange_records, put_records
+from hpnorton.importer.options import ImportSpec
 from hpnorton.importer.rejects import RejectedRow, Rejects
 from hpnorton.stores.base import Key, Mode
 from hpnorton.stores.counts import Counts
@@ -146,16 +140,7 @@ class SkippedRows:
 
 def conflicting_hashes(rejects: Rejects) -> Iterator[int]:
     """The hashes of the keys that are in conflict."""
-    return (hash_of(refused.key) for refused in rejects if refused.key is not None)
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What puts the records of some keys right: work for a worker, and what takes its result."""
-
-    work: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    take: Callable[[Any], None]
+    return (hash_of(rejected.key) for rejected in rejects if rejected.key is not None)
 
 
 @dataclass
@@ -163,11 +148,11 @@ class DuplicateResolution:
     """What has to be known to put an import in order."""
 
     spec: ImportSpec
-    taken: SkippedRows
+    skipped: SkippedRows
     rejects: Rejects
     counts: Counts
 
-    def correction(self, found: Iterable[FoundRow]) -> Correction | None:
+    def correction(self, found: Iterable[FoundRow]) -> Task | None:
         """What is not as it should be: the first row of each key is stored; of upserts the last."""
         by_key: dict[Key, list[FoundRow]] = {}
         for row in sorted(found, key=lambda row: row.row):
@@ -175,8 +160,8 @@ class DuplicateResolution:
         several = [rows for rows in by_key.values() if len(rows) > 1]
         if self.spec.mode is Mode.UPSERT:
             last = [rows[-1].record for rows in several]
-            return Correction(put_records, (self.spec, last), lambda done: None) if last else None
-        conflicts = {refused.row for refused in self.rejects if refused.key in by_key}
+            return Task(put_records, (self.spec, last)) if last else None
+        conflicts = {rejected.row for rejected in self.rejects if rejected.key in by_key}
         wrong = [rows for rows in several if self._may_be_wrong(rows, conflicts)]
 
         def recount(exchanged: Sequence[int]) -> None:
@@ -184,15 +169,16 @@ class DuplicateResolution:
                 self._recount(wrong[at], conflicts)
 
         exchanges = [self._exchange(rows) for rows in wrong]
-        return Correction(exchange_records, (self.spec, exchanges), recount) if wrong else None
+        return Task(exchange_records, (self.spec, exchanges), recount) if wrong else None
 
     def _may_be_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
         """Whether a later row of this very file may keep out the first one."""
-        return rows[0].row in conflicts and any(found.row not in self.taken for found in rows)
+        return rows[0].row in conflicts and any(found.row not in self.skipped for found in rows)
 
     def _exchange(self, rows: list[FoundRow]) -> Exchange:
         is_sure = any(
-            found.row not in self.taken and not self.taken.may_be_own(found.row) for found in rows
+            found.row not in self.skipped and not self.skipped.may_be_own(found.row)
+            for found in rows
         )
         return Exchange(rows[0].record, [found.record for found in rows], is_sure)
 
@@ -215,5 +201,5 @@ class DuplicateResolution:
             self.counts.conflicts += 1
             field = self.spec.layout.columns[at]
             reason = conflict_reason(self.spec.layout, found.record, field, first.record[at])
-            refused = RejectedRow(found.row, found.line, found.raw, [reason], found.key)
-            self.rejects.amend(found.row, refused)
+            rejected = RejectedRow(found.row, found.line, found.raw, [reason], found.key)
+            self.rejects.amend(found.row, rejected)

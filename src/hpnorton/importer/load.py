@@ -1,111 +1,29 @@
 """Chunks, read, checked and written: what an import does in whichever process it runs."""
 
-import zlib
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import cast
+from dataclasses import dataclass
 
 from hpnorton.errors import StoreLostError
-from hpnorton.importer import stock_updates
 from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
-from hpnorton.importer.phases import Listener, Phase, phase, task_of, transaction
-from hpnorton.importer.rejects import Reason, RejectedRow, pack
-from hpnorton.sanitize import quoted
-from hpnorton.schema.field import Field
-from hpnorton.schema.layout import Layout
-from hpnorton.schema.remarks import Case, Remarks, RemarkSummary, own_text_key
-from hpnorton.schema.stored import Value, whole_number
+from hpnorton.importer.chunk_result import ChunkResult, ResultBuilder, hash_of
+from hpnorton.importer.options import Commit, ImportSpec, Indexes, Resume
+from hpnorton.importer.phases import Phase, phase, task_of, transaction
 from hpnorton.schema.validate import Record
-from hpnorton.stores import journal, process_store
-from hpnorton.stores.base import Batch, Key, Mode, Store, Written
-from hpnorton.stores.journal import ChunkEntry, StartedChunk
+from hpnorton.stores import journal
+from hpnorton.stores.base import Batch, Key, Store
+from hpnorton.stores.journal import StartedChunk
 from hpnorton.stores.provenance import save_replaced
-from hpnorton.tabular.chunk import Chunk, Span, read_raw_records
+from hpnorton.tabular.chunk import Chunk, read_raw_records
 from hpnorton.workers import no_garbage_collection
-
-_SHOWN_CHARACTERS = 100  # of a cell in a remark
-_MOST_CHARACTERS = 10_000  # of a cell that is told about; the row itself is kept whole
-
-# The workers of one import wait for each other too: making an index of many rows takes minutes.
-LOCK_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class ImportSpec:
-    """What a worker has to know to import any chunk of one file.
-
-    `run` is the import's id, `number` its number (see provenance.py). `scratch` is the path of a
-    database to write to in place of `uri`'s, which is only read: a dry run. `is_noted` says that
-    the journal keeps a note of each chunk, so that the import can be resumed, `is_alone` that no
-    other process waits for its transactions. `wants_hashes` asks for the hashes of all keys (see
-    hash_keys), `notes_begin` for a note of each chunk before anything is written, with the keys
-    that are taken, which are not looked up if the collection `was_empty` when the import began.
-    `indexes_late` says that only the key has an index until all chunks are loaded: see
-    build_indexes. `is_begun` says that the database was made before: a worker makes no new one,
-    `is_ordered` that a single process loads all chunks, in the order of the file. `lock_seconds` is
-    how long to wait for another program that keeps the database locked. `listener` is where to
-    report the phases of the import.
-    """
-
-    uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
-    layout: Layout
-    mode: Mode = Mode.INSERT
-    run: str = ""
-    scratch: str | None = None
-    number: int | None = None
-    is_noted: bool = True
-    is_alone: bool = False
-    wants_hashes: bool = False
-    notes_begin: bool = False
-    was_empty: bool = False
-    indexes_late: bool = False
-    is_begun: bool = False
-    is_ordered: bool = False
-    lock_seconds: float = LOCK_SECONDS
-    listener: Listener | None = None
-
-    def open_store(self) -> Store:
-        """This process's own store. Raises StoreError, also if a database is there no longer."""
-        with phase(Phase.DATABASE):
-            return process_store(
-                self.uri, self.scratch, create=not self.is_begun, patience=self.lock_seconds
-            )
-
-    def write(self, store: Store, batch: Batch) -> Written:
-        """Writes records to the store."""
-        if self.scratch is None and stock_updates.is_restock(batch, self.mode):
-            return stock_updates.write(process_store(self.uri), batch, self.run)
-        return store.write(batch, self.mode)
-
-    def replace(self, store: Store, batch: Batch) -> None:
-        """Puts records in the place of others of the same file."""
-        if self.scratch is not None:
-            store.write(batch, Mode.UPSERT)
-        elif self.mode is Mode.INSERT:
-            stock_updates.correct(process_store(self.uri), batch)
-        else:
-            self.write(store, batch)
-
-
-@dataclass(frozen=True)
-class ChunkResult:
-    """What became of a chunk: the note in the journal, and the hashes of its keys if wanted.
-
-    `is_scattered` says that its rows belong all over an index, because keys come in no order.
-    """
-
-    note: ChunkEntry
-    is_scattered: bool
-    hashes: bytes = b""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A record to put in the place of what another row of the same file has stored there.
+    """A record to store in place of one that another row of the same file has stored.
 
-    `instead_of` are the records that may be there: another one is not of this import. `is_sure`
-    says that a row of the import has inserted it, which the counter may have sold from meanwhile.
+    `instead_of` are the records that may be stored: any other is not of this import. `is_sure` says
+    that a row of the import has inserted it, so that the counter may have changed its stock since.
     """
 
     record: Record
@@ -115,7 +33,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class FoundRow:
-    """A good row that was looked for: its key, its place, how it stands there, and its record."""
+    """A valid row that was searched for: `raw` are its bytes in the file, from `line` on."""
 
     key: Key
     row: int
@@ -124,15 +42,15 @@ class FoundRow:
     record: Record
 
 
-# The first row that each import in order has not loaded, because the server was lost, and why.
+# The first row that each ordered import has not loaded, because the server was lost, and why.
 _LOST: dict[str, tuple[int, str]] = {}
 
 
 def load_chunks(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
-    """Loads chunks of a file in one transaction, and says what became of each.
+    """Load chunks of a file in one transaction, and return the result of each.
 
-    Raises StoreLostError, too, for chunks in order that were on their way here when those before
-    them were lost: of two rows with one key the later one would come first.
+    Raises StoreLostError also for chunks of an ordered import that were submitted before those
+    ahead of them were lost: of two rows with one key the later one would be stored first.
     """
     first = min((chunk.first_row for chunk in chunks), default=0)
     lost, why = _LOST.get(spec.run, (first, ""))
@@ -151,55 +69,49 @@ def load_chunks(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
 
 @no_garbage_collection()
 def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
-    """Loads chunks in one transaction.
+    """Load chunks in one transaction.
 
-    Where nobody waits for it the rows are checked inside it, block by block, while they are in the
-    processor's cache: a tenth less time (measured); where they refer to others, chunk by chunk.
-    Otherwise all that can be is done before it.
+    Where no other process waits for it, the rows of each block are checked inside it, just before
+    they are written, while they are in the processor's cache. See options.Commit.
     """
     store = spec.open_store()
-    tallies = [_Tally(spec, chunk) for chunk in chunks]
+    builders = [ResultBuilder(spec, chunk) for chunk in chunks]
+    has_indexes = spec.indexes is Indexes.NOW
     blocks: list[Iterable[Block]] = [
-        read_to_write(
-            spec.layout, chunk, store, has_indexes=not spec.indexes_late, number=spec.number
-        )
+        read_to_write(spec.layout, chunk, store, has_indexes=has_indexes, number=spec.number)
         for chunk in chunks
     ]
-    if not spec.is_alone or (spec.notes_begin and not spec.was_empty):
-        blocks = [tally.prepared(each, store) for tally, each in zip(tallies, blocks)]
+    looks_up = spec.resume is Resume.STARTED and not spec.was_empty
+    if spec.commit is Commit.SHORT or looks_up:
+        blocks = [builder.prepared(each, store) for builder, each in zip(builders, blocks)]
     repeated: Sequence[int] = ()
-    if spec.notes_begin:
-        begun = [_begun(spec, *each, store) for each in zip(chunks, blocks)]
+    if spec.resume is Resume.STARTED:
+        started = [_started(spec, *each, store) for each in zip(chunks, blocks)]
         with phase(Phase.DATABASE):
-            repeated = journal.save_started(store, begun)
+            repeated = journal.save_started(store, started)
     with transaction(store):
-        for tally, some in zip(tallies, blocks):
-            for block in some:
-                tally.write(block, store)
-        results = [tally.result(is_repeated=n in repeated) for n, tally in enumerate(tallies)]
-        if spec.scratch is None:
-            notes = [result.note for result in results]
-            with phase(Phase.DATABASE):
-                save_replaced(store, [each for tally in tallies for each in tally.replaced])
-                if spec.is_noted:
-                    journal.save_chunks(store, notes)
+        for builder, of_chunk in zip(builders, blocks):
+            for block in of_chunk:
+                builder.write(block, store)
+        results = [each.result(is_repeated=at in repeated) for at, each in enumerate(builders)]
+        with phase(Phase.DATABASE):
+            if spec.scratch is None:
+                save_replaced(store, [batch for each in builders for batch in each.replaced])
+            if spec.scratch is None and spec.resume is not Resume.NONE:
+                journal.save_chunks(store, [result.entry for result in results])
     return results
 
 
 def build_indexes(spec: ImportSpec) -> None:
-    """Makes the indexes of a collection that was empty before, now that all of it is there.
-
-    Foreign keys come in no order; an index that grows with each row took a third of the time of a
-    million rentals (measured).
-    """
-    spec.open_store().ensure(spec.layout.collection)
+    """Build the indexes of a collection that was empty before."""
+    spec.open_store().ensure(spec.collection)
 
 
 @no_garbage_collection()
 def hash_keys(spec: ImportSpec, chunk: Chunk) -> bytes:
-    """The hashes of the keys of a chunk's good rows, sorted: 32 bits each.
+    """Return the sorted hashes of the keys of a chunk's valid rows, four bytes each.
 
-    Of two rows with one key both have the same hash, whichever process they are read in.
+    Equal keys have the same hash in every process.
     """
     blocks = read_checked(spec.layout, chunk, spec.open_store())
     hashes = (hash_of(key) for checked in blocks for key in batch_of(spec.layout, checked).keys)
@@ -208,13 +120,15 @@ def hash_keys(spec: ImportSpec, chunk: Chunk) -> bytes:
 
 @no_garbage_collection()
 def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[FoundRow]:
-    """The good rows of a chunk whose keys have one of the hashes."""
+    """Return the valid rows of a chunk whose keys have one of the hashes."""
     found: list[tuple[int, Key, Record]] = []
     for checked in read_checked(spec.layout, chunk, spec.open_store()):
         batch = batch_of(spec.layout, checked)
-        for at, key in enumerate(batch.keys):
-            if hash_of(key) in hashes:
-                found.append((checked.positions[at], key, batch.record(at)))
+        found += [
+            (checked.positions[at], key, batch.record(at))
+            for at, key in enumerate(batch.keys)
+            if hash_of(key) in hashes
+        ]
     raw = read_raw_records(chunk) if found else []
     return [
         FoundRow(key, chunk.first_row + at, raw[at][1], raw[at][0], record)
@@ -222,31 +136,30 @@ def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[Fo
     ]
 
 
-def begun_chunks(spec: ImportSpec) -> list[StartedChunk]:
-    """The chunks that have begun, as far as that was noted."""
+def started_chunks(spec: ImportSpec) -> list[StartedChunk]:
+    """Return the chunks that have been started, as far as the journal knows them."""
     return journal.started_chunks(spec.open_store(), spec.run)
 
 
 def put_records(spec: ImportSpec, records: Sequence[Record]) -> None:
-    """Put records in the place of what is stored; this can be repeated."""
+    """Replace what is stored under the keys of records; this can be repeated."""
     store = spec.open_store()
     with store.transaction():
-        spec.replace(store, Batch(spec.layout.collection, spec.layout.columns, list(zip(*records))))
+        spec.replace(store, Batch(spec.collection, spec.layout.columns, list(zip(*records))))
 
 
 def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[int]:
-    """Put records in the place of others of the same import; return the positions of those put.
+    """Store records in place of others of the same import, and return the positions of those.
 
-    A record that another program or the counter has put there meanwhile stays. This can be
-    repeated.
+    A record that another program or the counter has stored meanwhile stays. This can be repeated.
     """
     store, columns = spec.open_store(), spec.layout.columns
-    uncounted = [at for at, name in enumerate(columns) if name != spec.layout.collection.stock]
+    without_stock = [at for at, name in enumerate(columns) if name != spec.collection.stock]
     records = [exchange.record for exchange in exchanges]
-    batch = Batch(spec.layout.collection, columns, list(zip(*records)))
+    batch = Batch(spec.collection, columns, list(zip(*records)))
 
     def is_own(exchange: Exchange, kept: Record | None) -> bool:
-        compared = uncounted if exchange.is_sure else range(len(columns))
+        compared = without_stock if exchange.is_sure else range(len(columns))
         return kept is not None and any(
             all(kept[at] == record[at] for at in compared) for record in exchange.instead_of
         )
@@ -260,137 +173,13 @@ def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[in
     return own
 
 
-def conflict_reason(layout: Layout, record: Record, differing: str, kept: Value) -> Reason:
-    """Why a record is not in the database, if another one with its key is kept."""
-    columns, key = layout.columns, layout.collection.key
-    at = columns.index(differing)
-    mine = record[at]
-    if layout.fields[at].type == "boolean" and kept is not None:
-        kept = bool(kept)  # SQLite has none
-    if columns[at] in layout.collection.whole_numbers and isinstance(kept, float):
-        kept = whole_number(kept) or kept  # another program may store 6 as 6.0
-    kept_text, mine_text = (_shown(value, layout.fields[at]) for value in (kept, mine))
-    return Reason(
-        ", ".join(key),
-        "primary-key",
-        ", ".join(str(record[columns.index(name)]) for name in key),
-        f"is there already, with another {differing}: {kept_text} is kept, not {mine_text}",
-    )
-
-
-def _begun(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> StartedChunk:
+def _started(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> StartedChunk:
+    """Return the entry of a chunk that is started, with the keys that are stored already."""
     taken: list[int] = []
     for block in () if spec.was_empty else blocks:
         with phase(Phase.DATABASE):
             stored = store.stored(block.batch, range(len(block.batch)))
-        places = zip(block.checked.positions, block.batch.keys)
-        taken += [at for at, key in places if key in stored]
+        rows = zip(block.checked.positions, block.batch.keys)
+        taken += [at for at, key in rows if key in stored]
     bits = journal.pack_bits(taken, chunk.rows)
     return StartedChunk(run=spec.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)
-
-
-class _Tally:
-    """What became of a chunk, block by block."""
-
-    def __init__(self, spec: ImportSpec, chunk: Chunk) -> None:
-        self._spec = spec
-        self._chunk = chunk
-        self._good = self._inserted = self._updated = self._conflicts = 0
-        self._taken: list[int] = []
-        self._blanks: set[int] = set()
-        self.replaced: list[Batch] = []
-        self._flaws: dict[int, list[Reason]] = {}
-        self._keys: dict[int, Key] = {}
-        self._hashes: list[int] = []
-        self._is_scattered = False
-        self._remarks = Remarks()
-
-    def prepared(self, blocks: Iterable[Block], store: Store) -> list[Block]:
-        """The blocks, with what write and result would need made, if all rows are written."""
-        ready: list[Block] = []
-        for block in blocks:
-            store.prepare(block.batch)
-            ready.append(block)
-        return ready
-
-    def write(self, block: Block, store: Store) -> None:
-        """Writes the good rows of a block."""
-        checked, batch = block.checked, block.batch
-        with phase(Phase.DATABASE):
-            written = self._spec.write(store, batch)
-        self._good += len(batch)
-        self._is_scattered = self._is_scattered or block.is_scattered
-        self._inserted += written.inserted
-        self._updated += written.updated
-        self._conflicts += len(written.conflicts)
-        are_all = len(written.taken) == len(batch)
-        places = checked.positions
-        self._taken += places if are_all else [places[at] for at in written.taken]
-        if written.replacing and batch.import_number is not None:
-            self.replaced.append(batch.only(written.replacing))
-        self._blanks.update(checked.blanks)
-        for fault in checked.errors:
-            value = fault.value and fault.value[:_MOST_CHARACTERS]
-            reason = Reason(fault.field, fault.code, value, fault.message)
-            self._flaws.setdefault(fault.position, []).append(reason)
-        for conflict in written.conflicts:
-            at, record = checked.positions[conflict.at], batch.record(conflict.at)
-            reason = conflict_reason(self._spec.layout, record, conflict.field, conflict.kept)
-            self._flaws[at], self._keys[at] = [reason], batch.keys[conflict.at]
-        for remark in checked.remarks:
-            row, cell = self._chunk.first_row + remark.position, remark.cell[:_SHOWN_CHARACTERS]
-            self._remarks.add(remark.code, remark.field, RemarkSummary(1, row, cell))
-        named = [each.name for each in own_text_key(self._spec.layout.collection)]
-        for column in batch.columns_of(named):
-            self._remarks.cases |= Case.of(cast(Sequence[str], column))
-        if self._spec.wants_hashes:
-            self._hashes += map(hash_of, batch.keys)
-
-    def result(self, *, is_repeated: bool) -> ChunkResult:
-        """All of it. Raises HPNortonError unless the counts add up."""
-        chunk, refused = self._chunk, self._refused()
-        note = ChunkEntry(
-            run=self._spec.run,
-            **{each.name: getattr(chunk, each.name) for each in fields(Span)},
-            inserted=self._inserted,
-            updated=self._updated,
-            unchanged=self._good - self._inserted - self._updated - self._conflicts,
-            conflicts=self._conflicts,
-            rejected=len(refused) - self._conflicts,
-            blank=len(self._blanks),
-            blank_end=self._count_blank_end(),
-            taken=journal.pack_bits(self._taken, chunk.rows),
-            refused=pack(refused) if refused else None,
-            remarks=self._remarks.pack(),
-            is_repeated=is_repeated,
-        )
-        note.counts.check()
-        return ChunkResult(note, self._is_scattered, array("I", sorted(self._hashes)).tobytes())
-
-    def _count_blank_end(self) -> int:
-        """How many blank rows there are at the end."""
-        last = self._chunk.rows - 1
-        return next(n for n in range(last + 2) if last - n not in self._blanks)
-
-    def _refused(self) -> list[RejectedRow]:
-        """The rows that are not in the database, as they stand in the file."""
-        raw = read_raw_records(self._chunk) if self._flaws else []
-        return [
-            RejectedRow(
-                self._chunk.first_row + at, raw[at][1], raw[at][0], reasons, self._keys.get(at)
-            )
-            for at, reasons in sorted(self._flaws.items())
-        ]
-
-
-def hash_of(key: Key) -> int:
-    """The hash of a key: 32 bits, the same in every process."""
-    return zlib.crc32("\x1f".join(map(str, key)).encode())
-
-
-def _shown(value: Value, of: Field) -> str:
-    """A value as a clerk would write it, in the field's own form."""
-    if value is None:
-        return "empty"
-    written = of.written(value)
-    return quoted(written) if isinstance(value, str) else written

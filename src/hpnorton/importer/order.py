@@ -5,7 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 
 from hpnorton.errors import SchemaError
-from hpnorton.importer.lanes import Lane
+from hpnorton.importer.file_import import FileImport
 from hpnorton.importer.report import FileReport
 from hpnorton.stores.counts import Ending
 
@@ -18,17 +18,17 @@ class Order:
     form a circle.
     """
 
-    def __init__(self, lanes: Sequence[Lane]) -> None:
-        self._lanes = lanes
+    def __init__(self, files: Sequence[FileImport]) -> None:
+        self._files = files
         self._sorter: TopologicalSorter[int] = TopologicalSorter()
         self._ready: list[int] = []
         self._failed: dict[str, list[FileReport]] = {}
-        self.waiting = len(lanes)
-        last = {lane.report.collection: at for at, lane in enumerate(lanes)}
+        self.waiting = len(files)
+        last = {file.report.collection: at for at, file in enumerate(files)}
         before: dict[str, int] = {}
-        for at, lane in enumerate(lanes):
-            name = lane.report.collection
-            parents = [last[parent] for parent in _parents(lane) if parent in last]
+        for at, file in enumerate(files):
+            name = file.report.collection
+            parents = [last[parent] for parent in _parents(file) if parent in last]
             same = [before[name]] if name in before else []
             self._sorter.add(at, *parents, *same)  # the last file of a collection waits for all
             before[name] = at
@@ -36,7 +36,7 @@ class Order:
             self._sorter.prepare()
         except CycleError as error:
             circle = sorted(set(error.args[1]))
-            stuck = ", ".join(dict.fromkeys(lanes[at].report.collection for at in circle))
+            stuck = ", ".join(dict.fromkeys(files[at].report.collection for at in circle))
             raise SchemaError(
                 f"the foreign keys of {stuck} form a circle, so none can be imported first; "
                 "take one of them out of datapackage.json"
@@ -50,13 +50,13 @@ class Order:
         self.waiting -= 1
         return heappop(self._ready)
 
-    def stuck(self, lane: Lane) -> list[FileReport]:
+    def stuck(self, file: FileImport) -> list[FileReport]:
         """Return the reports of those files of a file's parents that were not imported."""
-        return [report for parent in _parents(lane) for report in self._failed.get(parent, ())]
+        return [report for parent in _parents(file) for report in self._failed.get(parent, ())]
 
     def end(self, number: int) -> None:
         """Let the files start that have waited for this one alone."""
-        report = self._lanes[number].report
+        report = self._files[number].report
         if report.ending is not Ending.DONE:
             self._failed.setdefault(report.collection, []).append(report)
         self._sorter.done(number)
@@ -67,7 +67,7 @@ class Order:
             heappush(self._ready, number)
 
 
-def _parents(lane: Lane) -> list[str]:
+def _parents(file: FileImport) -> list[str]:
     """The collections that a file's rows refer to."""
-    foreign_keys = lane.work.spec.layout.collection.foreign_keys
+    foreign_keys = file.spec.collection.foreign_keys
     return list(dict.fromkeys(foreign.parent for foreign in foreign_keys))

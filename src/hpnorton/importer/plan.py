@@ -1,347 +1,270 @@
-"""The plan of an import: each file with its lane and its note in the journal, new or resumed."""
+"""The plan of an import: each file with its own import, new or resumed, and their order."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import islice
+from functools import cache, partial
 from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryDirectory
 
-from hpnorton import log
-from hpnorton.errors import FileError, HPNortonError, StoreGoneError
-from hpnorton.importer.lanes import Lane
-from hpnorton.importer.load import LOCK_SECONDS, ImportSpec
-from hpnorton.importer.rejects import write_rejects
-from hpnorton.importer.report import SHOWN_FAULTS
-from hpnorton.importer.retry import until_answered
-from hpnorton.importer.targets import check_history, check_same
-from hpnorton.importer.work import Cut, Work
+from hpnorton.errors import FileError, SchemaError, StoreMissingError
+from hpnorton.files import temporary_file_errors
+from hpnorton.importer.executors import BoundedExecutor, executors_for
+from hpnorton.importer.file_import import FileImport
+from hpnorton.importer.options import Commit, ImportSpec, Indexes, Options, Resume
+from hpnorton.importer.order import Order
+from hpnorton.importer.sources import Source, open_sources
+from hpnorton.importer.targets import Known, check_history, check_same
+from hpnorton.importer.totals import report_totals
 from hpnorton.sanitize import readable
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.layout import Layout
 from hpnorton.settings import SQLITE_PREFIX
-from hpnorton.stores import journal
+from hpnorton.stores import close_process_stores, journal, open_store, process_store
 from hpnorton.stores.base import Mode, Store
 from hpnorton.stores.counts import Ending
 from hpnorton.stores.journal import ImportEntry
-from hpnorton.stores.provenance import number_of
 from hpnorton.tabular.fingerprint import Fingerprint, fingerprint
 from hpnorton.tabular.location import is_url
-from hpnorton.tabular.open import ReadMode
 from hpnorton.tabular.reader import CsvFile
 
-T = TypeVar("T")
-
-_TELLING_ROWS = 1000
-
 
 @dataclass(frozen=True)
-class Limit:
-    """How many refused rows are too many: more than `most`, or more percent of those read."""
+class Target:
+    """The database of an import; with `scratch` a file that is written to instead: a dry run."""
 
-    most: float
-    is_percent: bool = False
-
-    def is_exceeded(self, refused: int, read: int, *, is_over: bool) -> bool:
-        """Whether so many refused rows are too many.
-
-        A percentage tells little of the first few rows: it waits for a thousand, or for the end.
-        """
-        if self.is_percent:
-            return refused > self.most * read / 100 and (is_over or read >= _TELLING_ROWS)
-        return refused > self.most
-
-    def __str__(self) -> str:
-        return f"{self.most:g}{'%' if self.is_percent else ''}"
-
-
-@dataclass(frozen=True)
-class Options:  # pylint: disable=too-many-instance-attributes # one for each flag
-    """How to import.
-
-    With `is_parallel` each file has a process of its own, or `workers` processes share the chunks
-    of all (0: one for each core); or those of the Dask cluster at the address `scheduler` do. The
-    refused rows go to the folder `rejects` (None: nowhere). A server that is lost is tried again
-    for `retry_seconds`, a database that another program keeps locked for `lock_seconds`.
-
-    A file whose `reading` is not in bulk is a feed: each chunk is written as soon as it is there,
-    lets other processes write, and is not noted, since nobody resumes a feed.
-
-    `adapt` completes the description of each file's collection, with its stock for example.
-    """
-
-    mode: Mode = Mode.INSERT
-    chunk_rows: int = 10_000
-    is_parallel: bool = False
-    workers: int | None = None
-    scheduler: str | None = None
-    max_errors: Limit | None = None
-    is_dry_run: bool = False
-    rejects: Path | None = None
-    is_resuming: bool = False
-    retry_seconds: float = 60.0
-    lock_seconds: float = LOCK_SECONDS
-    reading: ReadMode = ReadMode.BUFFERED
-    log_level: str | None = None
-    adapt: Callable[[Collection], Collection] = lambda described: described
+    uri: str
+    store: Store
+    scratch: str | None
 
     @property
-    def is_feed(self) -> bool:
-        """Whether chunks are written as soon as they are there."""
-        return self.reading is not ReadMode.BUFFERED
+    def is_sqlite(self) -> bool:
+        """Whether the database is an SQLite file, so that rows and journal change together."""
+        return self.uri.startswith(SQLITE_PREFIX)
 
 
-@dataclass
-class Planned:
-    """A file to import: its lane, the note of its import, and what was known of it before.
+@dataclass(frozen=True)
+class Plan:
+    """Files that are ready to start, and an executor for each that may run at the same time."""
 
-    A file that never begins leaves no note, as there is nothing to resume.
+    files: Sequence[FileImport]
+    order: Order
+    executors: Sequence[BoundedExecutor]
+    store: Store
+
+
+@contextmanager
+def open_plan(
+    uri: str, sources: Sequence[Source], options: Options, folders: Sequence[Path]
+) -> Iterator[Plan]:
+    """Return files that are ready to start, and finish and close them in the end.
+
+    Raises HPNortonError before anything is written.
     """
-
-    lane: Lane
-    note: ImportEntry
-    options: Options
-    elapsed_before: float = 0.0
-    is_resumed: bool = False
-    is_finished: bool = False
-    has_begun: bool = False
-    has_ended: bool = False
-
-    def begin(self, store: Store) -> None:
-        """Note that the import begins, if the file is not done already. Raises StoreError."""
-        report = self.lane.report
-        self.has_begun = True
-        if self.is_finished:
-            log.info(
-                "{}: already imported on {}, import {}; nothing to do",
-                report.file,
-                f"{self.note.started[:16].replace('T', ' ')} UTC",
-                self.note.id,
-            )
-        elif not self.options.is_feed:
-            log.info("{} -> {}", report.file, report.collection)
-        if not self.is_resumed:
-            now = datetime.now(UTC)
-            self.note.id, self.note.started = journal.new_import_id(now), now.isoformat()
-        report.started = self.note.started
-        if self.options.is_dry_run:
-            return
-        report.import_id = self.note.id
-        if self.is_finished:
-            return
-        self.note.status, self.note.is_ordered = Ending.RUNNING, self.lane.work.is_ordered
-        if self.is_resumed:
-            journal.save_import(store, self.note)
-        else:
-            journal.begin_import(store, self.note)
-        work, number = self.lane.work, number_of(store, self.note.id)
-        work.spec = replace(work.spec, run=self.note.id, number=number)
-        report.import_id = self.note.id
-
-    def finish(self, store: Store) -> None:
-        """Write the rejected rows and the note, unless that was done, and let go of the file.
-
-        If the server is lost after all rows were done, it is waited for as before.
-        """
-        if self.has_ended:
-            return
-        self.has_ended = True
-        with self.failing():
-            if self.is_finished:
-                self.lane.report.rejects_file = self.note.rejects_file
-            elif self.has_begun:
-                self._tell_refused()
-                self.lane.report.warnings += self.lane.work.remarks.sentences()
-                if not (self.lane.report.counts.read or self.lane.report.failure):
-                    self.lane.report.warnings.append("there are no rows below the header")
-                if not self.options.is_dry_run:
-                    self.ask(lambda: self._note_end(store))
-        self.lane.work.close()
-
-    def ask(self, work: Callable[[], T]) -> T:
-        """What some work with the store gives, which a file that has failed does not wait for."""
-        if self.lane.report.failure:
-            return work()
-        return until_answered(work, self.options.retry_seconds)
-
-    @contextmanager
-    def failing(self) -> Iterator[None]:
-        """Tells in the report of what goes wrong."""
-        try:
-            yield
-        except HPNortonError as error:
-            self.fail(error)
-
-    def fail(self, error: HPNortonError) -> None:
-        """Tells in the report why the import has failed."""
-        if isinstance(error, StoreGoneError):
-            self.lane.report.forget()
-        self.lane.stop(Ending.FAILED, str(error), can_resume=self.lane.work.file.is_repeatable)
-
-    def _tell_refused(self) -> None:
-        report, rejects = self.lane.report, self.lane.work.rejects
-        faults = (fault for refused in rejects for fault in refused.faults(report.file))
-        report.faults = list(islice(faults, SHOWN_FAULTS))
-        for refused in rejects:
-            report.codes.update(reason.code for reason in refused.reasons)
-        if report.codes and self.options.rejects is not None:
-            name = f"{report.collection}-{self.note.id}"
-            header = self.lane.work.file.raw_header
-            path = write_rejects(iter(rejects), self.options.rejects, name, report.file, header)
-            report.rejects_file = readable(str(path))
-
-    def _note_end(self, store: Store) -> None:
-        report, note = self.lane.report, self.note
-        note.status, note.ended = report.ending, journal.utc_now()
-        note.is_ordered = self.lane.work.is_ordered
-        note.rejects_file = report.rejects_file
-        for name, count in asdict(report.counts).items():
-            setattr(note, name, count)
-        note.elapsed = self.elapsed_before + report.elapsed
-        journal.save_import(store, note)
-        if report.ending is Ending.DONE:
-            journal.forget_rows(store, note.id)
+    with ExitStack() as stack:
+        known = cache(partial(_known, uri, sources, options))
+        opened = [
+            (file, replace(layout, collection=options.adapt(layout.collection)))
+            for file, layout in open_sources(sources, folders, stack, options.reading, known)
+        ]
+        scratch = None
+        if options.is_dry_run:
+            with temporary_file_errors():
+                folder = stack.enter_context(TemporaryDirectory(prefix="hpnorton-"))
+            scratch = f"{folder}/scratch.db"
+        stack.callback(close_process_stores)
+        store = process_store(uri, scratch, patience=options.lock_seconds)
+        _check_names([*store.collections(), *(layout.collection.name for _, layout in opened)])
+        executors = executors_for(len(opened), options)
+        for executor in executors:
+            stack.callback(executor.close)
+        target = Target(uri, store, scratch)
+        files = plan_files(target, opened, options, is_ordered=executors[0].is_ordered)
+        executors[0].warm_up()  # by now the process that workers are forked from is ready
+        for each in files:
+            stack.callback(each.close)
+        order = Order(files)
+        _prepare(files, store, options)
+        yield Plan(files, order, executors, store)
+        for each in files:
+            each.finish(store)
+        report_totals(files, store)
 
 
-def plan(
-    uri: str,
+def plan_files(
+    target: Target,
     opened: Sequence[tuple[CsvFile, Layout]],
-    store: Store,
     options: Options,
-    scratch: str | None,
     *,
     is_ordered: bool,
-) -> list[Planned]:
-    """The files as lanes, new or resumed; nothing is written yet.
+) -> list[FileImport]:
+    """Return the import of each file, new or resumed, without writing anything.
 
-    `is_ordered` says that a single process does the chunks of a file. Raises StoreError if the
+    `is_ordered` says that a single process loads the chunks of a file. Raises StoreError if the
     database cannot hold a file's records, and FileError for a file that is to be resumed but has
     changed since.
     """
-    is_sqlite = uri.startswith(SQLITE_PREFIX)
-    cut = Cut(
-        options.chunk_rows,
-        can_group=is_sqlite and not options.is_feed,
-        with_data=not (options.is_parallel or options.scheduler),
-    )
-    planned: list[Planned] = []
-    seen: dict[str, Collection] = {}
+    store = target.store
+    files: list[FileImport] = []
+    planned: dict[str, Collection] = {}
     present = set(store.collections())
     for file, layout in opened:
-        check_history(layout.collection, file.path)
-        if seen.get(file.collection) != layout.collection:
+        collection = layout.collection
+        check_history(collection, file.path)
+        if planned.get(file.collection) != collection:
             if file.collection in present:
-                check_same(journal.known_collection(store, file.collection), layout.collection)
-            store.check_fit(layout.collection)
-        made = fingerprint(file.location) if file.is_repeatable and not options.is_feed else None
-        before = _earlier(store, file, made, options)
-        note = before or _new_note(file, made, options, is_ordered=is_ordered)
-        if before is None:
-            note.was_empty = file.collection not in seen and store.is_empty(file.collection)
-        seen[file.collection] = layout.collection
-        spec = ImportSpec(
-            uri,
-            layout,
-            options.mode,
-            note.id,
-            scratch,
-            # To MongoDB all may write at once; of a dry run everything but the reads is SQLite.
-            is_alone=not (options.is_parallel or options.is_feed)
-            or not (is_sqlite or options.is_dry_run),
-            is_noted=not options.is_feed,
-            is_begun=True,
-            lock_seconds=options.lock_seconds,
-            is_ordered=is_ordered,
-            # SQLite writes rows and note in one transaction.
-            notes_begin=not (is_sqlite or is_ordered or options.mode is Mode.UPSERT)
-            and not options.is_dry_run,
-            was_empty=note.was_empty,
-            indexes_late=note.was_empty
-            and bool(layout.collection.indexes)
-            and not (options.is_dry_run or options.is_feed),
-        )
-        work = Work(spec, file, cut, is_ordered=is_ordered)
-        planned.append(Planned(Lane(work), note, options))
-        if before is not None:
-            _take_up(planned[-1], store)
-    return planned
+                check_same(journal.known_collection(store, file.collection), collection)
+            store.check_fit(collection)
+        is_first = file.collection not in planned
+        planned[file.collection] = collection
+        may_resume = file.is_repeatable and not options.is_feed
+        content = fingerprint(file.location) if may_resume else None
+        entry = _earlier(store, file, content, options)
+        is_new = entry is None
+        if entry is None:
+            entry = _new_entry(file, content, options, is_ordered=is_ordered)
+            entry.was_empty = is_first and store.is_empty(file.collection)
+        elif entry.status != Ending.DONE:
+            entry.is_ordered = entry.is_ordered and is_ordered
+        file_import = FileImport(file, _spec(target, layout, entry, options), entry, options)
+        if not is_new:
+            is_done = entry.status == Ending.DONE
+            file_import.resume(() if is_done else journal.chunks(store, entry.id))
+        files.append(file_import)
+    return files
+
+
+def _spec(target: Target, layout: Layout, entry: ImportEntry, options: Options) -> ImportSpec:
+    """Return what workers have to know of a file."""
+    is_sqlite = target.is_sqlite or options.is_dry_run
+    if options.is_feed or not is_sqlite:
+        commit = Commit.SINGLE
+    else:
+        commit = Commit.SHORT if options.is_distributed else Commit.GROUPED
+    if options.is_feed:
+        resume = Resume.NONE
+    elif is_sqlite or entry.is_ordered or options.mode is Mode.UPSERT:
+        resume = Resume.DONE
+    else:
+        resume = Resume.STARTED
+    is_late = entry.was_empty and bool(layout.collection.indexes)
+    is_late = is_late and not (options.is_dry_run or options.is_feed)
+    return ImportSpec(
+        target.uri,
+        layout,
+        options.mode,
+        entry.id,
+        target.scratch,
+        commit=commit,
+        indexes=Indexes.LATE if is_late else Indexes.NOW,
+        resume=resume,
+        is_ordered=entry.is_ordered,
+        was_empty=entry.was_empty,
+        lock_seconds=options.lock_seconds,
+    )
 
 
 def _earlier(
-    store: Store, file: CsvFile, made: Fingerprint | None, options: Options
+    store: Store, file: CsvFile, content: Fingerprint | None, options: Options
 ) -> ImportEntry | None:
-    """The import of this very file that is to be resumed, if there is one."""
+    """Return the import of the file that is to be resumed, or None. Raises FileError."""
     if not options.is_resuming or options.is_dry_run:
         return None
-    if made is None:
+    if content is None:
         raise FileError(
             f"{file.path} cannot be resumed, since it cannot be read again from its beginning; "
             "import it again without --resume: rows that are in the database are left as they are"
         )
-    note = journal.latest_import(store, _place(file), file.collection)
-    if note is None:
+    entry = journal.latest_import(store, _location(file), file.collection)
+    if entry is None:
         return None
-    is_same = (note.size, note.checksum) == (made.size, made.checksum)
-    if note.status == Ending.DONE:
-        is_enough = note.mode in (options.mode, Mode.UPSERT)  # which has inserted as well
-        is_there = not note.read or not store.is_empty(file.collection)  # or was it dropped?
-        return note if is_same and is_enough and is_there else None
+    is_same = (entry.size, entry.checksum) == (content.size, content.checksum)
+    if entry.status == Ending.DONE:
+        is_enough = entry.mode in (options.mode, Mode.UPSERT)  # which has inserted as well
+        is_there = not entry.read or not store.is_empty(file.collection)  # or was it dropped?
+        return entry if is_same and is_enough and is_there else None
     if not is_same:
         raise FileError(
-            f"{file.path} has changed since its import began ({_to_the_minute(note.started)}): "
-            f"{_how_it_differs(note.size or 0, made.size)}; import it without --resume"
+            f"{file.path} has changed since its import began ({_to_the_minute(entry.started)}): "
+            f"{_difference(entry.size or 0, content.size)}; import it without --resume"
         )
-    if note.mode != options.mode:
+    if entry.mode != options.mode:
         raise FileError(
-            f"the import of {file.path} began with --mode {note.mode}; resume it in the same way"
+            f"the import of {file.path} began with --mode {entry.mode}; resume it in the same way"
         )
-    return note
+    return entry
 
 
-def _how_it_differs(size_then: int, size_now: int) -> str:
+def _difference(size_then: int, size_now: int) -> str:
+    """Return how a file differs from what it was, with its sizes in bytes."""
     if size_now == size_then:
         return f"its content has changed ({size_now:,} bytes then and now)"
     return f"it had {size_then:,} bytes, it has {size_now:,}"
 
 
 def _to_the_minute(moment: str) -> str:
-    """A moment, ISO 8601, as a person reads it."""
+    """Return a moment, ISO 8601, as a person reads it."""
     return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _take_up(planned: Planned, store: Store) -> None:
-    """Counts what an earlier run of the import has done."""
-    lane, note = planned.lane, planned.note
-    planned.elapsed_before = note.elapsed
-    planned.is_resumed = True
-    planned.is_finished = lane.report.was_done = note.status == Ending.DONE
-    if planned.is_finished:
-        lane.work.bytes_done = note.size or lane.work.bytes_done
-        lane.finish()
-    else:
-        lane.work.restore(journal.chunks(store, note.id), is_ordered=note.is_ordered)
-
-
-def _new_note(
-    file: CsvFile, made: Fingerprint | None, options: Options, *, is_ordered: bool
+def _new_entry(
+    file: CsvFile, content: Fingerprint | None, options: Options, *, is_ordered: bool
 ) -> ImportEntry:
+    """Return the journal's entry of a new import, which gets its id when it begins."""
     return ImportEntry(
-        id="",  # it has these when it begins
+        id="",
         started="",
         collection=file.collection,
-        file=_place(file),
+        file=_location(file),
         mode=options.mode,
-        size=made.size if made else None,
-        modified=made.modified if made else None,
-        checksum=made.checksum if made else None,
+        size=content.size if content else None,
+        checksum=content.checksum if content else None,
         is_ordered=is_ordered,
         was_empty=False,
     )
 
 
-def _place(file: CsvFile) -> str:
-    """What a file is called, wherever the program is started."""
+def _location(file: CsvFile) -> str:
+    """Return the name of a file in the journal: the same wherever the program is started."""
     if is_url(file.path) or not file.is_repeatable:
         return readable(file.path)
     return readable(str(Path(file.path).resolve()))
+
+
+def _prepare(files: Sequence[FileImport], store: Store, options: Options) -> None:
+    """Create in the database what the imports need."""
+    if not options.is_dry_run:
+        journal.prepare(store)
+    prepared: dict[str, Collection] = {}
+    for each in files:
+        collection = each.spec.collection
+        if prepared.get(collection.name) == collection:
+            continue
+        prepared[collection.name] = collection
+        store.ensure(collection, with_indexes=each.spec.indexes is Indexes.NOW)
+        if not (options.is_dry_run or each.report.was_done):
+            journal.save_collection(store, collection)
+
+
+def _known(uri: str, sources: Sequence[Source], options: Options) -> Known:
+    """Return what the database knows of earlier imports: nothing if there is no database."""
+    runs = {source.run for source in sources if source.run is not None}
+    try:
+        with closing(open_store(uri, patience=options.lock_seconds)) as store:
+            entries = journal.imports(store) if runs else iter(())
+            origins = {each.id: Path(each.file).parent for each in entries if each.id in runs}
+            return Known(origins, journal.known_collections(store), store.collections())
+    except StoreMissingError:
+        return Known()
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Raise SchemaError for names that differ only in case, which are the same to SQLite."""
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(name.casefold(), name)
+        if twin != name:
+            raise SchemaError(
+                f"the collection {name!r} differs from {twin!r} only in capitals; say {twin}=FILE"
+            )

@@ -1,0 +1,314 @@
+"""The import of one file: what it is to do, and the result so far."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from hpnorton import log
+from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
+from hpnorton.files import out_of_resources
+from hpnorton.importer.chunk_result import ChunkResult
+from hpnorton.importer.duplicates import SkippedRows
+from hpnorton.importer.executors import BoundedExecutor, Task
+from hpnorton.importer.options import ImportSpec, Options
+from hpnorton.importer.rejects import Rejects, write_rejects
+from hpnorton.importer.report import SHOWN_FAULTS, FileReport
+from hpnorton.importer.retry import until_answered
+from hpnorton.sanitize import counted, readable
+from hpnorton.schema.remarks import Remarks
+from hpnorton.stores import journal
+from hpnorton.stores.base import Store
+from hpnorton.stores.counts import Ending
+from hpnorton.stores.journal import ChunkEntry, ImportEntry
+from hpnorton.stores.provenance import number_of
+from hpnorton.tabular.chunk import Chunk
+from hpnorton.tabular.reader import CsvFile
+from hpnorton.workers import died
+
+T = TypeVar("T")
+Tasks = Iterator[Task]
+
+
+class FileImport:  # pylint: disable=too-many-instance-attributes # the state of a file's import
+    """The state of one file's import, from the plan to the report.
+
+    `spec` is what workers have to know, `entry` the import's entry in the journal; a file that
+    never begins leaves none, as there is nothing to resume. `report`, `rejects`, `remarks` and
+    `skipped` are the result so far, `bytes_done` the bytes of the file that it covers. `resources`
+    are closed in the end. `on_result` is called with the result of each chunk that was counted.
+    """
+
+    def __init__(
+        self, file: CsvFile, spec: ImportSpec, entry: ImportEntry, options: Options
+    ) -> None:
+        self.file = file
+        self.spec = spec
+        self.entry = entry
+        self.options = options
+        self.report = FileReport(file.path, file.collection, warnings=file.warnings)
+        self.rejects = Rejects()
+        self.remarks = Remarks()
+        self.skipped = SkippedRows()
+        self.bytes_done = file.offset  # the header's
+        self.is_scattered = False  # whether keys come in no order: see load.ChunkResult
+        self.done_before: Sequence[ChunkEntry] | None = None
+        self.on_result: Callable[[ChunkResult], None] = lambda result: None
+        self.in_flight: dict[Future[Any], Task] = {}
+        self.executor: BoundedExecutor | None = None
+        self.resources = ExitStack()
+        self.resources.callback(self.rejects.close)
+        self._stages: Iterator[Tasks] | None = iter(())
+        self._tasks: Tasks = iter(())
+        self._lost: deque[Task] = deque()  # to be done again
+        self._started = 0.0
+        self._has_begun = self._is_finished = False
+        self._elapsed_before = 0.0
+        self._last_row = self._last_filled_row = 1  # the header
+
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing to submit or to wait for."""
+        return self._stages is None and not self.in_flight
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether `finish` was called."""
+        return self._is_finished
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether --resume can go on with the file, when it has not changed."""
+        return self.file.is_repeatable and not self.options.is_feed
+
+    @property
+    def blank_rows_between(self) -> int:
+        """How many blank rows stand between other rows, not at the end of the file."""
+        return self.report.counts.blank - (self._last_row - self._last_filled_row)
+
+    def resume(self, done: Sequence[ChunkEntry]) -> None:
+        """Count what an earlier run has done: all of the file, or the chunks of `done`."""
+        self.done_before = done
+        self._elapsed_before = self.entry.elapsed
+        if self.entry.status == Ending.DONE:
+            self.report.was_done = True
+            self.report.ending = Ending.DONE
+            self.bytes_done = self.entry.size or self.bytes_done
+            self._stages = None
+            return
+        for entry in done:
+            self._count(entry)
+        self.report.rows = 0
+
+    def start(self, executor: BoundedExecutor, stages: Iterator[Tasks]) -> None:
+        """Use an executor from now on, for the tasks of each stage when the one before is done."""
+        self.executor = executor
+        self._started = time.perf_counter()
+        if self._stages is not None:
+            self._stages = stages
+
+    def save_start(self, store: Store) -> None:
+        """Write to the journal that the import begins, unless the file is done already.
+
+        Raises StoreError.
+        """
+        report, entry = self.report, self.entry
+        self._has_begun = True
+        if report.was_done:
+            began = f"{entry.started[:16].replace('T', ' ')} UTC"
+            done = "{}: already imported on {}, import {}; nothing to do"
+            log.info(done, report.file, began, entry.id)
+        elif not self.options.is_feed:
+            log.info("{} -> {}", report.file, report.collection)
+        if self.done_before is None:
+            now = datetime.now(UTC)
+            entry.id, entry.started = journal.new_import_id(now), now.isoformat()
+        report.started = entry.started
+        if self.options.is_dry_run:
+            return
+        report.import_id = entry.id
+        if report.was_done:
+            return
+        entry.status = Ending.RUNNING
+        if self.done_before is None:
+            journal.begin_import(store, entry)
+        else:
+            journal.save_import(store, entry)
+        report.import_id = entry.id
+        number = number_of(store, entry.id)
+        self.spec = replace(self.spec, run=entry.id, number=number)
+
+    def submit_tasks(self) -> None:
+        """Submit tasks while there are any and the executor takes more."""
+        assert self.executor is not None
+        while self._stages is not None and self.executor.has_room:
+            try:
+                task = self._next_task()
+                if task is None:
+                    return
+                self.in_flight[self.executor.submit(task)] = task
+            except (HPNortonError, BrokenExecutor, OSError) as error:
+                self.fail(error)
+
+    def take_result(self, future: "Future[Any]") -> None:
+        """Take the result of a task that is done.
+
+        Raises StoreLostError if the database did not answer; the task is then submitted again.
+        """
+        task = self.forget_task(future)
+        try:
+            task.on_result(future.result())
+        except StoreLostError:
+            self._lost.append(task)
+            raise
+        except Exception as error:  # pylint: disable=broad-exception-caught # goes to the report
+            log.debug("a task of {} failed", self.file.path, error=error)
+            self.fail(error, task.chunks)
+        self.report.elapsed = time.perf_counter() - self._started
+
+    def forget_task(self, future: "Future[Any]") -> Task:
+        """Return a task that is not in flight any more."""
+        assert self.executor is not None
+        self.executor.in_flight -= 1
+        return self.in_flight.pop(future)
+
+    def count(self, result: ChunkResult) -> None:
+        """Count the result of a chunk."""
+        self._count(result.entry)
+        self.is_scattered = result.is_scattered
+        self.on_result(result)
+
+    def stop(self, ending: Ending, reason: str, *, can_resume: bool) -> None:
+        """Submit no more tasks; only the first reason goes to the report."""
+        self._stages = None
+        if self.report.failure is None:
+            self.report.ending = ending
+            self.report.failure = reason
+            self.report.can_resume = can_resume
+
+    def fail(self, error: Exception, chunks: Sequence[Chunk] = ()) -> None:
+        """Stop because of an error of the chunks, or of none in particular."""
+        if isinstance(error, StoreGoneError):
+            self.report.forget()
+        can_resume = self.can_resume and not isinstance(error, FileError)
+        self.stop(Ending.FAILED, _reason(error, chunks), can_resume=can_resume)
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Stop because of an error that is raised inside."""
+        try:
+            yield
+        except HPNortonError as error:
+            self.stop_for(error)
+
+    def stop_for(self, error: HPNortonError) -> None:
+        """Stop because of an error of the database, or of one file beside this one."""
+        if isinstance(error, StoreGoneError):
+            self.report.forget()
+        self.stop(Ending.FAILED, str(error), can_resume=self.can_resume)
+
+    def ask(self, work: Callable[[], T]) -> T:
+        """Return what `work` does with the store, if it is lost repeatedly.
+
+        A file that has failed does not wait for a server. Raises StoreError.
+        """
+        if self.report.failure:
+            return work()
+        return until_answered(work, self.options.retry_seconds)
+
+    def finish(self, store: Store) -> None:
+        """Write the rejected rows and the import's entry in the journal, and close the file.
+
+        A second call does nothing.
+        """
+        if self._is_finished:
+            return
+        self._is_finished = True
+        with self.failing():
+            if self.report.was_done:
+                self.report.rejects_file = self.entry.rejects_file
+            elif self._has_begun:
+                self._report_rejects()
+                self.report.warnings += self.remarks.sentences()
+                if not (self.report.counts.read or self.report.failure):
+                    self.report.warnings.append("there are no rows below the header")
+                if not self.options.is_dry_run:
+                    self.ask(lambda: self._save_end(store))
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, and forget the rejected rows."""
+        self.file.close()
+        self.resources.close()
+
+    def _next_task(self) -> Task | None:
+        """Return the next task, or None if there is none now or none at all."""
+        while self._stages is not None:
+            task = self._lost.popleft() if self._lost else next(self._tasks, None)
+            if task is not None:
+                return task
+            if self.in_flight:
+                return None
+            tasks = next(self._stages, None)
+            if tasks is None:
+                self._stages = None
+                self.report.ending = Ending.DONE
+                log.info("{}: {}", self.report.file, counted(self.report.counts.read, "row"))
+            else:
+                self._tasks = tasks
+        return None
+
+    def _count(self, entry: ChunkEntry) -> None:
+        self.report.counts.add(entry.counts)
+        self.report.rows += entry.rows
+        self.bytes_done += entry.length
+        self.remarks.add_packed(entry.remarks)
+        last = entry.first_row + entry.rows - 1
+        self._last_row = max(self._last_row, last)
+        if entry.blank_end < entry.rows:
+            self._last_filled_row = max(self._last_filled_row, last - entry.blank_end)
+        if not self.spec.is_ordered:  # else there are no duplicates to resolve
+            self.skipped.add(entry.first_row, entry.taken, is_repeated=entry.is_repeated)
+        if entry.refused:
+            self.rejects.add(entry.first_row, entry.refused)
+
+    def _report_rejects(self) -> None:
+        report = self.report
+        faults = (fault for row in self.rejects for fault in row.faults(report.file))
+        report.faults = list(islice(faults, SHOWN_FAULTS))
+        for row in self.rejects:
+            report.codes.update(reason.code for reason in row.reasons)
+        if report.codes and self.options.rejects is not None:
+            name = f"{report.collection}-{self.entry.id}"
+            header = self.file.raw_header
+            rows = iter(self.rejects)
+            path = write_rejects(rows, self.options.rejects, name, report.file, header)
+            report.rejects_file = readable(str(path))
+
+    def _save_end(self, store: Store) -> None:
+        report, entry = self.report, self.entry
+        entry.status, entry.ended = report.ending, journal.utc_now()
+        entry.rejects_file = report.rejects_file
+        for name, count in asdict(report.counts).items():
+            setattr(entry, name, count)
+        entry.elapsed = self._elapsed_before + report.elapsed
+        journal.save_import(store, entry)
+        if report.ending is Ending.DONE:
+            journal.forget_rows(store, entry.id)
+
+
+def _reason(error: Exception, chunks: Sequence[Chunk]) -> str:
+    """Return why an import has failed, with the rows of the chunks if the error is unexpected."""
+    if isinstance(error, BrokenExecutor):
+        return died("imported it")
+    if isinstance(error, OSError) and error.errno:
+        return out_of_resources(error)
+    if isinstance(error, HPNortonError) or not chunks:
+        return str(error)
+    first, last = chunks[0].first_row, chunks[-1].first_row + chunks[-1].rows - 1
+    return f"rows {first} to {last}: {type(error).__name__}: {error}"
