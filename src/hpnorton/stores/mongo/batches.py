@@ -2,20 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import TypeVar
-
-import bson
-from bson.codec_options import CodecOptions
-from bson.raw_bson import RawBSONDocument
 
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.validate import Record
-from hpnorton.stores.base import IMPORT_FIELD, MIN_SAMPLED, Batch, Key, Mode, Written
+from hpnorton.stores.base import MIN_SAMPLED, Batch, Key, Mode, Written
 from hpnorton.stores.diff import compare
 from hpnorton.stores.history import key_texts
 from hpnorton.stores.mongo.batch_size import Pace
@@ -31,10 +26,6 @@ _FERRETDB_UPDATES = 10
 _MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays below 48 MB
 _BYTES_A_CELL = 16
 _BYTES_AN_ITEM = 64  # what an update has around its values
-_LENGTH_BYTES = 4  # at the beginning of a document
-_UNDECODED = CodecOptions(RawBSONDocument)
-_FOUND = "firstBatch"
-_START_OF_FOUND = b"\x04%b\0" % _FOUND.encode()  # of an array
 
 _Asked = TypeVar("_Asked")
 
@@ -44,7 +35,6 @@ class MongoBatches(MongoConnection):
 
     def __init__(self, uri: str) -> None:
         self.min_sampled = MIN_SAMPLED
-        self._is_same: dict[str, bool] = {}
         self._paces = defaultdict[str, Pace](partial(Pace, *_KEYS_A_QUERY))
         super().__init__(uri)
 
@@ -59,16 +49,11 @@ class MongoBatches(MongoConnection):
         """
         if len(batch) == 0:
             return Written(0)
-        name = batch.collection.name
         with self._errors():
             if len(batch) >= self.min_sampled and self._are_stored(batch.sample()):
                 taken: Sequence[int] = range(len(batch))
-                if self._is_stored(batch):
-                    return Written(0, taken=taken)
                 stored = self.stored(batch, taken)
                 made = compare(batch, taken, stored, mode)
-                if not (made.new or made.changed or made.conflicts) and list(stored) == batch.keys:
-                    self._is_same.setdefault(name, True)
                 if lost := self._insert(batch.only(made.new)):  # somebody else was quicker
                     stored |= self._kept(batch, [made.new[at] for at in lost])
                     made = compare(batch, taken, stored, mode)
@@ -88,30 +73,6 @@ class MongoBatches(MongoConnection):
         """
         of = self._of(batch.collection.name)
         return all(of.find_one({"_id": key}, {"_id": 1}) for key in ids_of(batch))
-
-    def _is_stored(self, batch: Batch) -> bool:
-        """Whether the documents of a batch are found byte for byte, in the same order.
-
-        To decode what is found takes twice as long as to encode what should be there (measured). It
-        is tried after a batch that was the same, until it fails once.
-        """
-        name = batch.collection.name
-        if not self._is_same.get(name):
-            return False
-        projection = {} if batch.import_number is None else {IMPORT_FIELD: 0}  # another import's
-        for some in self._portions(name, documents_of(replace(batch, import_number=None))):
-            query = {"_id": {"$in": [each["_id"] for each in some]}}
-            command = {"find": name, "filter": query, "projection": projection}
-            reply = self._database.command(
-                command | {"batchSize": len(some), "singleBatch": True},
-                codec_options=_UNDECODED,
-            )
-            found = bson.encode({_FOUND: some})[_LENGTH_BYTES:-1]
-            answer = bytes(reply.raw)
-            if not answer.startswith(found, answer.find(_START_OF_FOUND)):
-                self._is_same[name] = False
-                return False
-        return True
 
     def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """What is stored under the keys at some positions: the values of the batch's columns."""
