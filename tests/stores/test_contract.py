@@ -75,8 +75,8 @@ def test_a_store_is_records_by_key(
             store.batches.min_sampled = data.draw(st.integers(1, 4))
         elif isinstance(store, MongoStore):
             store.min_sampled = data.draw(st.integers(1, 4))
+            store.ids_per_query = data.draw(st.integers(1, 4))
         patch.setattr(mongo_batches, "_MOST_DOCUMENTS", data.draw(st.integers(1, 4)))
-        patch.setattr(mongo_batches, "_KEYS_A_QUERY", data.draw(st.integers(1, 4)))
         check_against_model(store, collection, KINDS[kind], data)
     store.drop_collection(collection.name)
 

@@ -1,10 +1,6 @@
 """Batches of documents in MongoDB: what an import writes and looks up, thousands at once."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from time import perf_counter
-from typing import TypeVar
 
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
@@ -13,12 +9,14 @@ from hpnorton.schema.validate import Record
 from hpnorton.stores.base import MIN_SAMPLED, Batch, Key, Mode, Written
 from hpnorton.stores.diff import compare
 from hpnorton.stores.history import key_texts
-from hpnorton.stores.mongo.batch_size import Pace
 from hpnorton.stores.mongo.connection import MongoConnection, RawDocument
 from hpnorton.stores.mongo.documents import documents_of, ids_of, records_of, updates_of
 
 DUPLICATE_KEY = 11000
-_KEYS_A_QUERY = 64, 256, 8192  # at least, at first, at most
+# MongoDB finds ids by an index, however many. mongo-java-server compares each document with all of
+# them, FerretDB 1 reads all documents for each query.
+_IDS_PER_QUERY = 1024
+_FERRETDB_IDS_PER_QUERY = 8192
 _MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
 # FerretDB 1 keeps one of a database's 100 connections for each update until the command is done; if
 # there are no more, it waits for ever. So eight processes may update at once.
@@ -27,15 +25,13 @@ _MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays 
 _BYTES_A_CELL = 16
 _BYTES_AN_ITEM = 64  # what an update has around its values
 
-_Asked = TypeVar("_Asked")
-
 
 class MongoBatches(MongoConnection):
     """The writing and looking up of batches."""
 
     def __init__(self, uri: str) -> None:
         self.min_sampled = MIN_SAMPLED
-        self._paces = defaultdict[str, Pace](partial(Pace, *_KEYS_A_QUERY))
+        self.ids_per_query = _IDS_PER_QUERY
         super().__init__(uri)
 
     def prepare(self, batch: Batch) -> None:
@@ -181,19 +177,13 @@ class MongoBatches(MongoConnection):
     def _by_ids(
         self, collection: str, ids: Sequence[Value], columns: Sequence[str] | None
     ) -> list[RawDocument]:
+        """Return the documents with these ids, in no particular order, with all or some fields."""
         projection = None if columns is None else list(columns)
+        size = self.ids_per_query
+        if len(ids) > size and self._is_ferretdb:
+            size = _FERRETDB_IDS_PER_QUERY
         found: list[RawDocument] = []
-        for some in self._portions(collection, ids):
-            query = {"_id": {"$in": some}}
-            found += self._of(collection).find(query, projection, batch_size=len(some)).to_list()
+        for start in range(0, len(ids), size):
+            query = {"_id": {"$in": ids[start : start + size]}}
+            found += self._of(collection).find(query, projection, batch_size=size).to_list()
         return found
-
-    def _portions(self, collection: str, asked: Sequence[_Asked]) -> Iterator[Sequence[_Asked]]:
-        """What to ask a collection for, as much at a time as its pace allows."""
-        pace, at = self._paces[collection], 0
-        while at < len(asked):
-            some = asked[at : at + pace.size]
-            start = perf_counter()
-            yield some
-            pace.note(len(some), perf_counter() - start)
-            at += len(some)
