@@ -17,11 +17,11 @@ from pymongo.client_session import ClientSession
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import OWN_PREFIX
 from hpnorton.schema.stored import Value
-from hpnorton.stores.base import IMPORT_FIELD, Batch
+from hpnorton.stores.base import FIRST_STOCK, IMPORT_FIELD, Batch
 from hpnorton.stores.history import HISTORY, Change, RecordKey, key_texts
 from hpnorton.stores.mongo.batches import DUPLICATE_KEY, MongoBatches
 from hpnorton.stores.mongo.connection import RawDocument
-from hpnorton.stores.mongo.documents import FIRST_STOCK, ids_of
+from hpnorton.stores.mongo.documents import ids_of
 
 PENDING = OWN_PREFIX + "pending"
 _STEPS = OWN_PREFIX + "steps"

@@ -19,11 +19,11 @@ from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.types import NOUNS
-from hpnorton.stores.base import Condition, Document, Key
+from hpnorton.stores.base import FIRST_STOCK, Condition, Document, Key
 from hpnorton.stores.history import HISTORY, key_texts
 from hpnorton.stores.mongo.connection import RawDocument
 from hpnorton.stores.mongo.counter import LAST, OWN_FIELDS, PENDING, MongoCounter
-from hpnorton.stores.mongo.documents import FIRST_STOCK, index_name
+from hpnorton.stores.mongo.documents import index_name
 from hpnorton.stores.mongo.scan import MongoScan
 from hpnorton.stores.ranges import Range
 
