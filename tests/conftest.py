@@ -41,6 +41,7 @@ STORE_TESTS = (
     "rental/test_counter*.py",
     "rental/test_record_history.py",
     "importer/test_runner.py",
+    "test_format.py",
     "test_smoke.py",
 )
 
@@ -147,7 +148,7 @@ def _mongo_database(request: pytest.FixtureRequest, name: str) -> Iterator[str]:
     server: str = request.getfixturevalue("nx_server") if name == NX else name
     made = f"{server}/hpnorton_test_{uuid.uuid4().hex[:12]}"
     yield made
-    with closing(open_store(made)) as store:
+    with closing(open_store(made, any_format=True)) as store:
         store.drop_database()
 
 

@@ -88,7 +88,7 @@ def _drop_database(arguments: argparse.Namespace, settings: Settings) -> ExitSta
     from hpnorton.stores import open_store
 
     try:
-        opened = open_store(settings.uri)
+        opened = open_store(settings.uri, any_format=True)
     except StoreMissingError as error:
         raise StoreMissingError(
             f"nothing was removed: there is no database at {redact(settings.uri)}"

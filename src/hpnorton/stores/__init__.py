@@ -8,20 +8,35 @@ from threading import Lock
 from typing import overload
 
 from hpnorton.errors import StoreMissingError
-from hpnorton.settings import SQLITE_PREFIX
+from hpnorton.settings import SQLITE_PREFIX, redact
 from hpnorton.stores.base import Store
+from hpnorton.stores.format import check_format
 from hpnorton.stores.ranges import Database
 from hpnorton.workers import warm_up
 
 
-def open_store(uri: str, *, create: bool = False, patience: float | None = None) -> Database:
-    """The store at a URI as settings.absolute_uri gives it.
+def open_store(
+    uri: str, *, create: bool = False, patience: float | None = None, any_format: bool = False
+) -> Database:
+    """Open the store at a URI as settings.absolute_uri gives it.
 
     Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised
     (MongoDB makes databases by itself). `patience` is how many seconds to wait for another program
     that keeps an SQLite file locked. An SQLite file that may not be written can be read, without
-    `create`. Also raises StoreAccessError.
+    `create`. Raises StoreError if the database has a format of another version (see format.py),
+    unless `any_format`, and StoreAccessError.
     """
+    store = _open_adapter(uri, create=create, patience=patience)
+    if not any_format:
+        try:
+            check_format(store, redact(uri))
+        except BaseException:
+            store.close()
+            raise
+    return store
+
+
+def _open_adapter(uri: str, *, create: bool, patience: float | None) -> Database:
     # Each adapter is imported when it is used: pymongo alone takes 0.1 s.
     # pylint: disable=import-outside-toplevel
     if uri.startswith(SQLITE_PREFIX):

@@ -16,6 +16,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.stores.base import Key, Mode, Store
 from hpnorton.stores.counts import Counts, Ending
 from hpnorton.stores.entries import EntryTable
+from hpnorton.stores.format import SETTINGS, save_format
 from hpnorton.stores.history import RecordKey
 from hpnorton.stores.provenance import NUMBERS, REPLACED, first_writers, imports_that_wrote
 from hpnorton.tabular.chunk import Span
@@ -104,7 +105,7 @@ IMPORTS = EntryTable("imports", ImportEntry, "id")
 CHUNKS = EntryTable("chunks", ChunkEntry, "run", "first_row")
 STARTED = EntryTable("started", StartedChunk, "run", "first_row", "rows")
 COLLECTIONS = EntryTable("collections", CollectionEntry, "name")
-_TABLES = (IMPORTS, NUMBERS, CHUNKS, STARTED, REPLACED, COLLECTIONS)
+_TABLES = (SETTINGS, IMPORTS, NUMBERS, CHUNKS, STARTED, REPLACED, COLLECTIONS)
 OWN_COLLECTIONS = tuple(table.collection for table in _TABLES)
 
 
@@ -123,8 +124,10 @@ def utc_now() -> str:
 
 def prepare(store: Store) -> None:
     """Make the journal's collections, unless they are there. Raises StoreError."""
-    for collection in OWN_COLLECTIONS:
-        store.ensure(collection)
+    with store.transaction():
+        for collection in OWN_COLLECTIONS:
+            store.ensure(collection)
+        save_format(store)
 
 
 def begin_import(store: Store, entry: ImportEntry) -> None:
