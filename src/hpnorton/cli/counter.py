@@ -91,7 +91,7 @@ def _open_counter(settings: Settings) -> Iterator["RentalCounter"]:
     from hpnorton.rental.shop import open_shop
     from hpnorton.stores import open_store
 
-    with closing(open_store(settings.uri)) as store:
+    with closing(open_store(settings.uri)) as store, store.cached_schema():
         left = store.unfinished()
         shop = open_shop(Catalog(store, settings.description_folders))
         try:

@@ -1,6 +1,6 @@
 """The descriptions of a database's collections: as they were imported, or from a data package."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,15 +45,14 @@ class Catalog:
 
     def get(self, name: str) -> Collection:
         """Return the description of a collection. Raises UsageError if there is none."""
-        (collection,) = self.get_all(name)
+        (collection,) = self.get_all([name], journal.known_collections(self.store))
         return collection
 
-    def get_all(self, *names: str) -> list[Collection]:
-        """Return the descriptions of several collections, which are read from the database once.
+    def get_all(self, names: Sequence[str], imported: Mapping[str, Collection]) -> list[Collection]:
+        """Return the descriptions of several collections.
 
-        Raises UsageError if there is none of one of them.
+        `imported` are those that the journal knows. Raises UsageError if one has no description.
         """
-        imported = journal.known_collections(self.store)
         present = {each.casefold(): each for each in self.store.collections()}
         collections: list[Collection] = []
         for name in names:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import cast
 
-from hpnorton.errors import RefusedError, UsageError
+from hpnorton.errors import RefusedError, UnknownIdError, UsageError
 from hpnorton.rental.foreign_values import REPAIR_STOCK, describe_value
 from hpnorton.rental.names import (
     ACTIVE,
@@ -56,7 +56,12 @@ class RentalCounter:
         due = due or today + timedelta(self.days)
         if due < today:
             raise UsageError(f"--due {due} is in the past; today is {today} (UTC)")
-        customer, product = self.shop.customer_key(user_id), self.shop.product_key(product_id)
+        try:
+            return self._rent(*self._typed_keys(user_id, product_id), due)
+        except UnknownIdError:
+            return self._rent(*self._meant_keys(user_id, product_id), due)
+
+    def _rent(self, customer: RecordKey, product: RecordKey, due: date) -> Document:
         rental_key = self.shop.rental_key(customer, product)
 
         def decide(number: int) -> Change:
@@ -86,7 +91,12 @@ class RentalCounter:
 
         Raises UnknownIdError, and RefusedError if the customer has not rented it.
         """
-        customer, product = self.shop.customer_key(user_id), self.shop.product_key(product_id)
+        try:
+            return self._give_back(*self._typed_keys(user_id, product_id))
+        except UnknownIdError:
+            return self._give_back(*self._meant_keys(user_id, product_id))
+
+    def _give_back(self, customer: RecordKey, product: RecordKey) -> Document:
         rental_key = self.shop.rental_key(customer, product)
 
         def decide(number: int) -> Change:
@@ -94,6 +104,7 @@ class RentalCounter:
             stock = self._stock(product)
             now = datetime.now(UTC)
             if rental is None:
+                self.shop.get(customer)
                 who = customer.text
                 raise RefusedError(
                     f"{who} has not rented {product.text}; --rentals-for-customer {who} lists "
@@ -121,7 +132,13 @@ class RentalCounter:
         """
         if delta == 0:
             raise UsageError("a DELTA of 0 changes nothing; give another number, such as 3 or -1")
-        product = self.shop.product_key(product_id)
+        try:
+            product = self.shop.typed_key(self.shop.products, product_id)
+            return self._adjust_stock(product, delta, reason)
+        except UnknownIdError:
+            return self._adjust_stock(self.shop.product_key(product_id), delta, reason)
+
+    def _adjust_stock(self, product: RecordKey, delta: int, reason: str) -> Document:
         field = product.collection.stock or QUANTITY
 
         def decide(number: int) -> Change:
@@ -209,6 +226,18 @@ class RentalCounter:
         if any(value != record.get(name) for name, value in values.items()):
             post_change(self.store, subject, decide)
         return self.shop.get(record_key)
+
+    def _typed_keys(self, user_id: str, product_id: str) -> tuple[RecordKey, RecordKey]:
+        """Return the keys of a customer and a product as they were typed, without a look at them.
+
+        Nearly always these are the right ones, and what decides reads both records in any case.
+        """
+        shop = self.shop
+        return shop.typed_key(shop.customers, user_id), shop.typed_key(shop.products, product_id)
+
+    def _meant_keys(self, user_id: str, product_id: str) -> tuple[RecordKey, RecordKey]:
+        """Return the keys that differ from the typed ones in case only. Raises UnknownIdError."""
+        return self.shop.customer_key(user_id), self.shop.product_key(product_id)
 
     def _active_customer(self, customer: RecordKey) -> Document:
         record = self.shop.get(customer)

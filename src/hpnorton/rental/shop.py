@@ -1,5 +1,6 @@
 """The shop: its collections, opened for the counter, and the records that clerks name by an id."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -63,8 +64,18 @@ class Shop:
             raise _unknown(collection, ", ".join(collection.key), record_key.text)
         return record
 
+    def typed_key(self, collection: Collection, text: str) -> RecordKey:
+        """Return the key that a text is, whether there is such a record or not.
+
+        Raises UnknownIdError if it cannot be a key of the collection.
+        """
+        try:
+            return RecordKey(collection, (_key_field(collection).parse_typed(text),))
+        except CellError as error:
+            raise _unknown(collection, collection.key[0], text) from error
+
     def customer_key(self, user_id: str) -> RecordKey:
-        """Return the key of the customer with an id as it was typed. Raises UnknownIdError."""
+        """Return the key of the customer that is meant by an id. Raises UnknownIdError."""
         if key := self._stored_key(self.customers, user_id):
             return RecordKey(self.customers, key)
         if self._stored_key(self.products, user_id):
@@ -75,7 +86,7 @@ class Shop:
         raise _unknown(self.customers, self.customers.key[0], user_id)
 
     def product_key(self, product_id: str) -> RecordKey:
-        """Return the key of the product with an id as it was typed. Raises UnknownIdError."""
+        """Return the key of the product that is meant by an id. Raises UnknownIdError."""
         if key := self._stored_key(self.products, product_id):
             return RecordKey(self.products, key)
         if self._stored_key(self.customers, product_id):
@@ -88,9 +99,8 @@ class Shop:
         return RecordKey(self.rentals, tuple(ids[name] for name in self.rentals.key))
 
     def _stored_key(self, collection: Collection, text: str) -> Key | None:
-        field = next(field for field in collection.fields if field.name == collection.key[0])
         with suppress(CellError):
-            typed = (field.parse_typed(text),)
+            typed = (_key_field(collection).parse_typed(text),)
             return lookup.meant(self.store, collection.name, collection.key, typed)
         return None
 
@@ -98,23 +108,32 @@ class Shop:
 def open_shop(catalog: Catalog) -> Shop:
     """Open the shop, and add what the counter needs if the database lacks it.
 
-    Rentals get the fields `rented_at` and `due`. Raises UsageError if there is no shop, or one of
-    its keys is not what the counter needs, and RefusedError if another collection has the name of
-    the history.
+    Rentals get the fields `rented_at` and `due`. Where the journal describes a collection as the
+    counter needs it, it was created so, and nothing of it is read or written. Raises UsageError if
+    there is no shop, or one of its keys is not what the counter needs, and RefusedError if another
+    collection has the name of the history.
     """
     store = catalog.store
-    rentals, customers, products = catalog.get_all(RENTALS, CUSTOMERS, PRODUCTS)
-    _check_keys(customers, products, rentals)
-    shop = Shop(catalog, customers, products, _with_days(rentals))
-    _check_history(store)
-    described = journal.known_collections(store)
-    for collection in (shop.customers, shop.products, shop.rentals):
-        store.ensure(collection)
-        if described.get(collection.name) != collection:
-            journal.prepare(store)
-            journal.save_collection(store, collection)
-    store.ensure(HISTORY)
+    with store.cached_schema():
+        described = journal.known_collections(store)
+        rentals, customers, products = catalog.get_all((RENTALS, CUSTOMERS, PRODUCTS), described)
+        _check_keys(customers, products, rentals)
+        shop = Shop(catalog, customers, products, _with_days(rentals))
+        needed = (HISTORY, shop.customers, shop.products, shop.rentals)
+        missing = [each for each in needed if described.get(each.name) != each]
+        if HISTORY in missing:
+            _check_history(store)
+        if missing:
+            _create(store, missing)
     return shop
+
+
+def _create(store: CounterStore, collections: Sequence[Collection]) -> None:
+    with store.transaction():
+        journal.prepare(store)
+        for collection in collections:
+            store.ensure(collection)
+            journal.save_collection(store, collection)
 
 
 def _check_keys(customers: Collection, products: Collection, rentals: Collection) -> None:
@@ -157,6 +176,10 @@ def _with_days(rentals: Collection) -> Collection:
                 "or a time there: rename it in the file and in datapackage.json"
             )
     return replace(rentals, fields=(*rentals.fields, *ours.values()), lookups=(DUE,))
+
+
+def _key_field(collection: Collection) -> Field:
+    return next(field for field in collection.fields if field.name == collection.key[0])
 
 
 def _unknown(collection: Collection, fields: str, text: str) -> UnknownIdError:

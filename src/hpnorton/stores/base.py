@@ -279,6 +279,12 @@ class CounterStore(Store, Protocol):
         With `moved`, what the history has added to it, the first stock becomes what goes with it.
         """
 
+    def cached_schema(self) -> AbstractContextManager[None]:
+        """Read at most once inside which collections there are, and what they are made of.
+
+        For a command that takes moments: what others create or drop meanwhile is not seen.
+        """
+
     def snapshot(self) -> AbstractContextManager[None]:
         """What is read inside belongs together: in SQLite it is the database of one moment."""
 

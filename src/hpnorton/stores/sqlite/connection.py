@@ -3,7 +3,7 @@
 import random
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from hpnorton.schema.stored import Value
 from hpnorton.stores.sqlite import errors, sql
 from hpnorton.stores.sqlite.files import JOURNAL, WAL, DatabaseFiles
 from hpnorton.stores.sqlite.read_only import ReadOnlyFile, why_read_only
+from hpnorton.stores.sqlite.schema import SchemaReader
 
 LOCK_SECONDS = 60.0  # a person waits for it
 # All processes try equally often, so that none of them starves.
@@ -58,6 +59,7 @@ class SqliteConnection:
         self._courtesy_until = 0.0  # a time.monotonic(), until which other processes go first
         self._told_until = 0.0  # a time.monotonic(), until which the user knows why we wait
         self._busy_wal_bytes = 0  # the size of the log when it could last not be emptied
+        self.schema = SchemaReader(self.run)
         if create:
             self._make_folder()
         else:
@@ -179,10 +181,9 @@ class SqliteConnection:
             return self._read_only.connect(seconds)
         return sqlite3.connect(self.path, timeout=seconds, isolation_level=None)
 
-    def column_types(self, table: str) -> dict[str, str]:
+    def column_types(self, table: str) -> Mapping[str, str]:
         """Return the declared type of each column; an empty dictionary without such a table."""
-        rows = self.run("SELECT name, type FROM pragma_table_info(?)", (table,))
-        return dict(rows.fetchall())
+        return self.schema.table(table).types
 
     def rowid_name(self, table: str) -> str | None:
         """Return a name of a table's rowid that no column has; None for a WITHOUT ROWID table."""

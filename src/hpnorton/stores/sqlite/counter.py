@@ -1,13 +1,13 @@
 """Changes at the counter in SQLite: an entry of the history and its change, in one transaction."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value
-from hpnorton.stores.base import FIRST_STOCK, Batch, Mode, batch_of
+from hpnorton.stores.base import FIRST_STOCK, Batch
 from hpnorton.stores.history import HISTORY, Change, RecordKey
 from hpnorton.stores.sqlite import sql
-from hpnorton.stores.sqlite.batches import SqliteBatches
 from hpnorton.stores.sqlite.connection import SqliteConnection
 
 _LAST_NUMBERS = (
@@ -21,9 +21,8 @@ _LAST_NUMBERS = (
 class SqliteCounter:
     """The history and the stocks, read and written through a connection."""
 
-    def __init__(self, connection: SqliteConnection, batches: SqliteBatches) -> None:
+    def __init__(self, connection: SqliteConnection) -> None:
         self._connection = connection
-        self._batches = batches
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
@@ -73,12 +72,18 @@ class SqliteCounter:
         if not changes:
             return []
         with self._connection.transaction():
-            entries = batch_of(HISTORY, [change.entry for change in changes])
-            taken = set(self._batches.write(entries, Mode.INSERT).taken)
+            taken = []
             for at, change in enumerate(changes):
-                if at not in taken:
+                if self._insert(HISTORY, change.entry):
                     self._carry_out(change)
-        return sorted(taken)
+                else:
+                    taken.append(at)
+        return taken
+
+    def _insert(self, collection: Collection, record: Mapping[str, Value]) -> bool:
+        """Insert a record, and return whether its key is new."""
+        statement = sql.insert(collection.name, tuple(record), 1, collection.stock)
+        return self._connection.run(statement, tuple(record.values())).rowcount == 1
 
     def _carry_out(self, change: Change) -> None:
         (subject, subject_key), (target, key) = change.subject, change.target
@@ -88,7 +93,7 @@ class SqliteCounter:
         if change.after is None:
             self._connection.run(sql.delete(target.name, target.key), key)
         elif change.before is None:
-            self._batches.write(batch_of(target, [change.after]), Mode.INSERT)
+            self._insert(target, change.after)
         elif values := change.other_values:
             statement = sql.update(target.name, tuple(values), target.key)
             self._connection.run(statement, (*values.values(), *key))

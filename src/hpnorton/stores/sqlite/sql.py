@@ -50,12 +50,22 @@ def create_table(collection: Collection) -> str:
     return f"CREATE TABLE {quote(collection.name)} (\n  {body}\n)"
 
 
-def create_index(collection: Collection, fields: Sequence[str]) -> str:
-    """Makes an index if it is not there.
+def add_column(table: str, name: str, declared_type: str) -> str:
+    """Return the statement that adds a column to a table."""
+    return f"ALTER TABLE {quote(table)} ADD COLUMN {quote(name)} {declared_type}"
 
-    Tables and indexes share their names in SQLite. No collection's name may begin with ours.
+
+def index_name(collection: Collection, fields: Sequence[str]) -> str:
+    """Return the name of an index.
+
+    Tables and indexes share their names in SQLite, and no collection's name begins with ours.
     """
-    name = quote(f"{OWN_PREFIX}{collection.name}({listed(fields)})")
+    return f"{OWN_PREFIX}{collection.name}({listed(fields)})"
+
+
+def create_index(collection: Collection, fields: Sequence[str]) -> str:
+    """Return the statement that creates an index if it does not exist."""
+    name = quote(index_name(collection, fields))
     return f"CREATE INDEX IF NOT EXISTS {name} ON {quote(collection.name)} ({listed(fields)})"
 
 

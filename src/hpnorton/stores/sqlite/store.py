@@ -9,13 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from hpnorton.errors import MisfitError, StoreAccessError
+from hpnorton.errors import StoreAccessError
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import (
-    FIRST_STOCK,
-    IMPORT_FIELD,
     Batch,
     Condition,
     Document,
@@ -24,7 +22,6 @@ from hpnorton.stores.base import (
     Written,
 )
 from hpnorton.stores.history import Change, RecordKey
-from hpnorton.stores.messages import ADVICE
 from hpnorton.stores.ranges import Range
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
@@ -33,6 +30,7 @@ from hpnorton.stores.sqlite.counter import SqliteCounter
 from hpnorton.stores.sqlite.files import JOURNAL, SHM, WAL
 from hpnorton.stores.sqlite.scan import SqliteScan
 from hpnorton.stores.sqlite.search import Search
+from hpnorton.stores.sqlite.tables import SqliteTables
 
 _HIDDEN = ("sqlite_", OWN_PREFIX)
 
@@ -43,7 +41,8 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
     def __init__(self, path: str, *, create: bool, patience: float = LOCK_SECONDS) -> None:
         self.connection = SqliteConnection(path, create=create, patience=patience)
         self.batches = SqliteBatches(self.connection)
-        self._counter = SqliteCounter(self.connection, self.batches)
+        self._counter = SqliteCounter(self.connection)
+        self._tables = SqliteTables(self.connection)
 
     def close(self) -> None:
         """End the connection."""
@@ -76,80 +75,16 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         return self.batches.absent(collection, key, columns)
 
     def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
-        """Makes the table and its indexes if they are not there, and adds new columns to it."""
-        with self.connection.transaction():
-            columns = self.connection.column_types(collection.name)
-            if columns:
-                self.check_fit(collection)
-                for field in collection.fields:
-                    if field.name not in columns:
-                        definition = f"{sql.quote(field.name)} {sql.column_type(field)}"
-                        self._add_column(collection.name, definition)
-                if collection.stock and FIRST_STOCK not in columns:
-                    self._add_column(collection.name, f"{FIRST_STOCK} INTEGER")
-                if collection.is_tracked and IMPORT_FIELD not in columns:
-                    self._add_column(collection.name, f"{IMPORT_FIELD} INTEGER")
-            else:
-                self.connection.run(sql.create_table(collection))
-            if with_indexes:
-                self._ensure_indexes(collection)
-
-    def _ensure_indexes(self, collection: Collection) -> None:
-        with self.connection.sorting():
-            for fields in collection.indexes:
-                self.connection.run(sql.create_index(collection, fields))
-            for name in collection.lookups:
-                self.connection.run(sql.create_lookup(collection, name))
-
-    def _add_column(self, table: str, definition: str) -> None:
-        self.connection.run(f"ALTER TABLE {sql.quote(table)} ADD COLUMN {definition}")
+        """Create the table and its indexes, or add what it lacks; write nothing otherwise."""
+        self._tables.ensure(collection, with_indexes=with_indexes)
 
     def check_fit(self, collection: Collection) -> None:
-        """Raises MisfitError if there is a table of that name that cannot hold the records."""
-        with self.connection.translate_errors():
-            columns = self.connection.column_types(collection.name)
-            if columns:
-                self._check_columns(collection, columns)
+        """Raise MisfitError if there is a table of that name that cannot hold the records."""
+        self._tables.check_fit(collection)
 
-    def _check_columns(self, collection: Collection, columns: dict[str, str]) -> None:
-        place = f"the table {collection.name} in {self.connection.path}"
-        rows = self.connection.run(
-            "SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk", (collection.name,)
-        )
-        key = tuple(column for (column,) in rows)
-        if not key:
-            raise MisfitError(
-                f"HPNorton has not made {place}: it has no primary key; save it as a CSV file, and "
-                "import that into another database (--uri)"
-            )
-        if key != collection.key:
-            raise MisfitError(
-                f"{place} has the key {', '.join(key)}, not {', '.join(collection.key)}, as it is "
-                f"described now; {ADVICE}"
-            )
-        needed = self.connection.run(
-            'SELECT name FROM pragma_table_info(?) WHERE "notnull" AND dflt_value IS NULL',
-            (collection.name,),
-        )
-        if lost := [column for (column,) in needed if column not in collection.columns]:
-            raise MisfitError(
-                f"{place} needs a value for {', '.join(lost)}, which its description lacks now; "
-                f"{ADVICE}"
-            )
-        twins = {name.casefold(): name for name in columns}
-        for field in collection.fields:
-            twin = twins.get(field.name.casefold(), field.name)
-            if twin != field.name:
-                raise MisfitError(
-                    f"the column {twin} of {place} differs from {field.name}, as it is described "
-                    f"now, only in capitals, which SQLite does not tell apart; {ADVICE}"
-                )
-            wanted = sql.column_type(field)
-            if columns.get(field.name, wanted).upper() != wanted:
-                raise MisfitError(
-                    f"the column {field.name} of {place} has the type {columns[field.name]}, not "
-                    f"{wanted}, as it is described now; {ADVICE}"
-                )
+    def cached_schema(self) -> AbstractContextManager[None]:
+        """Read what tables there are only once inside."""
+        return self.connection.schema.cached()
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
         """The record of the collection, whose key is `key`, that has this one; None if none has."""
@@ -226,10 +161,8 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
     def collections(self) -> list[str]:
         """The names of all tables, sorted, but for SQLite's and our own."""
         with self.connection.translate_errors():
-            rows = self.connection.run(
-                "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
-            )
-            return [name for (name,) in rows if not name.lower().startswith(_HIDDEN)]
+            names = sorted(self.connection.schema.read().tables)
+            return [name for name in names if not name.lower().startswith(_HIDDEN)]
 
     def scan(self, collection: str) -> SqliteScan:
         """A look at all rows of a table that is there."""
@@ -245,6 +178,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         """Removes a table and its rows."""
         with self.connection.transaction():
             self.connection.run(f"DROP TABLE IF EXISTS {sql.quote(collection)}")
+            self.connection.schema.forget()
 
     def delete(self, collection: str, where: Condition) -> None:
         """Removes the rows that meet a condition; none if there is no such table."""

@@ -1,0 +1,69 @@
+"""The cost of a command of the counter: what it asks the database, and how often it writes."""
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.helpers.shop import DATASET, import_files
+
+COMMANDS = (
+    "--rent C000001 P000001",
+    "--return C000001 P000001",
+    "--adjust-stock P000001 3 --reason found",
+    "--add product product_id=P9 description=Tent product_type=Camping quantity_available=1",
+    "--edit customers C000001 Credit_limit=7",
+)
+MAX_STATEMENTS = 20
+
+
+@pytest.fixture(name="statements")
+def trace_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """All that is run on any connection to SQLite: questions, PRAGMAs, BEGIN and COMMIT.
+
+    SQLite reports what it runs itself within a statement as a comment, which does not count.
+    """
+    statements: list[str] = []
+    connect = sqlite3.connect
+
+    def note(statement: str) -> None:
+        if not statement.startswith("--"):
+            statements.append(statement)
+
+    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*arguments, **options)
+        connection.set_trace_callback(note)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", traced)
+    yield statements
+
+
+def test_a_command_is_one_transaction_of_sqlite(
+    run: Run, sqlite_uri: str, statements: list[str]
+) -> None:
+    """A shop that has all that the counter needs is read with few statements, and written once."""
+    import_files(sqlite_uri, *DATASET)
+    assert run(COMMANDS[0], sqlite_uri).status == 0  # the first one adds what is missing
+    assert run(COMMANDS[1], sqlite_uri).status == 0
+    for command in COMMANDS:
+        statements.clear()
+        assert run(command, sqlite_uri).status == 0
+        begun = [each for each in statements if each.startswith("BEGIN")]
+        assert begun == ["BEGIN IMMEDIATE"], command
+        assert len(statements) <= MAX_STATEMENTS, (command, statements)
+
+
+def test_a_refused_rent_writes_nothing(run: Run, sqlite_uri: str, statements: list[str]) -> None:
+    """It takes the lock to decide, as others may rent the last one meanwhile, and rolls back."""
+    import_files(sqlite_uri, *DATASET)
+    assert run(COMMANDS[0], sqlite_uri).status == 0
+    statements.clear()
+    assert run(COMMANDS[0], sqlite_uri).status == 1
+    assert [each for each in statements if each in ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")] == [
+        "BEGIN IMMEDIATE",
+        "ROLLBACK",
+    ]
+    assert not [each for each in statements if each.startswith(("INSERT", "UPDATE", "CREATE"))]
