@@ -67,6 +67,14 @@ def test_every_guide_can_be_reached_from_the_readme() -> None:
     assert set(GUIDES) <= reached
 
 
+@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_the_modules_named_are_there(name: str) -> None:
+    """A path in the pages for developers is one of the repository, the package, or its cli/."""
+    package = ROOT / "src" / "hpnorton"
+    for path in re.findall(r"`([\w/*]+\.py)`", (ROOT / name).read_text("utf-8")):
+        assert any(any(home.glob(path)) for home in (ROOT, package, package / "cli")), path
+
+
 def test_the_page_of_flags_is_that_of_the_parser() -> None:
     """The tables of docs/cli.md are those of `make docs`: run it after a change of a flag."""
     script = load_script("cli_page")

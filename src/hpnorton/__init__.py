@@ -18,7 +18,7 @@ environment, flags), `sanitize` (what may be shown), `log` (messages on stderr) 
 
 Each package has a map of its own.
 
-`parallel_map` is for programs of your own; the README has an example.
+`parallel_map` is for programs of your own; docs/library.md has an example.
 """
 
 from typing import TYPE_CHECKING, Any
