@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpnorton import cli
-from hpnorton.cli import flag_rules
 from hpnorton.cli.arguments import Parser
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
@@ -49,13 +48,15 @@ def _section(parser: Parser, group: "argparse._ArgumentGroup") -> Iterator[str]:
         yield ""
     flags = _flags_of(group)
     heads = ["flag", "what it does"]
-    if any(flag_rules.GOES_WITH.get(flag.dest) for flag in flags):
+    if any(parser.commands_that_take(flag.option_strings[-1]) for flag in flags):
         heads.append("goes with")
     yield _row(heads)
     yield "|---" * len(heads) + "|"
     for flag in flags:
         usage = " ".join([*flag.option_strings, parser.values_of(flag)]).strip()
-        actions = ", ".join(f"`{each}`" for each in flag_rules.GOES_WITH.get(flag.dest, ()))
+        actions = ", ".join(
+            f"`{each}`" for each in parser.commands_that_take(flag.option_strings[-1])
+        )
         yield _row([f"`{usage}`", _text(_help_of(flag)), actions][: len(heads)])
     yield ""
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from hpnorton import cli
-from hpnorton.cli.arguments import Act
 from tests.conftest import Run
 from tests.helpers.commandline import ROOT, Outcome
 from tests.helpers.shop import DATASET, import_files, open_counter
@@ -110,8 +109,5 @@ def test_changes_have_the_same_results(
 
 def test_every_command_is_run() -> None:
     """A new command is added to the lists above."""
-    actions = cli.parser()._actions  # pylint: disable=protected-access # there is no public list
-    flags = {
-        flag for action in actions if isinstance(action, Act) for flag in action.option_strings
-    }
+    flags = {flag for command in cli.parser().commands for flag in command.option_strings}
     assert flags - ELSEWHERE == {text.split()[0] for text in ALL}

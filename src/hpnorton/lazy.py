@@ -13,7 +13,6 @@ Python 3.15 has the same as a statement, `lazy import`.
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
@@ -49,46 +48,41 @@ class _LazyModule(ModuleType):
         """
         if _FINDER in sys.meta_path:
             raise AttributeError(f"{self.__name__} is imported lazily, and {name} is no module")
-        spec = self.__spec__
-        assert spec is not None and spec.loader is not None
         module: ModuleType = self
         module.__class__ = ModuleType
+        loader = module.__loader__
+        assert isinstance(loader, _LazyLoader)
         try:
-            spec.loader.exec_module(module)
+            loader.run(module)
         except BaseException:
             module.__class__ = _LazyModule
             raise
         return getattr(module, name)
 
 
-class _LazyLoader(Loader):
-    """A loader that leaves the module's code for its first use."""
-
-    def __init__(self, loader: SourceFileLoader) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Create the module as the loader itself does."""
-        return self._loader.create_module(spec)
+class _LazyLoader(SourceFileLoader):
+    """A loader that leaves a module's code for the first use of the module."""
 
     def exec_module(self, module: ModuleType) -> None:
         """Make the module one whose code runs later."""
-        assert module.__spec__ is not None
-        module.__spec__.loader = module.__loader__ = self._loader
         module.__class__ = _LazyModule
 
+    def run(self, module: ModuleType) -> None:
+        """Run the module's code."""
+        super().exec_module(module)
 
-class _LazyFinder(MetaPathFinder):
-    """A finder of modules on sys.path that are written in Python."""
+
+class _LazyFinder:
+    """A finder of the modules on sys.path that are written in Python."""
 
     def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None, /
     ) -> ModuleSpec | None:
         """Return where a module is and how to load it lazily, or None for another kind."""
         spec = PathFinder.find_spec(name, path, target)
         if spec is None or not isinstance(spec.loader, SourceFileLoader):
             return None
-        spec.loader = _LazyLoader(spec.loader)
+        spec.loader = _LazyLoader(name, spec.loader.path)
         return spec
 
 

@@ -144,9 +144,9 @@ REFUSED = [
      "did you mean 'product'?\n"),
     ("--add history record=P000001 collection=product number=9 at=2030-01-01T00:00:00 kind=rent "
      "changed=product delta=5", 2,
-     "the history is what has happened; nothing is added to it, or edited\n"),
+     "the history is a record of what happened; it cannot be added to or edited\n"),
     ("--edit history P000001,product,1 delta=5", 2,
-     "the history is what has happened; nothing is added to it, or edited\n"),
+     "the history is a record of what happened; it cannot be added to or edited\n"),
     ("--edit", 2, "argument --edit: expected at least one argument"),
     ("--edit customers", 2, "--edit needs COLLECTION KEY FIELD=VALUE"),
     ("--edit customers C000001", 2, "--edit needs COLLECTION KEY FIELD=VALUE"),
@@ -537,9 +537,11 @@ def test_faults_in_the_books_are_listed(run: Run, tmp_path: Path) -> None:
 
 
 def test_quiet_books_say_nothing_when_they_balance(run: Run, shop: str) -> None:
-    """In every format; a table of nothing is empty."""
+    """In every format; a table of nothing is empty, and CSV has its header."""
     assert run("--check --quiet", shop) == Outcome(0, "[]\n", "")
-    assert run("--check --quiet --format csv", shop) == Outcome(0, "", "")
+    assert run("--check --quiet --format table", shop) == Outcome(0, "", "")
+    header = "fault,product_id,user_id,message\n"
+    assert run("--check --quiet --format csv", shop) == Outcome(0, header, "")
 
 
 def test_an_export_tells_its_files_and_formulas(
@@ -593,8 +595,8 @@ def test_what_cannot_be_exported_is_named(run: Run, tmp_path: Path) -> None:
     assert exported.status == 1
     assert len(exported.data) == 4
     assert exported.err == (
-        "Error: theirs was left out: HPNorton has not imported it, so what its fields are is not "
-        "known; describe it in a datapackage.json\n"
+        "Error: theirs was left out: HPNorton has not imported it and does not know its fields; "
+        "describe it in a datapackage.json\n"
     )
     failed = run(f"--export {tmp_path}/shop.db", uri)
     assert (failed.status, failed.out) == (1, "")

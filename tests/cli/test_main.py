@@ -311,6 +311,7 @@ def test_csv_without_records_has_its_header(hpnorton: CommandLine) -> None:
         (["--customers-renting-product", "P9"], customers),
         (["--overdue"], f"{rental},days_overdue"),
         (["--find", "nothing like that"], f"collection,{product},{customers}"),
+        (["--check"], "fault,product_id,user_id,message"),
     ):
         done = hpnorton(*arguments, "--format", "csv")
         assert (done.status, done.out) == (0, header + "\n")

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hpnorton.cli.progress import show_progress
+from hpnorton.cli.progress import show_import
 from hpnorton.importer.report import FileReport
 
 
@@ -23,7 +23,7 @@ def test_the_bars_of_very_many_files_are_few(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("LINES", "300")
     reports = [FileReport(f"{n}.csv", f"file{n}") for n in range(100)]
-    with show_progress(is_wanted=True) as on_progress:
+    with show_import(is_wanted=True) as on_progress:
         for report in (*reports, reports[0]):
             on_progress(report, 10, 10)
     last = screen.getvalue().split("\x1b[2K")[-40:]

@@ -1,9 +1,9 @@
-"""The command line: main() handles errors, program() works; each group of flags has its file.
+"""The command line: main() reports errors, program() runs a command.
 
-What takes long to import (loguru, pymongo, rich, the stores) is imported by the operation that
-needs it: `--help` has to answer at once.
+Each command has a file with its flags, their help, and the function that runs it; to add one, add
+its module to _COMMANDS. `arguments` holds what they share, `output` how results are written. What
+takes long to import is imported lazily, so that `--help` answers at once.
 """
-# pylint: disable=import-outside-toplevel # the docstring says why
 
 import os
 import sys
@@ -11,52 +11,83 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from hpnorton import log
 from hpnorton.cli import (
+    add,
+    adjust_stock,
     analyze,
-    audit,
+    check,
     compare,
     completion,
-    counter,
     drop,
-    flag_rules,
+    edit,
+    export,
+    fields,
+    history,
     import_,
-    profile,
+    quality,
     query,
+    rent,
+    return_,
     stream,
 )
-from hpnorton.cli.arguments import Operation, Parser, add_settings, program_name
+from hpnorton.cli.arguments import (
+    CommandFlag,
+    Parser,
+    add_settings,
+    program_name,
+    validate_arguments,
+)
 from hpnorton.cli.help import show_help, wants_help
-from hpnorton.cli.show import tell
+from hpnorton.cli.output import print_message
 from hpnorton.cli.standard_streams import until_closed, usable_streams
 from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError, did_you_mean
-from hpnorton.log import discard_rest
 from hpnorton.settings import SQLITE_PREFIX, Settings, current_folder, read_settings, redact
+
+# In the order of --help.
+_COMMANDS = (
+    import_,
+    query,
+    history,
+    rent,
+    return_,
+    adjust_stock,
+    add,
+    edit,
+    stream,
+    compare,
+    analyze,
+    fields,
+    quality,
+    check,
+    export,
+    drop,
+)
 
 
 def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
-    """Runs the command line and returns its exit status; tells errors on stderr.
+    """Run the command line, report errors on stderr, and return the exit status.
 
-    `argv` are the arguments (the process's own by default), `home` is the folder of settings.ini
-    (the current one by default). A program may call this with streams of its own as sys.stdout and
-    sys.stderr.
+    `argv` are the arguments (by default those of the process), `home` is the folder of settings.ini
+    (by default the current one). A program may call this with its own sys.stdout and sys.stderr.
     """
     with usable_streams():
         try:
             return program(sys.argv[1:] if argv is None else argv, home or current_folder())
         except HPNortonError as error:
             for line in str(error).splitlines():
-                tell(f"Error: {line}")
+                print_message(f"Error: {line}")
             _log_traceback(error)
             return error.status
         except KeyboardInterrupt:
-            tell("Error: interrupted")
+            print_message("Error: interrupted")
             return ExitStatus.INTERRUPTED
         except OSError as error:
-            tell(f"Error: the result cannot be written: {error}")
-            discard_rest(sys.stdout)
+            print_message(f"Error: the result cannot be written: {error}")
+            log.discard_rest(sys.stdout)
             return ExitStatus.FAILED
         except ImportError as error:
-            tell(
+            print_message(
                 f"Error: a package that HPNorton needs is missing or damaged ({error}); install it "
                 "again: remove the folder .venv and run 'make', or use 'pip install "
                 "--force-reinstall'"
@@ -64,7 +95,7 @@ def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
             _log_traceback(error)
             return ExitStatus.FAILED
         except Exception as error:  # pylint: disable=broad-exception-caught # never a traceback
-            tell(
+            print_message(
                 f"Error: unexpected {type(error).__name__}: {error}; please report it, with what "
                 "--log-level DEBUG shows"
             )
@@ -73,7 +104,7 @@ def main(argv: Sequence[str] | None = None, home: Path | None = None) -> int:
 
 
 def program(argv: Sequence[str], home: Path) -> ExitStatus:
-    """Does what the arguments ask for. Raises HPNortonError."""
+    """Run the command that the arguments ask for. Raises HPNortonError."""
     arguments = parse(argv)
     settings = read_settings(
         home,
@@ -83,47 +114,42 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
         uri=arguments.uri,
         log_level=arguments.log_level,
     )
-    from hpnorton.log import start_log
-
     arguments.log_level = None if arguments.disable_log or arguments.quiet else settings.log_level
-    start_log(arguments.log_level)
+    log.start_log(arguments.log_level)
     _warn_of_secrets(arguments.uri or "")
-    _check_settings(arguments, settings)
-    operation: Operation = arguments.operation
-    status = operation(arguments, settings)
+    command: CommandFlag | None = arguments.command
+    if command is None:
+        raise UsageError("say what to do, for example --linear or --available-products; see --help")
+    if command.needs_shop and arguments.to is None:
+        _check_shop(settings)
+    status = command.run(arguments, settings)
     with until_closed():
         sys.stdout.flush()
     return status
 
 
 def parse(argv: Sequence[str]) -> Namespace:
-    """The arguments; FILEs and COLLECTIONs may stand behind other flags too. Raises UsageError."""
-    made = parser()
+    """Return the arguments; FILEs and COLLECTIONs may follow other flags. Raises UsageError."""
+    flags = parser()
     if wants_help(argv):
-        show_help(made, argv, flag_rules.GOES_WITH)
-        made.exit()
-    arguments, rest = made.parse_known_args(argv)
-    behind = [*arguments.behind, *rest]
-    if behind:
-        unknown = [text for text in behind if text.startswith("-") and text != "-"]
-        if unknown or arguments.flag not in flag_rules.TAKE_MORE:
-            hint = _meant(made, arguments.flag, unknown or behind)
-            made.error(f"unrecognized arguments: {' '.join(behind)}{hint}")
-        arguments.values += behind
-    flag_rules.settle(arguments)
+        show_help(flags, argv)
+        flags.exit()
+    arguments, rest = flags.parse_known_args(argv)
+    command: CommandFlag | None = arguments.command
+    trailing = [*arguments.trailing, *rest]
+    if trailing:
+        unknown = [text for text in trailing if text.startswith("-") and text != "-"]
+        if unknown or command is None or command.nargs != "*":
+            hint = _suggestion(flags, command, unknown or trailing)
+            flags.error(f"unrecognized arguments: {' '.join(trailing)}{hint}")
+        arguments.values += trailing
+    validate_arguments(flags, arguments)
     return arguments
 
 
-def _meant(made: Parser, flag: str | None, unknown: Sequence[str]) -> str:
-    """The end of a message about arguments: which flag may have been meant by the first of them."""
-    typed = unknown[0].partition("=")[0].lstrip("-\N{EN DASH}\N{EM DASH}")
-    is_value = flag is not None and typed == unknown[0]
-    return "" if is_value or not typed else did_you_mean(f"--{typed}", made.flags)
-
-
 def parser() -> Parser:
-    """The parser of all flags; `operation` and `values` of its result say what to do."""
-    made = Parser(
+    """Return the parser of all flags; `command` and `values` of its result say what to do."""
+    flags = Parser(
         prog=program_name(),
         usage="%(prog)s ACTION [OPTION ...]",
         description="A rental store's inventory: imports customers, products and rentals from CSV "
@@ -133,32 +159,27 @@ def parser() -> Parser:
         "--max-errors; 130 interrupted.",
         allow_abbrev=False,
     )
-    made.set_defaults(flag=None, values=None, behind=[], operation=_nothing)
-    import_.add_flags(made)
-    query.add_flags(made)
-    profile.add_flags(made)
-    counter.add_flags(made)
-    audit.add_flags(made)
-    compare.add_flags(made)
-    analyze.add_flags(made)
-    stream.add_flags(made)
-    drop.add_flags(made)
-    add_settings(made)
-    completion.add_flags(made)
-    return made
+    flags.set_defaults(command=None, values=None, trailing=[])
+    for command in _COMMANDS:
+        command.add_flags(flags)
+    add_settings(flags)
+    completion.add_flags(flags)
+    return flags
 
 
-def _nothing(_arguments: object, _settings: Settings) -> ExitStatus:
-    raise UsageError("say what to do, for example --linear or --available-products; see --help")
+def _suggestion(flags: Parser, command: CommandFlag | None, unknown: Sequence[str]) -> str:
+    """Return the end of a message about unknown arguments: the flag the first may stand for."""
+    typed = unknown[0].partition("=")[0].lstrip("-\N{EN DASH}\N{EM DASH}")
+    is_value = command is not None and typed == unknown[0]
+    return "" if is_value or not typed else did_you_mean(f"--{typed}", flags.flags)
 
 
-def _check_settings(arguments: Namespace, settings: Settings) -> None:
-    """Warns of built-in settings; raises SettingsError if the database is not there either.
+def _check_shop(settings: Settings) -> None:
+    """Warn of built-in settings; raise SettingsError if they name a database that is missing.
 
-    Whoever starts this in another folder by mistake, as cron does, gets no new database there.
+    So a command that runs in the wrong folder, as under cron, makes no new database there.
     """
-    needs_none = arguments.flag in (None, analyze.ANALYZE) or arguments.to is not None
-    if settings.no_file is None or needs_none:
+    if settings.no_file is None:
         return
     path = settings.uri.removeprefix(SQLITE_PREFIX)
     if not os.path.exists(path):
@@ -167,16 +188,12 @@ def _check_settings(arguments: Namespace, settings: Settings) -> None:
             "of your shop, or name its settings.ini with --settings or HPNORTON_SETTINGS, or a "
             f"database with --uri, for example --uri {SQLITE_PREFIX}shop.db"
         )
-    from hpnorton import log
-
     log.warning("there is no {}: the built-in settings count, with {}", settings.no_file, path)
 
 
 def _warn_of_secrets(uri: str) -> None:
-    """Warns of a password on the command line: whoever lists the processes sees it."""
+    """Warn of a password on the command line: every user who lists the processes sees it."""
     if redact(uri) != uri:
-        from hpnorton import log
-
         log.warning(
             "others on this machine can read the password in --uri in the list of processes; put "
             "the URI into the environment variable HPNORTON_URI instead"
@@ -184,6 +201,4 @@ def _warn_of_secrets(uri: str) -> None:
 
 
 def _log_traceback(error: BaseException) -> None:
-    from hpnorton import log
-
     log.debug("where the error comes from", error=error)

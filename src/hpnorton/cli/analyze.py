@@ -1,118 +1,115 @@
-"""--analyze: what is in a CSV file, before anybody imports it."""
-# pylint: disable=import-outside-toplevel # see hpnorton.cli
+"""--analyze: what is in a CSV file, before it is imported."""
+
+from __future__ import annotations
 
 import argparse
 import os.path
 import re
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpnorton.cli.arguments import CSV, TABLE, Act, Parser
+from hpnorton.cli.arguments import CSV, TABLE, CommandFlag, Parser
+from hpnorton.cli.output import chosen_format, print_message, show_paged
 from hpnorton.cli.pager import paged
-from hpnorton.cli.show import answer, chosen_format, tell
 from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.lazy import lazy_imports
+from hpnorton.sanitize import readable
 from hpnorton.settings import Settings, expand_home
 
-if TYPE_CHECKING:
-    from hpnorton.profile.analysis import ColumnTally, Tally
+with lazy_imports():
+    from hpnorton import workers
+    from hpnorton.cli import progress, table
+    from hpnorton.profile import analysis, column_types
+    from hpnorton.tabular import location, reader
 
-    Document = dict[str, Any]
+_Document = dict[str, Any]
 
-ANALYZE = "--analyze"
-_WIDEST = 19  # as a date and time
+_MAX_BOUND = 19  # characters of the lowest or highest text in a table, as many as a date and time
 _CODE = re.compile("(?=.*[0-9])[A-Za-z0-9./:+-]{1,40}")
 
 
 def add_flags(parser: Parser) -> None:
-    """Adds the flags of this group."""
-    group = parser.add_argument_group(
+    """Add --analyze, --year-of and --count."""
+    add = parser.group(
         "analyze", "COLUMN is a column's name, or its number from 1 on."
-    )
-    group.add_argument(
-        ANALYZE,
+    ).add_argument
+    add(
+        "--analyze",
         metavar="FILE",
-        action=Act,
-        operation=_analyze,
-        help="what is in the columns of a CSV file, .csv.gz, or - for stdin: filled cells, "
-        "distinct values, lowest, highest, longest, and the type they seem to have",
+        action=CommandFlag,
+        run=_run,
+        takes=("--workers", "--year-of", "--count"),
+        needs_shop=False,
+        help="describe the columns of a CSV file, .csv.gz, or - for stdin: filled cells, distinct "
+        "values, lowest, highest, longest, and the type they seem to have",
     )
-    group.add_argument(
+    add(
         "--year-of",
         metavar="COLUMN",
-        help="and the rows of each year of a column of dates, MM/DD/YYYY or ISO 8601",
+        help="count the rows of each year of a column of dates, MM/DD/YYYY or ISO 8601",
     )
-    group.add_argument(
+    add(
         "--count",
         metavar="COLUMN=TEXT",
         action="append",
-        help="and the rows whose column holds a text somewhere; may be given several times",
+        help="count the rows whose column contains a text; may be given several times",
     )
 
 
-def _analyze(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
-    from hpnorton.workers import warm_up
-
-    workers = 1 if arguments.workers is None else arguments.workers
-    if workers != 1:
-        warm_up("hpnorton.profile.analysis")
-    from hpnorton.cli.progress import show_analysis
-    from hpnorton.profile.analysis import analyze, questions_for
-    from hpnorton.tabular.location import is_url
-    from hpnorton.tabular.reader import CsvFile
-
-    asks = arguments.year_of is not None or arguments.count
-    if arguments.format == CSV and asks:
+def _run(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
+    processes = 1 if arguments.workers is None else arguments.workers
+    if processes != 1:
+        workers.warm_up("hpnorton.profile.analysis")
+    if arguments.format == CSV and (arguments.year_of is not None or arguments.count):
         raise UsageError("--format csv has room for the columns only; use json, jsonl or table")
-    place = arguments.values if is_url(arguments.values) else expand_home(arguments.values)
-    with closing(CsvFile(place, "")) as file:
-        questions = questions_for(file, arguments.year_of, arguments.count or ())
-        with show_analysis(not arguments.quiet, os.path.basename(file.path)) as on_progress:
-            tally = analyze(file, questions, workers, arguments.log_level, on_progress)
+    path = arguments.values
+    if not location.is_url(path):
+        path = expand_home(path)
+    with closing(reader.CsvFile(path, "")) as file:
+        questions = analysis.questions_for(file, arguments.year_of, arguments.count or ())
+        name = os.path.basename(file.path)
+        with progress.show_analysis(not arguments.quiet, name) as on_progress:
+            tally = analysis.analyze(file, questions, processes, arguments.log_level, on_progress)
     _show(tally, file.path, file.header, arguments)
     try:
         file.check_unchanged()
     finally:
         for warning in file.warnings:
-            tell(f"{file.path}: {warning}")
+            print_message(f"{file.path}: {warning}")
     return ExitStatus.OK
 
 
-def _show(tally: "Tally", path: str, header: list[str], arguments: argparse.Namespace) -> None:
-    from hpnorton.profile.column_types import DEFAULT
-    from hpnorton.sanitize import readable
-
+def _show(
+    tally: analysis.Tally, path: str, header: list[str], arguments: argparse.Namespace
+) -> None:
     names = [readable(name) for name in header]
-    columns = [
-        {"number": at, "column": name, **_column(column)}
-        for at, (name, column) in enumerate(zip(names, tally.columns), 1)
-    ]
-    formats = [column.guess.format for column in tally.columns]
-    if set(formats) - {DEFAULT}:
-        columns = [column | {"format": form} for column, form in zip(columns, formats)]
+    columns = _columns(tally, names)
     years = _years(tally, names)
-    counts: list[Document] = [
-        {"column": names[at], "text": text, "rows": rows}
-        for (at, text), rows in zip(tally.questions.counts, tally.counts)
+    counts: list[_Document] = [
+        {"column": names[index], "text": text, "rows": rows}
+        for (index, text), rows in zip(tally.questions.counts, tally.counts)
     ]
-    document: Document = {"file": path, "rows": tally.rows, "uneven_rows": tally.uneven}
-    document |= {
+    form = chosen_format(arguments.format)
+    if form == TABLE:
+        others = [records for records in (_years_for_table(years), counts) if records]
+        _show_tables(columns, others, _sentence(tally), arguments)
+        return
+    document: _Document = {
+        "file": path,
+        "rows": tally.rows,
+        "uneven_rows": tally.uneven,
         "blank_rows": tally.left_out.blank,
         "repeated_headers": tally.left_out.repeated_headers,
         "misquoted_rows": tally.left_out.misquoted,
+        "columns": columns,
     }
-    document |= {"columns": columns}
     document |= {"years": years} if years else {}
     document |= {"counts": counts} if counts else {}
-    form = chosen_format(arguments.format)
-    if form != TABLE:
-        answer(columns if form == CSV else [document], arguments)
-        return
-    others = [table for table in (_year_rows(years), counts) if table]
-    _show_tables(columns, others, _sentence(tally), arguments)
+    show_paged(columns if form == CSV else [document], arguments)
 
 
-def _sentence(tally: "Tally") -> str:
-    """How many rows there are, and what is odd about some."""
+def _sentence(tally: analysis.Tally) -> str:
+    """Return how many rows there are, and how many of them are odd."""
     uneven = f", {tally.uneven:,} of them with more or fewer cells" if tally.uneven else ""
     odd = (
         (tally.left_out.blank, "blank"),
@@ -124,31 +121,38 @@ def _sentence(tally: "Tally") -> str:
 
 
 def _show_tables(
-    columns: "list[Document]",
-    others: "list[list[Document]]",
+    columns: list[_Document],
+    others: list[list[_Document]],
     sentence: str,
     arguments: argparse.Namespace,
 ) -> None:
-    """The columns of a file as a table, other tables below it, and a sentence."""
-    from hpnorton.cli.table import Table
-
+    """Write the columns of a file as a table, other tables below it, and a sentence."""
     whole = columns[0].keys() - {"min", "max"} if columns else ()
-    tables = [Table(map(_short, columns), whole=whole), *map(Table, others)]
+    tables = [table.Table(map(_for_table, columns), whole=whole), *map(table.Table, others)]
     with paged(not arguments.no_pager, len(tables[0].header)) as out:
-        for table in tables:
-            for line in table.lines():
+        for each in tables:
+            for line in each.lines():
                 out.write(line + "\n")
             out.write("\n")
         out.write(sentence + "\n")
 
 
-def _column(column: "ColumnTally") -> "Document":
-    from hpnorton.profile.column_types import Kind
-    from hpnorton.sanitize import readable
+def _columns(tally: analysis.Tally, names: list[str]) -> list[_Document]:
+    """Return what is known of each column; its format only if a column has an unusual one."""
+    columns = [
+        {"number": number, "column": name, **_column(column)}
+        for number, (name, column) in enumerate(zip(names, tally.columns), 1)
+    ]
+    formats = [column.guess.format for column in tally.columns]
+    if set(formats) - {column_types.DEFAULT}:
+        return [column | {"format": form} for column, form in zip(columns, formats)]
+    return columns
 
+
+def _column(column: analysis.ColumnTally) -> _Document:
     guess = column.guess
     low, high = guess.shown(guess.low), guess.shown(guess.high)
-    if guess.kind is Kind.STRING:
+    if guess.kind is column_types.Kind.STRING:
         low, high = readable(column.low_text or ""), readable(column.high_text or "")
     return {
         "type": guess.kind,
@@ -161,38 +165,36 @@ def _column(column: "ColumnTally") -> "Document":
     }
 
 
-def _short(column: "Document") -> "Document":
-    """A column as a person has room for it: long texts are cut, but for numbers and codes."""
-    from hpnorton.profile.column_types import DEFAULT
-
+def _for_table(column: _Document) -> _Document:
+    """Return a column as a table shows it: long texts are cut, but not numbers and codes."""
     left_out = ("number", "estimated", "format")
     short = {"#": column["number"], **{n: column[n] for n in column if n not in left_out}}
-    if column.get("format", DEFAULT) != DEFAULT:
+    if column.get("format", column_types.DEFAULT) != column_types.DEFAULT:
         short["type"] = f"{column['type']} {column['format']}"
     if column["estimated"]:
         short["distinct"] = f"{column['distinct']} (estimated)"
     for bound in ("min", "max"):
         value = column[bound]
-        if isinstance(value, str) and len(value) > _WIDEST and not _CODE.fullmatch(value):
-            short[bound] = f"{value[: _WIDEST - 1]}…"
+        if isinstance(value, str) and len(value) > _MAX_BOUND and not _CODE.fullmatch(value):
+            short[bound] = f"{value[: _MAX_BOUND - 1]}…"
     return short
 
 
-def _years(tally: "Tally", names: list[str]) -> "Document | None":
-    at = tally.questions.year_of
-    if at is None:
+def _years(tally: analysis.Tally, names: list[str]) -> _Document | None:
+    """Return how many rows each year has, if --year-of asks for it."""
+    index = tally.questions.year_of
+    if index is None:
         return None
     found = tally.years
     return {
-        "column": names[at],
+        "column": names[index],
         "rows": {str(year): found[year] for year in sorted(year for year in found if year)},
         "no_date": found[None],
-        "empty": tally.rows - tally.columns[at].filled,
+        "empty": tally.rows - tally.columns[index].filled,
     }
 
 
-def _year_rows(years: "Document | None") -> "list[Document]":
-    """The years as a table."""
+def _years_for_table(years: _Document | None) -> list[_Document]:
     if years is None:
         return []
     rows = [{years["column"]: year, "rows": count} for year, count in years["rows"].items()]

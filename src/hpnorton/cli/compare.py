@@ -1,122 +1,126 @@
 """--compare: linear against parallel, measured."""
-# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+from __future__ import annotations
 
 import argparse
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from hpnorton.cli.arguments import JSON, TABLE, Act, Parser, file_path, whole
-from hpnorton.cli.show import chosen_format, show, tell
+from hpnorton.cli.arguments import JSON, TABLE, CommandFlag, Parser, file_path, whole_number
+from hpnorton.cli.output import chosen_format, print_message, show
 from hpnorton.errors import ComparisonError, ExitStatus
+from hpnorton.lazy import lazy_imports
 from hpnorton.settings import Settings
 
-if TYPE_CHECKING:
-    from hpnorton.compare.trials import Comparison, Grid
+with lazy_imports():
+    import importlib.util
 
-COMPARE = "--compare"
+    from hpnorton import workers
+    from hpnorton.compare import comparison, page, trials
+    from hpnorton.importer import sources
+
 _REPEAT = 3
 _CHUNK_ROWS = (1000, 10_000)
 
 
 def add_flags(parser: Parser) -> None:
-    """Adds the flags of this group."""
-    group = parser.add_argument_group(
+    """Add --compare, --repeat and --report."""
+    add = parser.group(
         "compare",
         "It imports into databases of its own, of the same kind as the real one and beside it, "
         "and removes them.",
-    )
-    add = group.add_argument
+    ).add_argument
     add(
-        COMPARE,
+        "--compare",
         nargs="*",
         metavar="FILE",
-        action=Act,
-        operation=_compare,
-        help="how long imports of the files take here, and which way to use: --linear, "
+        action=CommandFlag,
+        run=_run,
+        takes=("--workers", "--chunk-rows", "--repeat", "--report"),
+        takes_numbers=True,
+        help="measure how long imports of the files take here, and which way to use: --linear, "
         "--parallel, and with each of --workers and --chunk-rows, in turns",
     )
     add(
         "--repeat",
         metavar="N",
-        type=whole(1),
-        help=f"how often each is measured (default: {_REPEAT})",
+        type=whole_number(1),
+        help=f"measure each N times (default: {_REPEAT})",
     )
     add(
         "--report",
         metavar="DIR",
         type=file_path,
-        help="draw it too: index.html, and plots as SVG (needs hpnorton[report])",
+        help="write index.html and plots as SVG into this folder too (needs hpnorton[report])",
     )
 
 
-def _compare(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.compare.comparison import compare
-    from hpnorton.importer.sources import dataset_sources, parse_source
-
+def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     if arguments.report is not None:
         _check_matplotlib()
-    sources = [parse_source(text) for text in arguments.values] or dataset_sources(settings.data)
+    named = [sources.parse_source(text) for text in arguments.values]
     own = {"HPNORTON_DATASET": settings.dataset, "HPNORTON_SETTINGS": arguments.settings}
-    made = compare(
+    measured = comparison.compare(
         settings.uri,
-        sources,
+        named or sources.dataset_sources(settings.data),
         _grid(arguments, settings),
         folders=settings.description_folders,
-        program=[sys.executable, sys.argv[0]],
+        program=_program(),
         environment=os.environ | {name: value for name, value in own.items() if value},
         default_rows=settings.chunk_rows,
     )
-    _show(made, arguments)
+    _show(measured, arguments)
     if arguments.report is not None:
-        from hpnorton.compare.page import write_report
-
-        path = write_report(made, arguments.report)
-        tell(f"The report is at {path}")
+        print_message(f"The report is at {page.write_report(measured, arguments.report)}")
     return ExitStatus.OK
 
 
 def _check_matplotlib() -> None:
-    """Raises ComparisonError if there is nothing to draw with: before anything is measured."""
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
+    """Raise ComparisonError before anything is measured if plots cannot be drawn."""
+    if importlib.util.find_spec("matplotlib") is None:
         raise ComparisonError(
             "--report draws with matplotlib, which is not installed; install it: "
             "pip install 'hpnorton[report]'"
         )
 
 
-def _grid(arguments: argparse.Namespace, settings: Settings) -> "Grid":
-    from hpnorton.compare.trials import Grid, default_workers
-    from hpnorton.workers import cores
+def _program() -> list[str]:
+    """Return the command that starts this program."""
+    is_module = os.path.basename(sys.argv[0]) == "__main__.py"
+    return [sys.executable, *(["-m", "hpnorton"] if is_module else sys.argv[:1])]
 
-    workers = [count or cores() for count in arguments.workers or default_workers()]
+
+def _grid(arguments: argparse.Namespace, settings: Settings) -> trials.Grid:
+    numbers = arguments.workers or trials.default_workers()
+    counts = [count or workers.cores() for count in numbers]
     chunk_rows = arguments.chunk_rows or sorted({*_CHUNK_ROWS, settings.chunk_rows})
     repeat = arguments.repeat or _REPEAT
-    return Grid(list(dict.fromkeys(workers)), list(dict.fromkeys(chunk_rows)), repeat)
+    return trials.Grid(list(dict.fromkeys(counts)), list(dict.fromkeys(chunk_rows)), repeat)
 
 
-def _show(made: "Comparison", arguments: argparse.Namespace) -> None:
+def _show(measured: trials.Comparison, arguments: argparse.Namespace) -> None:
     form = chosen_format(arguments.format)
-    rows = [{"rows": made.rows, **timed.as_document(made.linear)} for timed in made.grid]
-    show(rows, form, as_json=[made.as_document()], as_table=_table(made))
-    sentence = f"\n{made.advice.sentence}"
-    if made.refused:
-        verb = "was" if made.refused == 1 else "were"
-        sentence += f"\n{made.refused:,} of {made.rows:,} rows {verb} rejected, in every run."
-    if made.caution:
-        sentence += f"\n{made.caution}"
+    rows = [
+        {"rows": measured.rows, **timed.as_document(measured.linear)} for timed in measured.grid
+    ]
+    show(rows, form, as_json=[measured.as_document()], as_table=_records_for_table(measured))
+    text = f"\n{measured.advice.sentence}"
+    if measured.refused:
+        verb = "was" if measured.refused == 1 else "were"
+        text += f"\n{measured.refused:,} of {measured.rows:,} rows {verb} rejected, in every run."
+    if measured.caution:
+        text += f"\n{measured.caution}"
     if form == TABLE:
-        print(sentence)
+        print(text)
     elif form != JSON and not arguments.quiet:
-        tell(sentence.strip())
+        print_message(text.strip())
 
 
-def _table(made: "Comparison") -> Iterator[dict[str, Any]]:
-    """What a person has room for on 80 columns."""
-    for timed in made.grid:
+def _records_for_table(measured: trials.Comparison) -> Iterator[dict[str, Any]]:
+    """Yield what fits into 80 columns."""
+    for timed in measured.grid:
         seconds = timed.seconds
         yield {
             "mode": timed.way.mode,
@@ -124,6 +128,6 @@ def _table(made: "Comparison") -> Iterator[dict[str, Any]]:
             "chunk rows": timed.chunk_rows,
             "seconds (min-max)": f"{seconds.median:.2f} ({seconds.low:.2f}-{seconds.high:.2f})",
             "rows/s": round(timed.rows_per_second.median),
-            "speed-up": round(made.linear / seconds.median, 2),
+            "speed-up": round(measured.linear / seconds.median, 2),
             "peak MB": round(timed.peak / 1e6),
         }

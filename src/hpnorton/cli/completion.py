@@ -1,4 +1,4 @@
-"""--completion: a script by which a shell completes flags and their values."""
+"""--completion: a script with which a shell completes flags and their values."""
 
 import argparse
 import shlex
@@ -11,7 +11,7 @@ from hpnorton.cli.pager import paged
 SHELLS = ("bash", "zsh", "fish")
 _PROGRAMS = ("hpnorton", "HPNorton.py")
 
-# Both shells look for the last flag before the cursor, and count the words behind it.
+# Both shells find the last flag before the cursor, and count the words after it.
 _BASH = """\
 _hpnorton() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} flag= count=0 i IFS=$'\\n'
@@ -32,7 +32,7 @@ _hpnorton() {{
 }}
 complete -F _hpnorton {programs}
 """
-# In the shell itself readline does it best; bash 3 cannot ask for that.
+# readline completes files best; bash 3 has no compopt to ask it.
 _BASH_VALUES = {
     "file": 'compopt -o default 2> /dev/null || COMPREPLY=($(compgen -f -- "$word")); return',
     "folder": 'compopt -o dirnames 2> /dev/null || COMPREPLY=($(compgen -d -- "$word")); return',
@@ -61,8 +61,8 @@ if [[ $funcstack[1] == _hpnorton ]]; then _hpnorton "$@"; else compdef _hpnorton
 _ZSH_VALUES = {"file": "_files; return", "folder": "_files -/; return"}
 
 
-class Complete(argparse.Action):
-    """A flag that shows the script for a shell, made from its parser's flags, and ends."""
+class CompletionFlag(argparse.Action):
+    """A flag that shows the script for a shell, made from the flags of its parser, and exits."""
 
     def __call__(
         self,
@@ -79,12 +79,12 @@ class Complete(argparse.Action):
 
 
 def add_flags(parser: Parser) -> None:
-    """Adds the flags of this group."""
+    """Add --completion."""
     parser.add_argument_group("shell").add_argument(
         "--completion",
         choices=SHELLS,
-        action=Complete,
-        help="show a script that completes flags and files in a shell: source <(hpnorton "
+        action=CompletionFlag,
+        help="show a script that completes flags and files in this shell: source <(hpnorton "
         "--completion bash), or hpnorton --completion fish | source",
     )
 
@@ -132,20 +132,20 @@ def _fish_values(action: argparse.Action) -> str:
 
 
 def _fish_quoted(text: str) -> str:
-    """A text in the quotes of fish, in which only two characters mean something."""
+    """Return a text in the quotes of fish, where only two characters are special."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
 def _kind(action: argparse.Action) -> str:
-    """What the values of a flag are: "file", "folder", "choice", or "" if no shell knows."""
+    """Return what the values of a flag are: "file", "folder", "choice", or "" for others."""
     if action.choices:
         return "choice"
     return {"FILE": "file", "DIR": "folder"}.get(str(action.metavar), "")
 
 
 def _patterns(flag: str, action: argparse.Action) -> Iterator[str]:
-    """What a shell's `case` compares with FLAG:COUNT, COUNT words being between flag and cursor."""
+    """Yield patterns for FLAG:COUNT, COUNT being the number of words between flag and cursor."""
     if _kind(action):
         yield f"{flag}:*" if action.nargs in ("*", "+") else f"{flag}:0"
 

@@ -1,81 +1,79 @@
 """--drop-collections and --drop-database."""
-# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
 
-from hpnorton.cli.arguments import Act, Parser, utf8
-from hpnorton.cli.show import show, tell
+from hpnorton.cli.arguments import CommandFlag, Parser, utf8
+from hpnorton.cli.output import print_message, show
 from hpnorton.errors import ExitStatus, HPNortonError, StoreMissingError, UsageError
+from hpnorton.lazy import lazy_imports
 from hpnorton.log import write_message
 from hpnorton.sanitize import counted, tellable
 from hpnorton.settings import Settings, redact
 
-if TYPE_CHECKING:
-    from hpnorton.rental.catalog import Catalog
-
-DROP_COLLECTIONS = "--drop-collections"
+with lazy_imports():
+    from hpnorton import stores
+    from hpnorton.profile import fields
+    from hpnorton.rental import catalog
+    from hpnorton.stores import journal
 
 
 def add_flags(parser: Parser) -> None:
-    """Adds the flags of this group."""
-    group = parser.add_argument_group(
+    """Add --drop-collections, --drop-database and --yes."""
+    add = parser.group(
         "database",
         "These ask first, unless settings.ini marks the dataset with 'disposable = yes'.",
-    )
-    group.add_argument(
-        DROP_COLLECTIONS,
+    ).add_argument
+    add(
+        "--drop-collections",
         nargs="*",
         metavar="NAME",
         type=utf8,
-        action=Act,
-        operation=_drop_collections,
+        action=CommandFlag,
+        run=_drop_collections,
         help="remove these collections with their records and history; without NAME all",
     )
-    group.add_argument(
+    add(
         "--drop-database",
         nargs=0,
-        action=Act,
-        operation=_drop_database,
+        action=CommandFlag,
+        run=_drop_database,
         help="remove the database itself; for SQLite, its file",
     )
-    group.add_argument("--yes", action="store_true", help="do not ask")
+    add("--yes", action="store_true", help="do not ask")
 
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.profile.fields import choose
-    from hpnorton.rental.catalog import Catalog, forget
-    from hpnorton.stores import open_store
-    from hpnorton.stores.journal import OWN_COLLECTIONS
-
-    with closing(open_store(settings.uri)) as store:
-        names = choose(store, arguments.values)
+    with closing(stores.open_store(settings.uri)) as store:
+        names = fields.choose(store, arguments.values)
         dropped = [{"collection": name, "records": store.count(name)} for name in names]
         listed = ", ".join(f"{name} ({counted(store.count(name), 'record')})" for name in names)
         if arguments.values:
-            for reference in _lost_references(Catalog(store, settings.description_folders), names):
-                tell(reference)
+            known = catalog.Catalog(store, settings.description_folders)
+            for reference in _lost_references(known, names):
+                print_message(reference)
         _confirm(arguments, settings, f"{listed} from" if arguments.values else "all of")
         with store.transaction():
             for name in names:
                 store.drop_collection(name)
             if arguments.values:
                 for name in names:
-                    forget(store, name)
+                    catalog.forget(store, name)
             else:
-                for notes in OWN_COLLECTIONS:  # of imports that nothing is left of
+                for notes in journal.OWN_COLLECTIONS:  # they are about imports that are gone
                     store.drop_collection(notes.name)
     show(dropped, arguments.format)
     return ExitStatus.OK
 
 
-def _lost_references(catalog: "Catalog", names: Sequence[str]) -> Iterator[str]:
-    """Says which of the other collections refer to some that are to be dropped."""
-    for other in sorted({*catalog.store.collections()} - {*names}):
-        collection = catalog.find(other)
+def _lost_references(known: catalog.Catalog, names: Sequence[str]) -> Iterator[str]:
+    """Yield a message for each collection that stays and refers to one that is to be dropped."""
+    for other in sorted({*known.store.collections()} - {*names}):
+        collection = known.find(other)
         for foreign in collection.foreign_keys if collection else ():
             if foreign.parent in names:
                 yield (
@@ -85,10 +83,8 @@ def _lost_references(catalog: "Catalog", names: Sequence[str]) -> Iterator[str]:
 
 
 def _drop_database(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.stores import open_store
-
     try:
-        opened = open_store(settings.uri, any_format=True)
+        opened = stores.open_store(settings.uri, any_format=True)
     except StoreMissingError as error:
         raise StoreMissingError(
             f"nothing was removed: there is no database at {redact(settings.uri)}"
@@ -101,18 +97,19 @@ def _drop_database(arguments: argparse.Namespace, settings: Settings) -> ExitSta
 
 
 def _confirm(arguments: argparse.Namespace, settings: Settings, what: str) -> None:
-    """Asks before data are lost, except those of a disposable dataset.
+    """Ask before data are lost, unless the dataset is disposable.
 
-    Raises UsageError if nobody can answer, and HPNortonError if the answer is not yes.
+    Raises UsageError if there is nobody to ask, and HPNortonError if the answer is not yes.
     """
     if arguments.yes or settings.is_disposable:
         return
-    place = f"{what} {redact(settings.uri)}"
+    target = f"{what} {redact(settings.uri)}"
     if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError(
             f"nothing was removed: settings.ini does not mark {redact(settings.uri)} as "
-            f"disposable, and there is no terminal to ask on; give the flag --yes to remove {place}"
+            "disposable, and there is no terminal to ask on; give the flag --yes to remove "
+            f"{target}"
         )
-    write_message(tellable(f"Remove {place}? [y/N] "))
+    write_message(tellable(f"Remove {target}? [y/N] "))
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise HPNortonError("nothing was removed; answer y, or give the flag --yes")

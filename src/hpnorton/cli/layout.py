@@ -1,6 +1,6 @@
-"""How records are laid out in a width: what people copy stays whole, long texts give way.
+"""How records fit a width: what people copy stays whole, long texts are cut.
 
-Where even cut texts leave no room, a record is a block of `field: value` lines.
+If even cut texts leave no room, a record becomes a block of `field: value` lines.
 """
 
 import re
@@ -18,7 +18,7 @@ _MIN_PROSE_WIDTH = 20
 _MAX_HEAD_WORD = 16
 _MAX_BLOCK_NAME = 24
 _MAX_BLOCK_LINES = 4
-# Numbers, dates, times, phone numbers: digits, and what stands around and between them.
+# Numbers, dates, times, phone numbers: digits, and what is around and between them.
 _DIGITS = re.compile(r"\W{0,3}\d(?:[-+\d ()./,:'eExT]*[\d)Z])?(?: ?\W)?")
 _MAX_DIGITS = 64
 _MAX_CODE = 64
@@ -29,7 +29,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Column:
-    """What was measured of a column: its widest cell, and how far its cells can be cut."""
+    """A column: the width of its widest cell, and how far its cells can be cut."""
 
     name: str
     head: str
@@ -41,12 +41,12 @@ class Column:
     is_prose: bool
 
     def must_stay_whole(self, value: object, cell: str) -> bool:
-        """Whether a cell of this column is written as it is, however wide it is."""
+        """Return whether a cell of this column is never cut, however wide it is."""
         return self.is_key or _is_solid(value, cell) or (self.is_code and _is_code(cell))
 
 
 class Layout:
-    """The widths of columns in a room; None if they do not fit, and records become blocks."""
+    """The widths of columns, which together fit `room`; None if they do not, for blocks."""
 
     def __init__(self, columns: Sequence[Column], room: int) -> None:
         self.columns = columns
@@ -62,7 +62,7 @@ class Layout:
             )
 
     def header(self) -> list[str]:
-        """The heads of the columns, those that are wider over several lines, and a rule."""
+        """Return the lines with the names of the columns, wrapped if need be, and a rule."""
         if self.widths is None or not self.columns:
             return []
         heads = [
@@ -75,7 +75,7 @@ class Layout:
         return [self._joined(line, self.widths) for line in (*lines, rule)]
 
     def lines(self, record: Record) -> tuple[bool, list[str]]:
-        """Whether a record is a block, for which there is no room on a line, and its lines."""
+        """Return the lines of a record, and whether they are a block."""
         values = [record.get(column.name) for column in self.columns]
         cells = [cell_of(value) for value in values]
         if self.widths is None:
@@ -95,7 +95,7 @@ class Layout:
     def _widths_for(
         self, values: Sequence[object], cells: Sequence[str], widths: Sequence[int]
     ) -> list[int] | None:
-        """Widths for a record with wider cells than those that were measured; None: no room."""
+        """Return widths for a record with wider cells than the measured ones; None for no room."""
         own = list(widths)
         spare = self._room - self._total
         needs = [width_of(cell) - width for cell, width in zip(cells, own)]
@@ -129,7 +129,7 @@ class Layout:
         return line
 
     def _block(self, values: Sequence[object], cells: Sequence[str]) -> list[str]:
-        """A record as lines of field and value; a text goes on below, a long number stays whole."""
+        """Return a record as lines of field and value; texts are wrapped, numbers stay whole."""
         names = [cut(column.head, min(_MAX_BLOCK_NAME, self._room // 2)) for column in self.columns]
         indent = max(map(width_of, names)) + 2
         lines: list[str] = []
@@ -147,7 +147,7 @@ class Layout:
         return [line.rstrip() for line in lines]
 
     def _own_lines(self, start: str, cell: str) -> list[str]:
-        """A value that stays whole, below its name; broken at blanks if it is even wider."""
+        """Return the lines of a value that stays whole, below its name, broken only at blanks."""
         room = self._room - len(_GAP)
         words = [cell] if width_of(cell) <= room else _words(cell)
         widest = max(room, *map(width_of, words))
@@ -157,7 +157,7 @@ class Layout:
 def measured(
     name: str, values: Sequence[object], *, is_key: bool = False, is_prose: bool = False
 ) -> Column:
-    """A column of these values."""
+    """Return a column of these values."""
     pairs = [(value, cell_of(value)) for value in values if value is not None]
     width = max((width_of(cell) for _, cell in pairs), default=0)
     solid = [width_of(cell) for value, cell in pairs if _is_solid(value, cell)]
@@ -180,25 +180,25 @@ def measured(
 
 
 def _fit(columns: Sequence[Column], room: int) -> list[int] | None:
-    """How wide columns are in a room: heads are wrapped first, then the widest texts are cut.
+    """Return the widths of columns that fit `room`: names are wrapped, then the widest texts cut.
 
-    None if there is no room for the rest.
+    Return None if there is still no room.
     """
     full = [max(column.width, width_of(column.head)) for column in columns]
     if sum(full) <= room:
         return full
     heads = [min(max(map(width_of, _head_words(c.head))), _MAX_HEAD_WORD) for c in columns]
-    least = [max(column.min_width, head) for column, head in zip(columns, heads)]
-    spare = room - sum(least)
+    minimum = [max(column.min_width, head) for column, head in zip(columns, heads)]
+    spare = room - sum(minimum)
     if spare < 0:
         return None
-    widths = least
+    widths = minimum
     for limit in range(min(room, max(full)), 0, -1):
-        widths = [max(low, min(column.width, limit)) for low, column in zip(least, columns)]
+        widths = [max(low, min(column.width, limit)) for low, column in zip(minimum, columns)]
         if sum(widths) <= room:
             break
     else:
-        widths = least
+        widths = minimum
     spare = room - sum(widths)
     for at, column in enumerate(columns):
         grown = min(spare, max(column.width - widths[at], 0))
@@ -212,21 +212,21 @@ def _fit(columns: Sequence[Column], room: int) -> list[int] | None:
 
 
 def _is_solid(value: object, cell: str) -> bool:
-    """Whether a cell is a number, a date, a time or a phone number."""
+    """Return whether a cell is a number, a date, a time or a phone number."""
     if isinstance(value, int | float):
         return True
     return len(cell) <= _MAX_DIGITS and _DIGITS.fullmatch(cell) is not None
 
 
 def _is_code(cell: str) -> bool:
-    """Whether a cell is one word that may be copied: an id, an e-mail address, a name."""
+    """Return whether a cell is one word that people copy: an id, an e-mail address, a name."""
     if len(cell) > (_MAX_CODE if cell.isascii() else _MAX_WORD):
         return False
     return not any(map(str.isspace, cell))
 
 
 def cell_of(value: object) -> str:
-    """A value as a text on one line."""
+    """Return a value as a text on one line."""
     return "" if value is None else printable(str(value))
 
 
@@ -235,5 +235,5 @@ def _words(text: str) -> list[str]:
 
 
 def _head_words(head: str) -> list[str]:
-    """Where the name of a column may be continued on the next line: behind blanks and signs."""
+    """Split the name of a column after blanks and signs, where it may be wrapped."""
     return re.split(r"(?<=[\s_.-])(?=[^\s_.-])", head)

@@ -10,14 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
-from hpnorton.cli.standard_streams import until_closed
+from hpnorton.cli.standard_streams import Output, until_closed
 from hpnorton.log import write_message
 from hpnorton.sanitize import tellable
-
-if TYPE_CHECKING:
-    from hpnorton.cli.output import Output
 
 # Quit if all fits one screen, do not wrap long lines, leave the text on the screen.
 _LESS_OPTIONS = "FRSX"
@@ -30,12 +26,12 @@ class _Left(Exception):
 
 
 @contextmanager
-def paged(is_wanted: bool, header: int = 0) -> Iterator["Output"]:
-    """Gives what a result is written to: stdout, or a pager if it is wanted and on a terminal.
+def paged(is_wanted: bool, header: int = 0) -> Iterator[Output]:
+    """Yield what a result is written to: stdout, or a pager if it is wanted and on a terminal.
 
-    The pager starts when the text has filled the screen: one that fits needs none. `header` lines
-    at the top stay in sight where the pager can. If the reader leaves early, the rest of the block
-    is skipped.
+    The pager starts when the text has filled the screen; shorter texts need none. The first
+    `header` lines stay in sight if the pager can do that. If the reader leaves early, the rest of
+    the block is skipped.
     """
     command = pager_command(os.environ) if is_wanted and sys.stdout.isatty() else []
     if not command:
@@ -52,7 +48,7 @@ def paged(is_wanted: bool, header: int = 0) -> Iterator["Output"]:
 
 
 def pager_command(environment: Mapping[str, str]) -> list[str]:
-    """The words of the pager's command: PAGER, or less; none if PAGER is empty or cat."""
+    """Return the words of the pager's command: PAGER, or less; [] if PAGER is empty or cat."""
     if "PAGER" not in environment:
         is_screen = environment.get("TERM", "dumb") != "dumb"
         return ["less"] if is_screen and shutil.which("less") else []
@@ -65,7 +61,7 @@ def pager_command(environment: Mapping[str, str]) -> list[str]:
 
 
 class _Pager:
-    """What is written to a pager; it is a terminal for what writes."""
+    """A pager that a result is written to, as to a terminal."""
 
     def __init__(self, command: list[str], header: int) -> None:
         self._command = command
@@ -78,11 +74,11 @@ class _Pager:
         self._interrupt: object = None
 
     def isatty(self) -> bool:
-        """True: a terminal is what the text ends on."""
+        """Return True: the pager shows the text on a terminal."""
         return True
 
     def write(self, text: str) -> int:
-        """Writes a text; starts the pager when there is more than the screen has room for."""
+        """Write a text; start the pager when the screen is full."""
         if self._process is None and not self._is_missing:
             self._kept.append(text)
             self._rows += (
@@ -123,12 +119,12 @@ class _Pager:
             self._is_missing = True
             _warn(f"the pager {command[0]} cannot be started ({error}); see PAGER, --no-pager")
             return
-        # Ctrl+C is for the pager, which knows what it interrupts; whoever leaves it ends us too.
+        # Ctrl+C is for the pager; when the reader leaves it, this program ends too.
         if threading.current_thread() is threading.main_thread():
             self._interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def close(self) -> None:
-        """Shows a text that fits the screen; else waits until the reader has left the pager."""
+        """Write a text that fits the screen, or wait until the reader has left the pager."""
         if self._process is None:
             sys.stdout.write("".join(self._kept))
             return
@@ -141,7 +137,7 @@ class _Pager:
 
 
 def _less_version(less: str) -> int:
-    """The number of a less; 0 if it does not say."""
+    """Return the version of a less, or 0 if it does not say."""
     try:
         told = subprocess.run([less, "--version"], capture_output=True, check=False).stdout
     except OSError:

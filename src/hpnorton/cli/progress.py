@@ -1,46 +1,48 @@
-"""A progress bar a file or a collection, on stderr, when a person is looking."""
+"""A progress bar on stderr for each file or collection, if stderr is a terminal."""
+
+from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Any
 
-from hpnorton.sanitize import printable
+from hpnorton.lazy import lazy_imports
+from hpnorton.sanitize import counted, printable
 
-if TYPE_CHECKING:  # whose progress it is has been imported by who shows it
-    from rich.progress import ProgressColumn
+with lazy_imports():
+    from rich import console, progress, table
 
-    from hpnorton.importer.report import FileReport
-    from hpnorton.importer.runner import OnProgress
+    from hpnorton.importer import report, runner
     from hpnorton.profile import analysis, fields
 
-# Which bar, its name, how much of it is done, of how much (None if nobody knows), how many things
-# that is, and how many a second.
+# A key for the bar, its name, how much of it is done, of how much (None if that is not known), how
+# many things that is, and how many a second.
 _Draw = Callable[[Hashable, str, int, int | None, int, int], None]
 _PERCENT = "100% "
 _MIN_BAR, _MAX_BAR = 10, 40
 _MAX_BARS = 40  # at a time: all of them are drawn again ten times a second
-_MIN_NAME = 20  # before there is room for the speed
+_MIN_NAME = 20  # narrower screens show no speed
+_COUNT_WIDTH, _SPEED_WIDTH = 12, 9
 
 
 @contextmanager
-def show_progress(is_wanted: bool) -> Iterator["OnProgress"]:
-    """Gives what run_import reports its progress to; draws only if wanted and on a terminal."""
-    with _bars(is_wanted, "rows") as draw:
+def show_import(is_wanted: bool) -> Iterator[runner.OnProgress]:
+    """Yield what run_import() reports its progress to; draw only if wanted and on a terminal."""
+    with _bars(is_wanted, "row") as draw:
 
-        def on_progress(report: "FileReport", done: int, size: int | None) -> None:
-            rows = report.counts.read
-            draw(id(report), report.collection, done, size, rows, report.rows_per_second)
+        def on_progress(file: report.FileReport, done: int, size: int | None) -> None:
+            draw(id(file), file.collection, done, size, file.counts.read, file.rows_per_second)
 
         yield on_progress
 
 
 @contextmanager
-def show_look(is_wanted: bool) -> Iterator["fields.OnProgress"]:
-    """Gives what a look at collections reports its progress to; draws as for an import."""
+def show_profile(is_wanted: bool) -> Iterator[fields.OnProgress]:
+    """Yield what the profile of collections reports its progress to; draw as show_import() does."""
     started: dict[str, float] = {}
-    with _bars(is_wanted, "documents") as draw:
+    with _bars(is_wanted, "document") as draw:
 
         def on_progress(collection: str, done: int, total: int) -> None:
             seconds = perf_counter() - started.setdefault(collection, perf_counter())
@@ -50,10 +52,10 @@ def show_look(is_wanted: bool) -> Iterator["fields.OnProgress"]:
 
 
 @contextmanager
-def show_analysis(is_wanted: bool, name: str) -> Iterator["analysis.OnProgress"]:
-    """Gives what the analysis of a file reports its progress to; draws as for an import."""
+def show_analysis(is_wanted: bool, name: str) -> Iterator[analysis.OnProgress]:
+    """Yield what the analysis of a file reports its progress to; draw as show_import() does."""
     start = perf_counter()
-    with _bars(is_wanted, "rows") as draw:
+    with _bars(is_wanted, "row") as draw:
 
         def on_progress(rows: int, done: int, size: int | None) -> None:
             draw(name, name, done, size, rows, _speed(rows, perf_counter() - start))
@@ -73,48 +75,40 @@ def _bars(is_wanted: bool, unit: str) -> AbstractContextManager[_Draw]:
 
 @contextmanager
 def _rich_bars(unit: str) -> Iterator[_Draw]:
-    # Only here: rich takes longer to import than a question takes to answer.
-    # pylint: disable-next=import-outside-toplevel
-    from rich.console import Console
-
-    # pylint: disable-next=import-outside-toplevel
-    from rich.progress import Progress, TaskID
-
-    console = Console(stderr=True)
-    tasks: dict[Hashable, TaskID] = {}
-    with Progress(*_columns(unit, console.width), console=console) as progress:
+    screen = console.Console(stderr=True)
+    tasks: dict[Hashable, progress.TaskID] = {}
+    with progress.Progress(*_columns(unit, screen.width), console=screen) as bars:
 
         def draw(
             key: Hashable, name: str, done: int, total: int | None, count: int, speed: int
         ) -> None:
+            texts: dict[str, Any] = {
+                "count": counted(count, unit),
+                "speed": f"{counted(speed, unit)}/s",
+            }
             if key not in tasks:
                 if len(tasks) == _MAX_BARS:  # it is drawn again if its work goes on
-                    progress.remove_task(tasks.pop(next(iter(tasks))))
-                tasks[key] = progress.add_task(printable(name), total=total, count=0, speed=0)
-            progress.update(tasks[key], completed=done, count=count, speed=speed)
+                    bars.remove_task(tasks.pop(next(iter(tasks))))
+                tasks[key] = bars.add_task(printable(name), total=total, **texts)
+            bars.update(tasks[key], completed=done, **texts)
 
         yield draw
 
 
-def _columns(unit: str, width: int) -> "Iterator[ProgressColumn]":
-    """Name, bar, percentage, count and speed, as far as a terminal of a width has room for them."""
-    # pylint: disable-next=import-outside-toplevel # as above
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn
-
-    # pylint: disable-next=import-outside-toplevel
-    from rich.table import Column
-
-    count, speed = f"{{task.fields[count]:>12,}} {unit}", f"{{task.fields[speed]:>9,}} {unit}/s"
-    room = width - len(_PERCENT) - len(f"{0:12} {unit} ")
-    has_speed = room - len(f" {0:9} {unit}/s") >= _MIN_NAME
+def _columns(unit: str, width: int) -> Iterator[progress.ProgressColumn]:
+    """Yield name, bar, percentage, count and speed, as far as a terminal of a width has room."""
+    count_width = _COUNT_WIDTH + len(f" {unit}s")
+    speed_width = _SPEED_WIDTH + len(f" {unit}s/s")
+    room = width - len(_PERCENT) - count_width - 1
+    has_speed = room - speed_width - 1 >= _MIN_NAME
     if has_speed:
-        room -= len(f" {0:9} {unit}/s")
+        room -= speed_width + 1
     bar_width = min(room // 2, _MAX_BAR) if room // 2 >= _MIN_BAR else 0
-    name = Column(no_wrap=True, overflow="ellipsis", max_width=max(room - bar_width - 1, 1))
-    yield TextColumn("{task.description}", markup=False, table_column=name)
+    name = table.Column(no_wrap=True, overflow="ellipsis", max_width=max(room - bar_width - 1, 1))
+    yield progress.TextColumn("{task.description}", markup=False, table_column=name)
     if bar_width:
-        yield BarColumn(bar_width=bar_width - 1)
-    yield TaskProgressColumn()
-    yield TextColumn(count)
+        yield progress.BarColumn(bar_width=bar_width - 1)
+    yield progress.TaskProgressColumn()
+    yield progress.TextColumn(f"{{task.fields[count]:>{count_width}}}")
     if has_speed:
-        yield TextColumn(speed)
+        yield progress.TextColumn(f"{{task.fields[speed]:>{speed_width}}}")

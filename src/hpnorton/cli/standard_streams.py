@@ -5,9 +5,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from hpnorton.log import discard_rest, is_closed
+
+
+class Output(Protocol):
+    """Where a result is written: stdout, or a pager."""
+
+    def write(self, text: str, /) -> object:
+        """Write a text."""
+
+    def isatty(self) -> bool:
+        """Return whether a terminal shows it."""
 
 
 @contextmanager

@@ -1,124 +1,125 @@
 """--stream: a CSV file as a live feed."""
-# pylint: disable=import-outside-toplevel # see hpnorton.cli
+
+from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
-from hpnorton.cli.arguments import Act, Parser, file_path, flag_of, seconds
-from hpnorton.cli.import_ import import_options, show_reports, tell_end
-from hpnorton.cli.show import show, tell
+from hpnorton.cli.arguments import CommandFlag, Parser, file_path, flag_of, is_given, seconds
+from hpnorton.cli.import_ import import_options
+from hpnorton.cli.output import print_message, show
 from hpnorton.errors import ExitStatus, UsageError
+from hpnorton.lazy import lazy_imports
 from hpnorton.sanitize import counted
 from hpnorton.settings import Settings
 
-if TYPE_CHECKING:
-    from hpnorton.importer.rejects import RejectedRow
-    from hpnorton.importer.stream import Interval
-    from hpnorton.tabular.open import ReadMode
+with lazy_imports():
+    from hpnorton.cli import import_report
+    from hpnorton.importer import rejects, sources, stream
+    from hpnorton.stores import counts
+    from hpnorton.tabular import location
+    from hpnorton.tabular import open as opening
 
-STREAM = "--stream"
-_LEAST, _MOST = 1.0, 3.0  # seconds
-_ONLY_INTO_THE_DATABASE = ("mode", "rejects", "retry_timeout")
+_MIN_SECONDS, _MAX_SECONDS = 1.0, 3.0
+_FOR_DATABASE = ("mode", "rejects", "retry_timeout")
 
 
 def add_flags(parser: Parser) -> None:
-    """Adds the flags of this group."""
-    group = parser.add_argument_group("stream")
-    group.add_argument(
-        STREAM,
+    """Add --stream, --every, --to and --follow."""
+    add = parser.group("stream").add_argument
+    add(
+        "--stream",
         metavar="FILE",
-        action=Act,
-        operation=_stream,
+        action=CommandFlag,
+        run=_run,
+        takes=("--mode", "--rejects", "--retry-timeout", "--every", "--to", "--follow"),
+        check=_check,
         help="import a CSV file (as above) one row at a time, as a live feed, until its end or "
         "Ctrl+C; --mode, --rejects and --retry-timeout go with it",
     )
-    group.add_argument(
+    add(
         "--every",
         nargs=2,
         metavar=("MIN", "MAX"),
         type=seconds,
-        help=f"seconds between two rows, at random (default: {_LEAST:g} {_MOST:g})",
+        help="wait a random number of seconds between MIN and MAX after each row (default: "
+        f"{_MIN_SECONDS:g} {_MAX_SECONDS:g})",
     )
-    group.add_argument(
+    add(
         "--to",
         metavar="FILE",
         type=file_path,
-        help="append the rows, as they stand, to this text file instead",
+        help="append the rows unchanged to this text file (default: import them)",
     )
-    group.add_argument(
+    add(
         "--follow",
         action="store_true",
         default=None,
-        help="at the end of FILE wait for more, as tail -f does",
+        help="wait for more rows at the end of FILE, as tail -f does (default: stop there)",
     )
 
 
-def _stream(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
-    from hpnorton.importer.stream import Interval
-    from hpnorton.tabular.open import ReadMode
-
-    least, most = arguments.every or (_LEAST, _MOST)
-    if least > most:
-        raise UsageError(f"--every {least:g} {most:g}: say the shorter time first")
-    interval = Interval(least, most)
-    reading = ReadMode.TAIL if arguments.follow else ReadMode.STREAMING
-    if arguments.to is not None:
-        return _into_file(arguments, interval, reading)
-    return _into_store(arguments, settings, interval, reading)
-
-
-def _into_file(
-    arguments: argparse.Namespace, interval: "Interval", reading: "ReadMode"
-) -> ExitStatus:
-    from hpnorton.importer.sources import parse_source
-    from hpnorton.importer.stream import stream_into_file
-    from hpnorton.stores.counts import Ending
-    from hpnorton.tabular.location import redact_location
-    from hpnorton.tabular.open import STDIN
-
-    for name in _ONLY_INTO_THE_DATABASE:
-        if getattr(arguments, name) is not None:
+def _check(arguments: argparse.Namespace) -> None:
+    minimum, maximum = arguments.every or (_MIN_SECONDS, _MAX_SECONDS)
+    if minimum > maximum:
+        raise UsageError(f"--every {minimum:g} {maximum:g}: say the shorter time first")
+    for name in _FOR_DATABASE:
+        if is_given(arguments, "to") and is_given(arguments, name):
             raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
-    place = STDIN if arguments.values == STDIN else parse_source(arguments.values).path
-    copied = stream_into_file(place, arguments.to, interval, reading=reading, on_warning=tell)
-    path = redact_location(place)
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    interval = stream.Interval(*(arguments.every or (_MIN_SECONDS, _MAX_SECONDS)))
+    reading = opening.ReadMode.TAIL if arguments.follow else opening.ReadMode.STREAMING
+    if arguments.to is not None:
+        return _stream_to_file(arguments, interval, reading)
+    return _stream_to_database(arguments, settings, interval, reading)
+
+
+def _stream_to_file(
+    arguments: argparse.Namespace, interval: stream.Interval, reading: opening.ReadMode
+) -> ExitStatus:
+    file = arguments.values
+    if file != opening.STDIN:
+        file = sources.parse_source(file).path
+    copied = stream.stream_into_file(
+        file, arguments.to, interval, reading=reading, on_warning=print_message
+    )
+    path = location.redact_location(file)
     document = {
         "file": path,
         "to": str(arguments.to),
         "rows": copied.rows,
         "rejected": copied.rejected,
+        "elapsed": round(copied.elapsed, 6),
     }
-    show([document | {"elapsed": round(copied.elapsed, 6)}], arguments.format)
-    if copied.ending is Ending.DONE:
+    show([document], arguments.format)
+    if copied.ending is counts.Ending.DONE:
         return ExitStatus.ROWS_REJECTED if copied.rejected else ExitStatus.OK
-    tell(f"Error: {path}: it was interrupted; {counted(copied.rows, 'row')} written")
+    print_message(f"Error: {path}: it was interrupted; {counted(copied.rows, 'row')} written")
     return ExitStatus.INTERRUPTED
 
 
-def _into_store(
-    arguments: argparse.Namespace, settings: Settings, interval: "Interval", reading: "ReadMode"
+def _stream_to_database(
+    arguments: argparse.Namespace,
+    settings: Settings,
+    interval: stream.Interval,
+    reading: opening.ReadMode,
 ) -> ExitStatus:
-    from hpnorton.importer.sources import parse_source
-    from hpnorton.importer.stream import stream_into_store
-    from hpnorton.tabular.location import redact_location
-    from hpnorton.tabular.open import STDIN
+    source = sources.parse_source(arguments.values)
+    path = "stdin" if source.path == opening.STDIN else location.redact_location(source.path)
 
-    source = parse_source(arguments.values)
+    def print_faults(rejected: rejects.RejectedRow) -> None:
+        for fault in rejected.faults(path):
+            print_message(fault)
 
-    path = "stdin" if source.path == STDIN else redact_location(source.path)
-
-    def tell_refused(refused: "RejectedRow") -> None:
-        for fault in refused.faults(path):
-            tell(fault)
-
-    report = stream_into_store(
+    report = stream.stream_into_store(
         settings.uri,
         source,
         interval,
         import_options(arguments, settings, chunk_rows=1, reading=reading),
         folders=settings.description_folders,
-        on_rejected=tell_refused,
+        on_rejected=print_faults,
     )
-    show_reports([report], arguments.format)
-    tell_end(report, arguments.mode)
+    import_report.show_reports([report], arguments.format)
+    import_report.print_outcome(report, arguments.mode)
     return report.status

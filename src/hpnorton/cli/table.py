@@ -1,7 +1,7 @@
 """Records as a table that fits a terminal.
 
-Columns are measured in the first records only, so that a table of any length takes little memory
-and begins at once.
+Only the first records decide how wide the columns are, so that a table of any length takes little
+memory and begins at once.
 """
 
 import shutil
@@ -18,10 +18,11 @@ class Table:
     """Records under a header, or in blocks, no wider than the terminal.
 
     Numbers, dates, times, phone numbers, ids and e-mail addresses are never cut, nor is anything in
-    the columns `whole`; `prose` goes on in the next line. With `by`, a table begins for each value
-    of that field, which is its title.
-    `header` holds the lines above the first record; there are none above blocks, and none without
-    records. `count` is how many records lines() has written so far.
+    the columns `whole`; the texts in the columns `prose` are wrapped. With `by`, each value of that
+    field starts a new table and is its title.
+
+    `header` holds the lines above the first record: none above blocks, and none without records.
+    `count` is the number of records that lines() has yielded so far.
     """
 
     def __init__(
@@ -43,19 +44,19 @@ class Table:
         self._layout = self._measure()
 
     def lines(self) -> Iterator[str]:
-        """The lines of the whole table, the header first."""
+        """Yield the lines of the whole table, the header first."""
         while self._layout.columns:
             yield from self.header
             later = yield from self._rows(self._layout)
             if later is None:
                 return
-            # It has another title, or a field that no record had before: a new table begins.
+            # It has another title, or a field that no record had before, and starts a new table.
             self._records = chain([later], self._records)
             self._layout = self._measure()
             yield ""
 
     def _measure(self) -> Layout:
-        """Fits the columns to the next records, which are then written first."""
+        """Fit the columns to the next records, and put these back."""
         sample: list[Record] = []
         read: list[Record] = []
         for record in islice(self._records, _SAMPLED_RECORDS):
@@ -83,7 +84,7 @@ class Table:
         return None if self._by is None else record.get(self._by)
 
     def _rows(self, layout: Layout) -> Generator[str, None, Record | None]:
-        """The lines of the records, up to one that needs a new table, which is returned."""
+        """Yield the lines of records; stop at one that needs a new table, and return it."""
         known = {column.name for column in layout.columns} | {self._by}
         title: object = None
         was_block = False
@@ -101,5 +102,5 @@ class Table:
 
 
 def terminal_width() -> int:
-    """The columns of the terminal, of which a file or a pipe has any number."""
+    """Return how many columns the terminal has; a file or a pipe has no limit."""
     return shutil.get_terminal_size((_UNLIMITED, 24)).columns

@@ -6,18 +6,23 @@ from collections.abc import Iterable
 from functools import cache
 from itertools import chain
 
+from hpnorton.lazy import lazy_imports
+
+with lazy_imports():
+    from rich import cells
+
 _NUMBER_AT_END = re.compile(r"[-+\d.,:/]*\d[-+.,:/]*$")
 _NUMBER_GOES_ON = re.compile(r"[-+.,:/]?\d")
-_BEHIND_A_SLASH = re.compile(r"(?<=/)(?=[^/])")
+_AFTER_SLASH = re.compile(r"(?<=/)(?=[^/])")
 _EMOJI_STYLE = "\N{VARIATION SELECTOR-16}"  # makes a narrow character a wide one
 _JOINING_JAMO = ("\u1160", "\u11ff")  # the vowels and finals of a decomposed Hangul syllable
 
 
 def width_of(text: str) -> int:
-    """How many columns of a terminal a text takes at most.
+    """Return how many columns of a terminal a text takes at most.
 
-    Two for each wide character. Where terminals differ, as about the parts of an emoji, it is what
-    those take that show each part for itself.
+    A wide character takes two. Terminals differ about emoji of several parts: this is the width
+    if each part is shown separately.
     """
     return len(text) if text.isascii() else sum(map(_width_of_char, text))
 
@@ -32,9 +37,9 @@ def _width_of_char(char: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """A text that takes no more than `width` columns; one that is cut ends with an ellipsis.
+    """Return a text in at most `width` columns; one that is cut ends with an ellipsis.
 
-    A number or a date in it is there as a whole, or not at all.
+    A number or a date in it stays whole or is cut off.
     """
     if width_of(text) <= width:
         return text
@@ -45,26 +50,26 @@ def cut(text: str, width: int) -> str:
 
 
 def padded(text: str, width: int, *, is_right: bool, is_safe: bool) -> str:
-    """A text, cut and with blanks, of a width; `is_safe` says that no terminal may need more."""
+    """Return a text cut or filled up to a width, which it has on most terminals.
+
+    With `is_safe` no terminal needs more, and some show fewer columns.
+    """
     text = cut(text, width)
     blanks = " " * (width - (width_of(text) if is_safe else _usual_width(text)))
     return blanks + text if is_right else text + blanks
 
 
 def _usual_width(text: str) -> int:
-    """How many columns a text takes on a terminal that puts the parts of a letter together."""
+    """Return how many columns a text takes on a terminal that joins the parts of a character."""
     if text.isascii():
         return len(text)
-    # pylint: disable-next=import-outside-toplevel # rich is slow to import, and seldom needed here
-    from rich.cells import cell_len
-
-    return cell_len(text)
+    return cells.cell_len(text)
 
 
 def wrapped(words: Iterable[str], width: int) -> list[str]:
-    """Lines of at most `width` columns; a word that is wider goes on in the next line.
+    """Wrap words into lines of at most `width` columns; break those that are wider.
 
-    A path goes on behind a slash, where that is possible.
+    A path is broken after a slash, if that is possible.
     """
     lines = [""]
     for word in chain.from_iterable(_parts(word, width) for word in words):
@@ -78,14 +83,14 @@ def wrapped(words: Iterable[str], width: int) -> list[str]:
 
 
 def _parts(word: str, width: int) -> list[str]:
-    """A word, or what stands between the slashes of one that is too wide."""
-    return [word] if width_of(word) <= width else _BEHIND_A_SLASH.split(word)
+    """Return a word, or its parts between slashes if it is too wide."""
+    return [word] if width_of(word) <= width else _AFTER_SLASH.split(word)
 
 
-def _pieces(text: str, width: int, most: int | None = None) -> list[str]:
-    """A text in pieces of at most `width` columns (a wide character alone may take two).
+def _pieces(text: str, width: int, limit: int | None = None) -> list[str]:
+    """Cut a text into pieces of at most `width` columns (a wide character may need two).
 
-    With `most` only so many pieces, and not the rest.
+    With `limit` return only so many pieces, without the rest.
     """
     pieces: list[str] = []
     start = taken = 0
@@ -93,7 +98,7 @@ def _pieces(text: str, width: int, most: int | None = None) -> list[str]:
         taken += _width_of_char(char)
         if taken > width and at > start:
             pieces.append(text[start:at])
-            if len(pieces) == most:
+            if len(pieces) == limit:
                 return pieces
             start, taken = at, _width_of_char(char)
     return [*pieces, text[start:]]

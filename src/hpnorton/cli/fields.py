@@ -1,0 +1,79 @@
+"""--fields: which fields the records of a database have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+from hpnorton.cli.arguments import CSV, TABLE, Parser, whole_number
+from hpnorton.cli.output import print_message, show_paged
+from hpnorton.cli.profile import Record, add_command, records_for_table, warm_up
+from hpnorton.errors import ExitStatus
+from hpnorton.lazy import lazy_imports
+from hpnorton.settings import Settings
+
+with lazy_imports():
+    from hpnorton.cli import progress
+    from hpnorton.profile import fields
+
+_SCOPE = ("looked_at", "of")
+_NOT_IN_TABLE = (*_SCOPE, "documents")
+_FIELD_COLUMNS = ("field", "types", "count", "documents", "percentage", "example")
+
+
+def add_flags(parser: Parser) -> None:
+    """Add --fields and --sample."""
+    about = "list the fields of the records, and of which types their values are"
+    add_command(parser, "--fields", _run, ("--workers", "--sample"), about)
+    parser.group("profile").add_argument(
+        "--sample",
+        metavar="N",
+        type=whole_number(1),
+        help="with --fields: read only N random records of each collection (default: all)",
+    )
+
+
+def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
+    warm_up("hpnorton.profile.fields", arguments, settings)
+    with progress.show_profile(is_wanted=not arguments.quiet) as on_progress:
+        crawled = fields.crawl(
+            settings.uri,
+            arguments.values,
+            workers=arguments.workers,
+            sample=arguments.sample,
+            on_progress=on_progress,
+        )
+    for each in () if arguments.quiet else crawled:
+        print_message(f"{each.collection}: {each.scope}")
+    is_one = len(crawled) == 1
+    show_paged(
+        _records(crawled, arguments.format),
+        arguments,
+        columns=("collection", *_SCOPE, *_FIELD_COLUMNS),
+        by=None if is_one else "collection",
+        as_json=map(_document, crawled),
+        as_table=records_for_table(
+            _records(crawled, TABLE), (*_NOT_IN_TABLE, *(["collection"] if is_one else []))
+        ),
+    )
+    return ExitStatus.OK
+
+
+def _document(crawled: fields.Crawled) -> Record:
+    return {
+        "collection": crawled.collection,
+        "looked_at": crawled.tally.records,
+        "of": crawled.total,
+        "sampled": crawled.is_sampled,
+        "fields": crawled.fields(),
+    }
+
+
+def _records(crawled: Sequence[fields.Crawled], form: str | None) -> Iterator[Record]:
+    """Yield a record for each field of each collection, with its types as text in text formats."""
+    for each in crawled:
+        for field in each.fields():
+            if form in (TABLE, CSV):
+                field["types"] = ", ".join(f"{kind} {n:,}" for kind, n in field["types"].items())
+            scope = dict(zip(_SCOPE, (each.tally.records, each.total)))
+            yield {"collection": each.collection, **scope, **field}
