@@ -28,7 +28,7 @@ from measure import (
 from mongo import NX, connected, real_server, script_server
 from shell import positive
 
-from hpnorton.stores.mongo.bson_schema import Shapes
+from hpnorton.stores.mongo.bson_schema import FieldCounter
 from hpnorton.workers import no_garbage_collection
 from tests.servers import NxServer
 
@@ -106,12 +106,12 @@ def decoding_speed(documents: int) -> str:
     """How many documents a process counts in a second, of CPU time, with no server at all."""
     made = list(batches(documents))
     start = process_time()
-    shapes = Shapes()
+    counter = FieldCounter()
     with no_garbage_collection():  # as a worker does it
         for batch in made:
-            shapes.add(batch)
+            counter.add(batch)
     seconds = process_time() - start
-    if shapes.tally().fields["rare"].records != RARE:
+    if counter.tally().fields["rare"].records != RARE:
         raise BenchmarkError("the rare field was not found")
     return f"Decoding alone: {documents / seconds:,.0f} documents/s of CPU time."
 

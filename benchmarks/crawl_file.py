@@ -20,7 +20,7 @@ from measure import BenchmarkError, exit_status
 # The package is importable by what measure does.
 from hpnorton.parallel import parallel_map
 from hpnorton.settings import SQLITE_PREFIX
-from hpnorton.stores.mongo.bson_schema import Shapes
+from hpnorton.stores.mongo.bson_schema import FieldCounter
 from hpnorton.stores.ranges import Database
 from hpnorton.stores.tallies import FieldTally
 from hpnorton.workers import no_garbage_collection
@@ -69,12 +69,12 @@ def _parts(path: Path, workers: int) -> Iterator[_Part]:
 @no_garbage_collection()
 def _look(_store: Database, part: _Part, *, path: Path) -> FieldTally:
     number, ends = part
-    shapes = Shapes(number)
+    counter = FieldCounter(number)
     with path.open("rb") as file:
         file.seek(ends[0])
         for start, end in pairwise(ends):
-            shapes.add(file.read(end - start))
-    return shapes.tally()
+            counter.add(file.read(end - start))
+    return counter.tally()
 
 
 def count(path: Path, workers: int) -> None:

@@ -1,4 +1,4 @@
-"""Counting the fields of BSON documents by their shapes."""
+"""Counting the fields of BSON documents."""
 
 import math
 from collections import Counter
@@ -12,7 +12,7 @@ from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpnorton.stores.mongo.bson_schema import Shapes
+from hpnorton.stores.mongo.bson_schema import FieldCounter
 from hpnorton.stores.tallies import FieldTally
 
 Fields = dict[str, tuple[dict[str, int], int]]
@@ -76,11 +76,11 @@ def fields_of(tally: FieldTally) -> Fields:
 
 def tally_of(found: Sequence[dict[str, Any]], batch: int = 1000, number: int = 0) -> FieldTally:
     """The tally of documents that come in batches."""
-    shapes = Shapes(number)
+    counter = FieldCounter(number)
     for start in range(0, len(found), batch):
         some = found[start : start + batch]
-        assert shapes.add(b"".join(map(bson.encode, some))) == len(some)
-    return shapes.tally()
+        assert counter.add(b"".join(map(bson.encode, some))) == len(some)
+    return counter.tally()
 
 
 @given(documents, st.integers(1, 200), st.integers(1, 50))
@@ -219,7 +219,7 @@ def test_an_example_is_not_null_if_any_value_is_not() -> None:
 
 
 def test_many_shapes_are_counted() -> None:
-    """More shapes than are kept, and more fields than a pattern holds."""
+    """More shapes than are kept, and documents of many fields."""
     many = [{f"f{n}": n, "all": n} for n in range(10_500)]
     tally = tally_of(many, 500)
     assert tally.fields["all"].types == {"int": 10_500}
