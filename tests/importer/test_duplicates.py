@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.importer import duplicates
+from hpnorton.importer.bitmap import bitmap
 from hpnorton.importer.chunk_result import ChunkResult, hash_of
 from hpnorton.importer.duplicates import (
     DuplicateResolution,
@@ -24,7 +25,7 @@ from hpnorton.importer.duplicates import (
 )
 from hpnorton.importer.load import FoundRow, find_rows, hash_keys, load_chunks
 from hpnorton.importer.options import ImportSpec, Resume
-from hpnorton.importer.rejects import Reason, RejectedRow, Rejects, pack
+from hpnorton.importer.rejects import Reason, RejectedRow, Rejects
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.layout import make_layout
@@ -32,7 +33,7 @@ from hpnorton.schema.validate import Record
 from hpnorton.stores import close_process_stores, journal, process_store
 from hpnorton.stores.base import Mode
 from hpnorton.stores.counts import Counts
-from hpnorton.stores.journal import StartedChunk, pack_bits
+from hpnorton.stores.journal import StartedChunk
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.reader import CsvFile
 from tests.helpers.properties import costly
@@ -111,7 +112,7 @@ def test_rows_whose_keys_were_taken(data: st.DataObject, sizes: list[int]) -> No
     notes, wanted, first = [], [], 2
     for size in sizes:
         positions = data.draw(st.lists(st.integers(0, size - 1), unique=True))
-        notes.append((first, pack_bits(positions, size)))
+        notes.append((first, bitmap(positions, size)))
         wanted += [first + at for at in sorted(positions)]
         first += size
     taken = SkippedRows()
@@ -143,10 +144,10 @@ def test_what_was_noted_at_the_beginning_is_believed(
 
     in_the_end = some(40)
     taken = SkippedRows()
-    taken.add(2, pack_bits(in_the_end, 40), is_repeated=is_repeated)
+    taken.add(2, bitmap(in_the_end, 40), is_repeated=is_repeated)
     begun = {span: some(span[1]) for span in spans}
     taken.limit(
-        StartedChunk(run="r", first_row=first, rows=rows, taken=pack_bits(positions, rows))
+        StartedChunk(run="r", first_row=first, rows=rows, taken=bitmap(positions, rows))
         for (first, rows), positions in begun.items()
     )
     wanted = []
@@ -167,14 +168,11 @@ def test_the_keys_in_conflict_are_suspects() -> None:
     reason = Reason("id", "primary-key", "k", "is there already")
     with closing(Rejects()) as rejects:
         rejects.add(
-            2,
-            pack(
-                [
-                    RejectedRow(2, 2, b"k,1\n", [reason], ("k",)),
-                    RejectedRow(3, 3, b"\n", [reason]),
-                    RejectedRow(4, 4, b"l,1\n", [reason], ("l", 1)),
-                ]
-            ),
+            [
+                RejectedRow(2, 2, b"k,1\n", [reason], ("k",)),
+                RejectedRow(3, 3, b"\n", [reason]),
+                RejectedRow(4, 4, b"l,1\n", [reason], ("l", 1)),
+            ]
         )
         assert list(conflicting_hashes(rejects)) == [hash_of(("k",)), hash_of(("l", 1))]
 
@@ -262,8 +260,7 @@ def _load(made: Made, spec: ImportSpec, chunks: Sequence[Chunk]) -> Iterable[Chu
         note = result.entry
         made.counts.add(note.counts)
         made.taken.add(note.first_row, note.taken, is_repeated=note.is_repeated)
-        if note.refused:
-            made.rejects.add(note.first_row, note.refused)
+        made.rejects.add(result.rejected)
     return results.values()
 
 
@@ -367,7 +364,7 @@ class TestSettling:
     ) -> tuple[Counts, dict[int, str], list[Record]]:
         """The counts, why each refused row is refused, and what is stored, after a look at rows."""
         bits = SkippedRows()
-        bits.add(2, pack_bits([row - 2 for row in taken], 10), is_repeated=is_repeated)
+        bits.add(2, bitmap([row - 2 for row in taken], 10), is_repeated=is_repeated)
         unchanged = len(rows) - len(conflicts) - sum(row.row not in taken for row in rows)
         counts = Counts(
             read=len(rows) + 1,
@@ -377,8 +374,8 @@ class TestSettling:
         )
         counts.check()
         with closing(Rejects()) as rejects:
-            rejects.add(2, pack([self.conflict(row) for row in conflicts]))
-            rejects.add(11, pack([self.conflict(11, "C7")]))
+            rejects.add([self.conflict(row) for row in conflicts])
+            rejects.add([self.conflict(11, "C7")])
             put_in_order(DuplicateResolution(spec, bits, rejects, counts), rows)
             counts.check()
             why = {refused.row: refused.reasons[0].message for refused in rejects}

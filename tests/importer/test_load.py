@@ -17,17 +17,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, HPNortonError, StoreLostError
+from hpnorton.importer.bitmap import bitmap, has_bit
 from hpnorton.importer.chunk_result import hash_of
 from hpnorton.importer.load import FoundRow, find_rows, hash_keys, load_chunks
 from hpnorton.importer.options import Commit, ImportSpec, Resume
-from hpnorton.importer.rejects import RejectedRow, unpack
+from hpnorton.importer.rejects import RejectedRow, from_entry
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.schema.layout import make_layout
 from hpnorton.schema.validate import Record, validate_rows
 from hpnorton.stores import close_process_stores, journal, open_store, process_store
 from hpnorton.stores.base import Batch, Document, Mode
-from hpnorton.stores.journal import ChunkEntry, StartedChunk, has_bit, pack_bits, unpack_bits
+from hpnorton.stores.journal import ChunkEntry, StartedChunk
 from hpnorton.tabular import chunk as chunks_module
 from hpnorton.tabular.chunk import Chunk, Span
 from hpnorton.tabular.reader import CsvFile
@@ -82,18 +83,16 @@ def load(spec: ImportSpec, path: Path, rows: int = 100) -> list[ChunkEntry]:
     return [outcome.entry for outcome in load_chunks(spec, chunks_of(path, rows))]
 
 
-def refused_of(notes: Sequence[ChunkEntry]) -> list[RejectedRow]:
-    """The refused rows of some chunks."""
-    return [refused for note in notes if note.refused for refused in unpack(note.refused)]
+def rejected_in(uri: str, notes: Sequence[ChunkEntry]) -> list[RejectedRow]:
+    """The rejected rows of some chunks, as the journal keeps them."""
+    store = process_store(uri)
+    return [from_entry(row) for note in notes for row in journal.rejected_rows(store, note)]
 
 
 def taken_of(notes: Sequence[ChunkEntry]) -> list[int]:
     """The numbers of the rows whose keys were taken."""
     return [
-        note.first_row + at
-        for note in notes
-        for at in range(note.rows)
-        if has_bit(unpack_bits(note.taken), at)
+        note.first_row + at for note in notes for at in range(note.rows) if has_bit(note.taken, at)
     ]
 
 
@@ -111,7 +110,8 @@ def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, commit: Comm
     (chunk,) = chunks_of(path)
     (outcome,) = load_chunks(spec, [chunk])
     note = outcome.entry
-    assert (note.run, note.rows, note.inserted, note.taken, note.refused) == ("r", 3, 3, None, None)
+    assert (note.run, note.rows, note.inserted, note.taken) == ("r", 3, 3, None)
+    assert not outcome.rejected
     for field in dataclasses.fields(Span):
         assert getattr(note, field.name) == getattr(chunk, field.name)
     assert outcome.hashes == b""
@@ -123,7 +123,7 @@ def test_good_rows_are_written_and_noted(csv_file: Write, uri: str, commit: Comm
     assert journal.chunks(spec.open_store(), "r") == [note]
 
 
-def test_refused_rows_stand_in_the_note(csv_file: Write, uri: str) -> None:
+def test_rejected_rows_are_in_the_journal(csv_file: Write, uri: str) -> None:
     """Each with its place in the file, how it stood there, why, and the key if that is taken."""
     path = csv_file(
         "things.csv",
@@ -138,14 +138,14 @@ def test_refused_rows_stand_in_the_note(csv_file: Write, uri: str) -> None:
     )
     notes = load(job_for(uri), path)
     assert [
-        (refused.row, refused.line, refused.raw, refused.key) for refused in refused_of(notes)
+        (refused.row, refused.line, refused.raw, refused.key) for refused in rejected_in(uri, notes)
     ] == [
         (3, 3, b'2,"\n",true\n', None),
         (4, 5, b"caf\xe9,x,true\n", None),
         (6, 7, b"1,6,true\n", ("1",)),
         (8, 9, b"4,-1\n", None),
     ]
-    assert [str(fault) for each in refused_of(notes) for fault in each.faults("x")] == [
+    assert [str(fault) for each in rejected_in(uri, notes) for fault in each.faults("x")] == [
         r'x, row 3, stock: "\n" is not a whole number [type-error]',
         r'x, row 4 (line 5), id: "caf\xe9" holds bytes that are not UTF-8; they look like '
         + "Windows-1252 (cp1252): save the file as CSV UTF-8 [encoding-error]",
@@ -173,7 +173,7 @@ def test_conflicts_are_told_in_the_words_of_a_clerk(
     """Which value is kept and which is not is told alike, whatever database holds it."""
     spec = job_for(uri)
     load(spec, csv_file("things.csv", "id,stock,sold", first))
-    (refused,) = refused_of(load(spec, csv_file("things.csv", "id,stock,sold", second)))
+    (refused,) = rejected_in(uri, load(spec, csv_file("things.csv", "id,stock,sold", second)))
     assert [reason.message for reason in refused.reasons] == [f"is there already, with {reason}"]
 
 
@@ -181,7 +181,7 @@ def test_a_conflict_names_the_whole_key(csv_file: Write, uri: str) -> None:
     """Texts are in quotes, and a key of several fields is told with all its values."""
     path = csv_file("makers.csv", "name,year,town", "a,1999,Bonn", "a,1999,Köln")
     town = Collection("makers", (*MAKERS.fields, Field("town")), MAKERS.key)
-    (refused,) = refused_of(load(job_for(uri, town), path))
+    (refused,) = rejected_in(uri, load(job_for(uri, town), path))
     (reason,) = refused.reasons
     assert (reason.field, reason.code, reason.value) == ("name, year", "primary-key", "a, 1999")
     assert reason.message.endswith('with another town: "Bonn" is kept, not "Köln"')
@@ -219,8 +219,8 @@ def test_keys_that_are_taken_are_noted_when_a_chunk_begins(csv_file: Write, uri:
     path = csv_file("things.csv", "id,stock,sold", "a,1,", "b,2,", "d,x,", "a,1,", "d,1,", "e,1,")
     spec = dataclasses.replace(job_for(uri, resume=Resume.STARTED), run="r2")
     wanted = [
-        StartedChunk(run="r2", first_row=2, rows=4, taken=pack_bits([1], 4)),
-        StartedChunk(run="r2", first_row=6, rows=2, taken=pack_bits([0], 2)),
+        StartedChunk(run="r2", first_row=2, rows=4, taken=bitmap([1], 4)),
+        StartedChunk(run="r2", first_row=6, rows=2, taken=bitmap([0], 2)),
     ]
     for taken in ([3, 5, 6], [2, 3, 5, 6, 7]):
         assert taken_of(load(spec, path, rows=4)) == taken
@@ -245,7 +245,7 @@ def test_rows_that_refer_to_nobody_are_rejected(csv_file: Write, uri: str) -> No
     (note,) = notes = load(job_for(uri, PARTS), path)
     reasons = [
         (each.row, reason.field, reason.code, reason.value)
-        for each in refused_of(notes)
+        for each in rejected_in(uri, notes)
         for reason in each.reasons
     ]
     assert reasons == [
@@ -254,7 +254,9 @@ def test_rows_that_refer_to_nobody_are_rejected(csv_file: Write, uri: str) -> No
         (5, "maker, year", "foreign-key", "b, "),
         (6, "number", "type-error", "y"),
     ]
-    assert refused_of(notes)[0].reasons[0].message == "is not in things; import it there first"
+    assert (
+        rejected_in(uri, notes)[0].reasons[0].message == "is not in things; import it there first"
+    )
     assert (note.inserted, note.rejected) == (3, 3)
     assert [document["number"] for document in stored(uri, "parts", "number")] == [1, 3, 5]
 
@@ -425,7 +427,7 @@ def test_every_row_is_accounted_for(
     wanted = _one_by_one(spec, text)
     assert [
         (each.row, each.line, each.raw, [reason.code for reason in each.reasons])
-        for each in refused_of(notes)
+        for each in rejected_in(uri, notes)
     ] == wanted.refused
     assert taken_of(notes) == wanted.taken
     assert sum(note.rows for note in notes) == wanted.rows

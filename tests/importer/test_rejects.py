@@ -16,8 +16,8 @@ from hpnorton.importer.rejects import (
     RejectedRow,
     Rejects,
     check_folder,
-    pack,
-    unpack,
+    from_entry,
+    to_entry,
     write_rejects,
 )
 from hpnorton.importer.report import RowFault
@@ -60,18 +60,13 @@ def open_rejects() -> Iterator[Rejects]:
         yield kept
 
 
-@given(rows=st.lists(ROWS, max_size=5))
-def test_rows_come_back_as_they_were(rows: list[RejectedRow]) -> None:
-    """Whatever bytes a row has, packed and unpacked it is the same; the text is plain ASCII."""
-    text = pack(rows)
-    assert text.isascii()
-    assert list(unpack(text)) == rows
-
-
-def test_many_rows_pack_small() -> None:
-    """A database need not hold the rows twice: text that repeats itself takes little room."""
-    rows = [refused(row, b"%d,a name,five\n" % row) for row in range(2, 2002)]
-    assert len(pack(rows)) < sum(len(row.raw) for row in rows)
+@given(row=ROWS)
+def test_a_row_comes_back_from_the_journal(row: RejectedRow) -> None:
+    """Whatever bytes it has: it is kept as it stands, and its reasons are plain ASCII."""
+    entry = to_entry("r1", row)
+    assert (entry.run, entry.row, entry.raw) == ("r1", row.row, row.raw)
+    assert entry.reasons.isascii()
+    assert from_entry(entry) == row
 
 
 def test_a_row_tells_its_faults() -> None:
@@ -94,17 +89,17 @@ def test_rows_come_in_the_order_of_the_file(
 ) -> None:
     """Chunks may be done in any order, and what is put in place of a row stands where it stood."""
     model: dict[int, RejectedRow] = {}
-    packed: list[tuple[int, str]] = []
+    parts: list[list[RejectedRow]] = []
     for number, count in enumerate(chunks):
         first = 2 + 6 * number
         rows = [refused(first + at, b"%d\n" % at) for at in range(count)]
         model |= {row.row: row for row in rows}
-        packed.append((first, pack(rows)))
+        parts.append(rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rejects, "_MEMORY_BYTES", memory)
         with closing(Rejects()) as kept:
-            for first, text in data.draw(st.permutations(packed)):
-                kept.add(first, text)
+            for rows in data.draw(st.permutations(parts)):
+                kept.add(rows)
             assert list(kept) == [model[row] for row in sorted(model)]
             for row, is_refused in amended.items():
                 other = refused(row, b"other\n", TAKEN) if is_refused else None
@@ -118,18 +113,18 @@ def test_rows_come_in_the_order_of_the_file(
 
 def test_rows_may_be_added_after_a_look(kept: Rejects) -> None:
     """To look at the rows so far does not get in the way of more, nor do two looks at once."""
-    kept.add(10, pack([refused(11), refused(12)]))
-    kept.add(20, pack([refused(21)]))
+    kept.add([refused(11), refused(12)])
+    kept.add([refused(21)])
     one, other = iter(kept), iter(kept)
     assert [next(one).row, next(other).row, next(one).row, next(other).row] == [11, 11, 12, 12]
-    kept.add(2, pack([refused(3)]))
+    kept.add([refused(3)])
     assert [row.row for row in kept] == [3, 11, 12, 21]
     assert [row.row for row in one] == [21]
 
 
 def test_the_last_word_on_a_row_counts(kept: Rejects) -> None:
     """A row may be amended more than once."""
-    kept.add(2, pack([refused(3), refused(4)]))
+    kept.add([refused(3), refused(4)])
     kept.amend(3, None)
     kept.amend(3, refused(3, b"again\n"))
     kept.amend(4, refused(4, b"again\n"))

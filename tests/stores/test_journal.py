@@ -8,21 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hpnorton.importer.rejects import Reason, RejectedRow, pack, unpack
+from hpnorton.importer.rejects import Reason, RejectedRow, from_entry, to_entry
 from hpnorton.importer.sources import parse_source
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Store
 from hpnorton.stores.counts import Counts, Ending
+from hpnorton.stores.format import SETTINGS
 from hpnorton.stores.journal import (
     ChunkEntry,
     ImportEntry,
+    RejectedEntry,
     StartedChunk,
-    has_bit,
-    pack_bits,
-    unpack_bits,
 )
 from hpnorton.tabular.chunk import Span
 
@@ -49,7 +46,7 @@ def import_note(run: str, **more: str) -> ImportEntry:
     )
 
 
-def chunk_note(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkEntry:
+def chunk_entry(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkEntry:
     """A chunk whose rows were inserted, all but three of them."""
     return ChunkEntry(
         run=run,
@@ -66,6 +63,17 @@ def chunk_note(run: str, first_row: int, rows: int = 10, **more: Any) -> ChunkEn
         rejected=1,
         **more,
     )
+
+
+def rejected(run: str, row: int, raw: bytes = b"x\n") -> RejectedEntry:
+    """A rejected row whose reasons are not known."""
+    return RejectedEntry(run=run, row=row, line=row, raw=raw, reasons="[]")
+
+
+def save(store: Store, *chunks: ChunkEntry) -> None:
+    """Save chunks without rejected rows."""
+    for chunk in chunks:
+        journal.save_chunk(store, chunk, [])
 
 
 def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
@@ -140,67 +148,73 @@ def test_the_latest_import_of_a_file(store: Store) -> None:
 
 
 def test_chunks_come_in_the_order_of_the_file(store: Store) -> None:
-    """The notes of an import's chunks are sorted by number, and no others are among them."""
-    notes = [chunk_note("r1", row) for row in (1002, 2, 10_002, 92)]
-    journal.save_chunks(store, notes[:2])
-    journal.save_chunks(store, [chunk_note("r2", 2), chunk_note("r", 2), chunk_note("r1|2", 2)])
-    journal.save_chunks(store, notes[2:])
-    journal.save_chunks(store, [])
-    assert journal.chunks(store, "r1") == sorted(notes, key=lambda note: note.first_row)
+    """The entries of an import's chunks are sorted by row, and no others are among them."""
+    entries = [chunk_entry("r1", row) for row in (1002, 2, 10_002, 92)]
+    save(store, *entries[:2])
+    save(store, chunk_entry("r2", 2), chunk_entry("r", 2), chunk_entry("r1|2", 2))
+    save(store, *entries[2:])
+    assert journal.chunks(store, "r1") == sorted(entries, key=lambda entry: entry.first_row)
     assert journal.chunks(store, "r3") == []
 
 
-def test_a_chunk_that_is_repeated_is_noted_anew(store: Store) -> None:
-    """What became of a chunk the last time is what counts."""
-    journal.save_chunks(store, [chunk_note("r1", 2, refused=pack([]), taken=pack_bits([3], 10))])
-    again = dataclasses.replace(chunk_note("r1", 2), inserted=0, unchanged=8)
-    journal.save_chunks(store, [again])
-    assert journal.chunks(store, "r1") == [again]
+def test_a_chunk_that_is_repeated_is_saved_anew(store: Store) -> None:
+    """The last result of a chunk counts, and so do the rows that were rejected then."""
+    first = chunk_entry("r1", 12, taken=b"\x08")
+    others = chunk_entry("r1", 2), chunk_entry("r1", 22), chunk_entry("r2", 12)
+    for each in (*others, first):
+        rows = each.first_row, each.first_row + 9
+        journal.save_chunk(store, each, [rejected(each.run, row) for row in rows])
+    again = dataclasses.replace(chunk_entry("r1", 12), inserted=0, unchanged=8)
+    journal.save_chunk(store, again, [rejected("r1", 13)])
+    assert journal.chunks(store, "r1") == [others[0], again, others[1]]
+    found = [entry.row for entry in journal.rejected_rows(store, again)]
+    assert found == [13]
+    for each in others:
+        found = [entry.row for entry in journal.rejected_rows(store, each)]
+        assert found == [each.first_row, each.first_row + 9]
 
 
 def test_a_note_says_where_its_chunk_is_and_what_became_of_it() -> None:
     """Its place is that of the chunk, and its counts add up to the chunk's rows."""
-    note = chunk_note("r1", 102)
+    note = chunk_entry("r1", 102)
     assert isinstance(note, Span) and (note.first_row, note.offset) == (102, 10_200)
     assert note.counts == Counts(10, inserted=7, unchanged=1, conflicts=1, rejected=1)
     note.counts.check()
 
 
-def test_refused_rows_are_kept_until_they_are_told(store: Store) -> None:
-    """They survive the process that found them; when an import is done only the counts stay."""
-    rows = [
-        RejectedRow(5, 7, b"caf\xe9,\0\n", [Reason("x", "type-error", "caf\udce9", "no")], ("k", 1))
-    ]
-    taken = pack_bits([0, 4, 9], 10)
-    notes = [
-        chunk_note("r1", 2, refused=pack(rows)),
-        chunk_note("r1", 12, taken=taken),
-        chunk_note("r1", 22),
-    ]
-    journal.save_chunks(store, [*notes, chunk_note("r2", 2, taken=taken)])
-    found = journal.chunks(store, "r1")
-    assert found == notes
-    assert found[0].refused is not None
-    assert list(unpack(found[0].refused)) == rows
+def test_rejected_rows_are_kept_until_the_import_is_done(store: Store) -> None:
+    """They survive the process that found them; then only the counts stay."""
+    row = RejectedRow(
+        5, 7, b"caf\xe9,\0\n", [Reason("x", "type-error", "caf\udce9", "no")], ("k", 1)
+    )
+    bits = b"\x11\x02"
+    entries = [chunk_entry("r1", 2), chunk_entry("r1", 12, taken=bits), chunk_entry("r1", 22)]
+    journal.save_chunk(store, entries[0], [to_entry("r1", row)])
+    save(store, *entries[1:])
+    other = chunk_entry("r2", 2, taken=bits)
+    journal.save_chunk(store, other, [rejected("r2", 3)])
+    assert journal.chunks(store, "r1") == entries
+    assert [from_entry(each) for each in journal.rejected_rows(store, entries[0])] == [row]
+    assert journal.rejected_rows(store, entries[1]) == []
     journal.forget_rows(store, "r1")
-    assert journal.chunks(store, "r1") == [
-        dataclasses.replace(note, refused=None, taken=None) for note in notes
-    ]
-    assert [note.taken for note in journal.chunks(store, "r2")] == [taken]
+    assert journal.chunks(store, "r1") == [dataclasses.replace(e, taken=None) for e in entries]
+    assert journal.rejected_rows(store, entries[0]) == []
+    assert journal.chunks(store, "r2") == [other]
+    assert journal.rejected_rows(store, other) == [rejected("r2", 3)]
     journal.forget_rows(store, "nobody")
 
 
 def test_what_was_noted_when_a_chunk_began_stays(store: Store) -> None:
     """Once its rows are written, nobody can see any more which keys were taken before."""
     notes = [
-        StartedChunk(run="r1", first_row=2, rows=10, taken=pack_bits([3], 10)),
+        StartedChunk(run="r1", first_row=2, rows=10, taken=b"\x08\0"),
         StartedChunk(run="r1", first_row=1002, rows=10, taken=None),
         StartedChunk(run="r1", first_row=12, rows=10, taken=None),
     ]
-    other = StartedChunk(run="r2", first_row=2, rows=10, taken=pack_bits([3], 10))
+    other = StartedChunk(run="r2", first_row=2, rows=10, taken=b"\x08\0")
     for run in (notes[:2], notes[2:], [other], []):
         journal.save_started(store, run)
-    again = [dataclasses.replace(note, taken=pack_bits(range(10), 10)) for note in notes]
+    again = [dataclasses.replace(note, taken=b"\xff\x03") for note in notes]
     journal.save_started(store, again)
     assert journal.started_chunks(store, "r1") == [notes[0], notes[2], notes[1]]
     journal.forget_rows(store, "r1")
@@ -208,17 +222,15 @@ def test_what_was_noted_when_a_chunk_began_stays(store: Store) -> None:
     assert journal.started_chunks(store, "r2") == [other]
 
 
-def test_what_no_document_can_hold_is_not_noted(store: Store) -> None:
-    """A chunk with too many refused rows counts as not done; the others of its group are noted."""
-    notes = [
-        chunk_note("r1", 2, refused="x" * LONGEST),
-        chunk_note("r1", 12, refused="x" * (LONGEST + 1)),
-        chunk_note("r1", 22),
-    ]
-    journal.save_chunks(store, notes)
-    found = journal.chunks(store, "r1")
-    assert [note.first_row for note in found] == [2, 22]
-    assert len(found[0].refused or "") == LONGEST
+def test_what_no_document_can_hold_is_not_saved(store: Store) -> None:
+    """A chunk with such a rejected row counts as not done; others have many large ones."""
+    long = [rejected("r1", row, raw=b"x" * (LONGEST - 2)) for row in (2, 3)]
+    journal.save_chunk(store, chunk_entry("r1", 2), long)
+    journal.save_chunk(store, chunk_entry("r1", 12), [rejected("r1", 12, raw=b"x" * (LONGEST - 1))])
+    save(store, chunk_entry("r1", 22))
+    chunks = journal.chunks(store, "r1")
+    assert [chunk.first_row for chunk in chunks] == [2, 22]
+    assert journal.rejected_rows(store, chunks[0]) == long
 
 
 def test_notes_are_no_collections_of_the_user(store: Store) -> None:
@@ -228,7 +240,10 @@ def test_notes_are_no_collections_of_the_user(store: Store) -> None:
     assert store.collections() == []
     records = {each.name: store.count(each.name) for each in journal.OWN_COLLECTIONS}
     assert all(name.startswith("hpnorton_") for name in records)
-    assert {name for name, number in records.items() if number} == {journal.IMPORTS.name}
+    assert {name for name, number in records.items() if number} == {
+        journal.IMPORTS.name,
+        SETTINGS.name,
+    }
 
 
 def test_ids_sort_by_time() -> None:
@@ -247,19 +262,3 @@ def test_times_are_utc() -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     assert before <= datetime.fromisoformat(journal.utc_now()) <= datetime.now(UTC)
     assert journal.utc_now().endswith("+00:00")
-
-
-@given(size=st.integers(1, 300), data=st.data())
-def test_positions_are_packed(size: int, data: st.DataObject) -> None:
-    """Every position that was packed is found again, and no other one, near or far."""
-    positions = data.draw(st.lists(st.integers(0, size - 1), unique=True))
-    text = pack_bits(positions, size)
-    assert (text is None) is (not positions)
-    bits = unpack_bits(text)
-    assert [at for at in range(size + 50) if has_bit(bits, at)] == sorted(positions)
-
-
-def test_many_positions_pack_small() -> None:
-    """A chunk all of whose keys were taken needs no list of its rows."""
-    text = pack_bits(range(10_000), 10_000)
-    assert text is not None and text.isascii() and len(text) < 100

@@ -6,17 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import cast
 
+from hpnorton.importer.bitmap import bitmap
 from hpnorton.importer.blocks import Block
 from hpnorton.importer.options import ImportSpec
 from hpnorton.importer.phases import Phase, phase
-from hpnorton.importer.rejects import Reason, RejectedRow, pack
+from hpnorton.importer.rejects import Reason, RejectedRow
 from hpnorton.sanitize import quoted
 from hpnorton.schema.field import Field
 from hpnorton.schema.layout import Layout
 from hpnorton.schema.remarks import Case, Remarks, RemarkSummary, own_text_key
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.validate import Record, ValidatedRows
-from hpnorton.stores import journal
 from hpnorton.stores.base import Batch, Conflict, Key, Store
 from hpnorton.stores.journal import ChunkEntry
 from hpnorton.tabular.chunk import Chunk, Span, read_raw_records
@@ -27,13 +27,14 @@ _MAX_VALUE_CHARACTERS = 10_000  # in a reason; the row itself is kept whole
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """The result of a chunk: its entry in the journal, and the hashes of its keys if wanted.
+    """The result of a chunk: its entry in the journal, and its rejected rows.
 
-    `hashes` are sorted, four bytes each. `is_scattered` says that the rows belong all over an
-    index, because keys come in no order.
+    `hashes` are those of its keys if they are wanted, sorted, four bytes each. `is_scattered` says
+    that the rows belong all over an index, because keys come in no order.
     """
 
     entry: ChunkEntry
+    rejected: Sequence[RejectedRow]
     is_scattered: bool
     hashes: bytes = b""
 
@@ -121,13 +122,13 @@ class ResultBuilder:  # pylint: disable=too-many-instance-attributes # counts, r
             rejected=len(rejected) - self._conflicts,
             blank=len(self._blanks),
             blank_end=self._count_blank_end(),
-            taken=journal.pack_bits(self._taken, chunk.rows),
-            refused=pack(rejected) if rejected else None,
+            taken=bitmap(self._taken, chunk.rows),
             remarks=self._remarks.pack(),
             is_repeated=is_repeated,
         )
         entry.counts.check()
-        return ChunkResult(entry, self._is_scattered, array("I", sorted(self._hashes)).tobytes())
+        hashes = array("I", sorted(self._hashes)).tobytes()
+        return ChunkResult(entry, rejected, self._is_scattered, hashes)
 
     def _count_blank_end(self) -> int:
         """Return the number of blank rows at the end."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hpnorton.files import discard
+from hpnorton.importer.bitmap import has_bit
 from hpnorton.importer.chunk_result import conflict_reason, hash_of
 from hpnorton.importer.executors import Task
 from hpnorton.importer.load import Exchange, FoundRow, exchange_records, put_records
@@ -22,7 +23,7 @@ from hpnorton.importer.rejects import RejectedRow, Rejects
 from hpnorton.stores.base import Key, Mode
 from hpnorton.stores.counts import Counts
 from hpnorton.stores.diff import first_difference
-from hpnorton.stores.journal import StartedChunk, has_bit, unpack_bits
+from hpnorton.stores.journal import StartedChunk
 
 _MAX_HASHES = 100_000  # some 10 MB in each process
 _PARTS = 64
@@ -82,22 +83,22 @@ class SkippedRows:
     """
 
     def __init__(self) -> None:
-        self._bits: dict[int, bytes | str] = {}
+        self._bits: dict[int, bytes | None] = {}
         self._starts: list[int] | None = None
         self._repeated: set[int] = set()
-        self._begun: list[tuple[int, int, bytes]] = []
+        self._begun: list[tuple[int, int, bytes | None]] = []
         self._most_rows = 0
 
-    def add(self, first_row: int, packed: str | None, *, is_repeated: bool = False) -> None:
+    def add(self, first_row: int, taken: bytes | None, *, is_repeated: bool = False) -> None:
         """Adds what the note of a chunk says."""
-        self._bits[first_row] = packed or ""
+        self._bits[first_row] = taken
         self._starts = None
         if is_repeated:
             self._repeated.add(first_row)
 
     def limit(self, notes: Iterable[StartedChunk]) -> None:
         """Believes of rows whose chunk was repeated what was noted when it began."""
-        made = [(note.first_row, note.rows, unpack_bits(note.taken)) for note in notes]
+        made = [(note.first_row, note.rows, note.taken) for note in notes]
         self._begun = sorted(made)
         self._most_rows = max((rows for _, rows, _ in made), default=0)
 
@@ -119,17 +120,14 @@ class SkippedRows:
 
     def _seems_taken(self, row: int) -> bool:
         first = self._first(row)
-        bits = self._bits[first]
-        if isinstance(bits, str):
-            bits = self._bits[first] = unpack_bits(bits)
-        return has_bit(bits, row - first)
+        return has_bit(self._bits[first], row - first)
 
     def _first(self, row: int) -> int:
         """The first row of a row's chunk."""
         starts = self._starts = self._starts or sorted(self._bits)
         return starts[bisect_left(starts, row + 1) - 1]
 
-    def _begun_with(self, row: int) -> Iterator[tuple[int, bytes]]:
+    def _begun_with(self, row: int) -> Iterator[tuple[int, bytes | None]]:
         """Where the chunks with a row began, and what was noted then."""
         low = bisect_left(self._begun, (row - self._most_rows + 1,))
         high = bisect_left(self._begun, (row + 1,))

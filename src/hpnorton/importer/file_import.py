@@ -17,7 +17,7 @@ from hpnorton.importer.chunk_result import ChunkResult
 from hpnorton.importer.duplicates import SkippedRows
 from hpnorton.importer.executors import BoundedExecutor, Task
 from hpnorton.importer.options import ImportSpec, Options
-from hpnorton.importer.rejects import Rejects, write_rejects
+from hpnorton.importer.rejects import RejectedRow, Rejects, from_entry, write_rejects
 from hpnorton.importer.report import SHOWN_FAULTS, FileReport
 from hpnorton.importer.retry import until_answered
 from hpnorton.sanitize import counted, readable
@@ -91,8 +91,11 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         """How many blank rows stand between other rows, not at the end of the file."""
         return self.report.counts.blank - (self._last_row - self._last_filled_row)
 
-    def resume(self, done: Sequence[ChunkEntry]) -> None:
-        """Count what an earlier run has done: all of the file, or the chunks of `done`."""
+    def resume(self, done: Sequence[ChunkEntry], store: Store) -> None:
+        """Count what an earlier run has done: all of the file, or the chunks of `done`.
+
+        Raises StoreError.
+        """
         self.done_before = done
         self._elapsed_before = self.entry.elapsed
         if self.entry.status == Ending.DONE:
@@ -102,7 +105,7 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
             self._stages = None
             return
         for entry in done:
-            self._count(entry)
+            self._count(entry, [from_entry(row) for row in journal.rejected_rows(store, entry)])
         self.report.rows = 0
 
     def start(self, executor: BoundedExecutor, stages: Iterator[Tasks]) -> None:
@@ -179,7 +182,7 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
 
     def count(self, result: ChunkResult) -> None:
         """Count the result of a chunk."""
-        self._count(result.entry)
+        self._count(result.entry, result.rejected)
         self.is_scattered = result.is_scattered
         self.on_result(result)
 
@@ -263,7 +266,7 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
                 self._tasks = tasks
         return None
 
-    def _count(self, entry: ChunkEntry) -> None:
+    def _count(self, entry: ChunkEntry, rejected: Sequence[RejectedRow]) -> None:
         self.report.counts.add(entry.counts)
         self.report.rows += entry.rows
         self.bytes_done += entry.length
@@ -274,8 +277,7 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
             self._last_filled_row = max(self._last_filled_row, last - entry.blank_end)
         if not self.spec.is_ordered:  # else there are no duplicates to resolve
             self.skipped.add(entry.first_row, entry.taken, is_repeated=entry.is_repeated)
-        if entry.refused:
-            self.rejects.add(entry.first_row, entry.refused)
+        self.rejects.add(rejected)
 
     def _report_rejects(self) -> None:
         report = self.report

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hpnorton.errors import StoreLostError
+from hpnorton.importer.bitmap import bitmap
 from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
 from hpnorton.importer.chunk_result import ChunkResult, ResultBuilder, hash_of
 from hpnorton.importer.options import Commit, ImportSpec, Indexes, Resume
 from hpnorton.importer.phases import Phase, phase, task_of, transaction
+from hpnorton.importer.rejects import to_entry
 from hpnorton.schema.validate import Record
 from hpnorton.stores import journal
 from hpnorton.stores.base import Batch, Key, Store
@@ -98,7 +100,9 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
             if spec.scratch is None:
                 save_replaced(store, [batch for each in builders for batch in each.replaced])
             if spec.scratch is None and spec.resume is not Resume.NONE:
-                journal.save_chunks(store, [result.entry for result in results])
+                for result in results:
+                    rejected = [to_entry(spec.run, row) for row in result.rejected]
+                    journal.save_chunk(store, result.entry, rejected)
     return results
 
 
@@ -181,5 +185,5 @@ def _started(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Sto
             stored = store.stored(block.batch, range(len(block.batch)))
         rows = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in rows if key in stored]
-    bits = journal.pack_bits(taken, chunk.rows)
+    bits = bitmap(taken, chunk.rows)
     return StartedChunk(run=spec.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)

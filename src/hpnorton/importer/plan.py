@@ -130,7 +130,7 @@ def plan_files(
         file_import = FileImport(file, _spec(target, layout, entry, options), entry, options)
         if not is_new:
             is_done = entry.status == Ending.DONE
-            file_import.resume(() if is_done else journal.chunks(store, entry.id))
+            file_import.resume(() if is_done else journal.chunks(store, entry.id), store)
         files.append(file_import)
     return files
 

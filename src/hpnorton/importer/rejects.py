@@ -4,11 +4,10 @@
 can be imported; `COLLECTION-RUN.reasons.jsonl` one object a fault.
 """
 
-import base64
 import heapq
 import json
 import os
-import zlib
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from hpnorton.files import discard, replace_atomically
 from hpnorton.importer.report import RowFault
 from hpnorton.sanitize import readable
 from hpnorton.schema.stored import Value
+from hpnorton.stores.journal import RejectedEntry
 
 _MEMORY_BYTES = 2**20
-_FAST = 1  # zlib's level
 
 
 @dataclass(frozen=True)
@@ -57,31 +56,23 @@ class RejectedRow:
             )
 
 
-def pack(rows: Sequence[RejectedRow]) -> str:
-    """Rejected rows as a short text, which a database can hold."""
-    plain = [
-        (
-            r.row,
-            r.line,
-            r.raw.decode(errors="surrogateescape"),
-            [(f.field, f.code, f.value, f.message) for f in r.reasons],
-            r.key,
-        )
-        for r in rows
-    ]
-    return base64.b64encode(zlib.compress(json.dumps(plain).encode(), _FAST)).decode()
+def to_entry(run: str, rejected: RejectedRow) -> RejectedEntry:
+    """Return the entry of a rejected row in the journal of the import `run`."""
+    return RejectedEntry(
+        run=run,
+        row=rejected.row,
+        line=rejected.line,
+        raw=rejected.raw,
+        reasons=json.dumps([vars(reason) for reason in rejected.reasons]),
+        key=None if rejected.key is None else json.dumps(rejected.key),
+    )
 
 
-def unpack(text: str) -> Iterator[RejectedRow]:
-    """The rows that were packed."""
-    for row, line, raw, reasons, key in json.loads(zlib.decompress(base64.b64decode(text))):
-        yield RejectedRow(
-            row,
-            line,
-            raw.encode(errors="surrogateescape"),
-            [Reason(*reason) for reason in reasons],
-            None if key is None else tuple(key),
-        )
+def from_entry(entry: RejectedEntry) -> RejectedRow:
+    """Return the rejected row that the journal keeps."""
+    reasons = [Reason(**reason) for reason in json.loads(entry.reasons)]
+    key = None if entry.key is None else tuple(json.loads(entry.key))
+    return RejectedRow(entry.row, entry.line, entry.raw, reasons, key)
 
 
 class Rejects:
@@ -90,7 +81,7 @@ class Rejects:
     def __init__(self) -> None:
         # pylint: disable-next=consider-using-with # close() closes it
         self._spool = SpooledTemporaryFile(max_size=_MEMORY_BYTES)
-        self._places: list[tuple[int, int, int]] = []
+        self._parts: list[tuple[int, int, int]] = []
         self._amended: dict[int, RejectedRow | None] = {}
         self._is_whole = True
 
@@ -98,16 +89,18 @@ class Rejects:
         """Forgets the rows."""
         discard(self._spool)
 
-    def add(self, first_row: int, packed: str) -> None:
-        """Adds the refused rows of the chunk that begins at `first_row`. Raises OSError."""
-        data = packed.encode()
+    def add(self, rows: Sequence[RejectedRow]) -> None:
+        """Add the rejected rows of a chunk, in the order of the file. Raises OSError."""
+        if not rows:
+            return
+        data = pickle.dumps(rows)  # which only this process reads
         start = self._spool.seek(0, 2)
         try:
             self._spool.write(data)
         except OSError:
             self._is_whole = False
             raise
-        self._places.append((first_row, start, len(data)))
+        self._parts.append((rows[0].row, start, len(data)))
 
     def amend(self, row: int, refused: RejectedRow | None) -> None:
         """Puts something else in place of what is known of a row; None if it is not refused."""
@@ -124,9 +117,10 @@ class Rejects:
         yield from heapq.merge(self._unamended(), amended, key=lambda refused: refused.row)
 
     def _unamended(self) -> Iterator[RejectedRow]:
-        for _, offset, length in sorted(self._places):
+        for _, offset, length in sorted(self._parts):
             self._spool.seek(offset)
-            for refused in unpack(self._spool.read(length).decode()):
+            rows: Sequence[RejectedRow] = pickle.loads(self._spool.read(length))
+            for refused in rows:
                 if refused.row not in self._amended:
                     yield refused
 

@@ -15,7 +15,7 @@ from hpnorton.importer.chunk_result import ChunkResult
 from hpnorton.importer.feed import append, open_target
 from hpnorton.importer.options import Options
 from hpnorton.importer.plan import open_plan
-from hpnorton.importer.rejects import RejectedRow, ended, unpack
+from hpnorton.importer.rejects import RejectedRow, ended
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import Runner
 from hpnorton.importer.sources import Source
@@ -140,7 +140,7 @@ def stream_into_store(
 
         def report_row(result: ChunkResult) -> None:
             log.info("{}, row {}: {}", report.file, result.entry.first_row, _outcome(result))
-            for rejected in unpack(result.entry.refused) if result.entry.refused else ():
+            for rejected in result.rejected:
                 on_rejected(rejected)
 
         file_import.on_result = report_row

@@ -238,6 +238,9 @@ class Store(Protocol):
     def collections(self) -> list[str]:
         """The names of all collections, sorted, but for those that hold our own notes."""
 
+    def delete(self, collection: str, *where: Condition) -> None:
+        """Delete the records that meet all conditions; none if there is no such collection."""
+
     def drop_collection(self, collection: str) -> None:
         """Removes a collection and its records."""
 
@@ -255,9 +258,6 @@ class CounterStore(Store, Protocol):
 
         None that does is left out; letters beyond ASCII are for the caller to compare.
         """
-
-    def delete(self, collection: str, where: Condition) -> None:
-        """Removes the records that meet a condition; none if there is no such collection."""
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None

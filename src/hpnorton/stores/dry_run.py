@@ -129,6 +129,10 @@ class DryRunStore:
         """The collections of the database, as it is."""
         return self._present.collections() if self._present else []
 
+    def delete(self, collection: str, *where: Condition) -> None:
+        """Delete records of the temporary database only."""
+        self._scratch.delete(collection, *where)
+
     def drop_collection(self, collection: str) -> None:
         """Removes a collection from the temporary database only."""
         self._scratch.drop_collection(collection)

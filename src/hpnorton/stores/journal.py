@@ -4,16 +4,14 @@ The notes are records like others, in collections of our own, so that every stor
 the same way. A chunk's note is written together with its rows.
 """
 
-import base64
 import json
 import os
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 
 from hpnorton.schema.collection import Collection
-from hpnorton.stores.base import Key, Mode, Store
+from hpnorton.stores.base import Condition, Key, Mode, Store
 from hpnorton.stores.counts import Counts, Ending
 from hpnorton.stores.entries import EntryTable
 from hpnorton.stores.format import SETTINGS, save_format
@@ -21,7 +19,7 @@ from hpnorton.stores.history import RecordKey
 from hpnorton.stores.provenance import NUMBERS, REPLACED, first_writers, imports_that_wrote
 from hpnorton.tabular.chunk import Span
 
-_MOST_CHARACTERS = 8 * 2**20  # a document of MongoDB holds 16 MiB
+_MAX_BYTES = 8 * 2**20  # of a rejected row: a document of MongoDB holds 16 MiB
 
 
 @dataclass(kw_only=True)
@@ -53,10 +51,10 @@ class ImportEntry(Counts):
 class ChunkEntry(Span):
     """A chunk that is done; `run` is the id of its import.
 
-    `blank` rows were left out, `blank_end` of them at its end. `taken` says which of its rows were
-    not inserted because their keys were taken (see pack_bits), `refused` holds its refused rows
-    (see rejects.pack), `remarks` what deserves a look in its good rows (see remarks.py).
-    `is_repeated` says that it had begun before: rows that were inserted then seem to be taken now.
+    `blank` rows were left out, `blank_end` of them at its end. `taken` is a bitmap of the rows that
+    were not inserted because their keys were taken, the first row first. `remarks` are those on its
+    valid rows (see remarks.py). `is_repeated` says that it was started before: the keys of rows
+    that were inserted then seem to be taken now.
     """
 
     run: str
@@ -67,8 +65,7 @@ class ChunkEntry(Span):
     rejected: int
     blank: int = 0
     blank_end: int = 0
-    taken: str | None = None
-    refused: str | None = None
+    taken: bytes | None = None
     remarks: str | None = None
     is_repeated: bool = False
 
@@ -81,16 +78,36 @@ class ChunkEntry(Span):
 
 @dataclass(frozen=True, kw_only=True)
 class StartedChunk:
-    """A chunk that has begun, where its rows and its note are not written at once.
+    """A chunk that was started, where its rows and its entry are not written in one transaction.
 
-    `taken` says which of its keys were taken before, as far as that was looked up. If the chunk has
-    to be repeated, those of its own rows seem to be taken as well.
+    `taken` is a bitmap of the rows whose keys were taken before, as far as they were looked up. If
+    the chunk is repeated, the keys of its own rows seem to be taken as well.
     """
 
     run: str
     first_row: int
     rows: int
-    taken: str | None
+    taken: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RejectedEntry:
+    """A rejected row of an import that is not done yet: see rejects.RejectedRow.
+
+    `reasons` is a JSON list of objects, `key` of the values of the key.
+    """
+
+    run: str
+    row: int
+    line: int
+    raw: bytes
+    reasons: str
+    key: str | None = None
+
+    @property
+    def size(self) -> int:
+        """The bytes that it takes in a database, at least."""
+        return len(self.raw) + len(self.reasons)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +120,10 @@ class CollectionEntry:
 
 IMPORTS = EntryTable("imports", ImportEntry, "id")
 CHUNKS = EntryTable("chunks", ChunkEntry, "run", "first_row")
+REJECTED = EntryTable("rejected", RejectedEntry, "run", "row")
 STARTED = EntryTable("started", StartedChunk, "run", "first_row", "rows")
 COLLECTIONS = EntryTable("collections", CollectionEntry, "name")
-_TABLES = (SETTINGS, IMPORTS, NUMBERS, CHUNKS, STARTED, REPLACED, COLLECTIONS)
+_TABLES = (SETTINGS, IMPORTS, NUMBERS, CHUNKS, REJECTED, STARTED, REPLACED, COLLECTIONS)
 OWN_COLLECTIONS = tuple(table.collection for table in _TABLES)
 
 
@@ -145,12 +163,19 @@ def save_import(store: Store, entry: ImportEntry) -> None:
     IMPORTS.write(store, [entry])
 
 
-def save_chunks(store: Store, chunks: Sequence[ChunkEntry]) -> None:
-    """Save that chunks are done. Raises StoreError.
+def save_chunk(store: Store, chunk: ChunkEntry, rejected: Sequence[RejectedEntry]) -> None:
+    """Save that a chunk is done, with its rejected rows, in place of what was saved of it before.
 
-    Those with more rejected rows than a document can hold are left out, and repeated instead.
+    A chunk with a rejected row that no document can hold is left out, and repeated instead. Raises
+    StoreError.
     """
-    CHUNKS.write(store, [c for c in chunks if len(c.refused or "") <= _MOST_CHARACTERS])
+    if any(entry.size > _MAX_BYTES for entry in rejected):
+        return
+    with store.transaction():
+        store.delete(REJECTED.name, *_rows_of(chunk))
+        for entries in _portions(rejected):
+            REJECTED.write(store, entries)
+        CHUNKS.write(store, [chunk])
 
 
 def save_started(store: Store, chunks: Sequence[StartedChunk]) -> Sequence[int]:
@@ -182,12 +207,40 @@ def chunks(store: Store, run: str) -> list[ChunkEntry]:
     return CHUNKS.find(store, ("run", "=", run))
 
 
+def rejected_rows(store: Store, chunk: ChunkEntry) -> list[RejectedEntry]:
+    """Return the rejected rows of a chunk that is done, in the order of the file."""
+    if not chunk.conflicts + chunk.rejected:
+        return []
+    return REJECTED.find(store, *_rows_of(chunk))
+
+
 def forget_rows(store: Store, run: str) -> None:
-    """Drops what only an unfinished import needs: the refused rows, and which keys were taken."""
-    done = (entry for entry in chunks(store, run) if entry.refused or entry.taken)
-    CHUNKS.write(store, (replace(entry, refused=None, taken=None) for entry in done))
-    early = (entry for entry in started_chunks(store, run) if entry.taken)
-    STARTED.write(store, (replace(entry, taken=None) for entry in early))
+    """Delete what only an unfinished import needs: rejected rows, and which keys were taken."""
+    store.delete(REJECTED.name, ("run", "=", run))
+    done = (entry for entry in chunks(store, run) if entry.taken)
+    CHUNKS.write(store, (replace(entry, taken=None) for entry in done))
+    started = (entry for entry in started_chunks(store, run) if entry.taken)
+    STARTED.write(store, (replace(entry, taken=None) for entry in started))
+
+
+def _rows_of(chunk: ChunkEntry) -> tuple[Condition, ...]:
+    """Return the conditions for the rejected rows of a chunk."""
+    end = chunk.first_row + chunk.rows
+    return ("run", "=", chunk.run), ("row", ">", chunk.first_row - 1), ("row", "<", end)
+
+
+def _portions(rejected: Sequence[RejectedEntry]) -> Iterator[list[RejectedEntry]]:
+    """Yield rejected rows, as many at a time as go into one message to a server."""
+    portion: list[RejectedEntry] = []
+    size = 0
+    for entry in rejected:
+        if portion and size + entry.size > _MAX_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(entry)
+        size += entry.size
+    if portion:
+        yield portion
 
 
 def save_collection(store: Store, collection: Collection) -> None:
@@ -234,29 +287,6 @@ def first_imports(store: Store, collection: Collection, keys: Sequence[Key]) -> 
     writers = first_writers(store, collection, keys)
     started = {entry.id: entry.started for entry in imports(store)} if writers else {}
     return {key: started[run] for key, run in writers.items() if run in started}
-
-
-def pack_bits(positions: Sequence[int], size: int) -> str | None:
-    """Some of `size` positions as a short text; None if there are none."""
-    if not positions:
-        return None
-    bits = bytearray(size // 8 + 1)
-    if len(positions) == size:  # all of them, as when a file is imported again
-        bits[:] = ((1 << size) - 1).to_bytes(len(bits), "little")
-    else:
-        for at in positions:
-            bits[at >> 3] |= 1 << (at & 7)
-    return base64.b64encode(zlib.compress(bits)).decode()
-
-
-def unpack_bits(text: str | None) -> bytes:
-    """The bits that were packed: see has_bit."""
-    return zlib.decompress(base64.b64decode(text)) if text else b""
-
-
-def has_bit(bits: bytes, at: int) -> bool:
-    """Whether a position is among those packed."""
-    return at >> 3 < len(bits) and bool(bits[at >> 3] >> (at & 7) & 1)
 
 
 def _start(entry: ImportEntry) -> str:

@@ -32,6 +32,7 @@ _SAME_INDEX = (85, 86)  # IndexOptionsConflict, IndexKeySpecsConflict
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
 _TELLING_DOCUMENTS = 20
 _ADVICE = "describe it in datapackage.json as it was, or import into another database (--uri)"
+_PLAIN_TYPES = {"boolean": int, "binary": bytes}  # all others are text
 _OPERATORS = {"=": "$eq", ">": "$gt", "<": "$lt"}
 _HIDDEN = ("system.", OWN_PREFIX)
 _NOT_OWN = dict.fromkeys(OWN_FIELDS, 0)
@@ -105,9 +106,8 @@ class MongoStore(MongoCounter):
         sort: Sequence[str] = (),
     ) -> Iterator[Document]:
         """The records that meet all conditions, sorted by the fields `sort`, or else by the key."""
-        condition = {name: {_OPERATORS[sign]: value} for name, sign, value in where}
         with self._errors():
-            cursor = self._of(collection).find(condition, _NOT_OWN)
+            cursor = self._of(collection).find(_filter(where), _NOT_OWN)
             yield from _sorted(cursor, sort or _indexed(key))
 
     def search(
@@ -214,13 +214,12 @@ class MongoStore(MongoCounter):
         with self._errors():
             self._database.drop_collection(collection)
 
-    def delete(self, collection: str, where: Condition) -> None:
-        """Removes the documents that meet a condition."""
-        name, sign, value = where
+    def delete(self, collection: str, *where: Condition) -> None:
+        """Delete the documents that meet all conditions."""
         with self._errors():
             # nx-27017 makes the collection that it deletes from.
             if collection in self._database.list_collection_names():
-                self._of(collection).delete_many({name: {_OPERATORS[sign]: value}})
+                self._of(collection).delete_many(_filter(where))
 
     def drop_database(self) -> None:
         """Removes the database from the server, and closes the store."""
@@ -284,7 +283,15 @@ def _has_type(value: Any, field: Field) -> bool:
         return whole_number(value) is not None
     if field.type == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
-    return isinstance(value, int if field.type == "boolean" else str)
+    return isinstance(value, _PLAIN_TYPES.get(field.type, str))
+
+
+def _filter(where: Sequence[Condition]) -> dict[str, dict[str, Value]]:
+    """Return the filter for documents that meet all conditions."""
+    found: dict[str, dict[str, Value]] = {}
+    for name, sign, value in where:
+        found.setdefault(name, {})[_OPERATORS[sign]] = value
+    return found
 
 
 def _indexed(key: Sequence[str]) -> Sequence[str]:

@@ -9,7 +9,13 @@ from hpnorton.stores.base import FIRST_STOCK, IMPORT_FIELD, Condition
 
 BOOLEAN = "BOOLEAN"
 
-_COLUMN_TYPES = {"integer": "INTEGER", "year": "INTEGER", "number": "REAL", "boolean": BOOLEAN}
+_COLUMN_TYPES = {
+    "integer": "INTEGER",
+    "year": "INTEGER",
+    "number": "REAL",
+    "boolean": BOOLEAN,
+    "binary": "BLOB",
+}
 
 _REMEMBERED = 64  # statements of many rows
 

@@ -180,13 +180,13 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
             self.connection.run(f"DROP TABLE IF EXISTS {sql.quote(collection)}")
             self.connection.schema.forget()
 
-    def delete(self, collection: str, where: Condition) -> None:
-        """Removes the rows that meet a condition; none if there is no such table."""
-        name, sign, value = where
+    def delete(self, collection: str, *where: Condition) -> None:
+        """Delete the rows that meet all conditions; none if there is no such table."""
         with self.connection.transaction():
-            if name in self.connection.column_types(collection):
-                statement = f"DELETE FROM {sql.quote(collection)} WHERE {sql.quote(name)} {sign} ?"
-                self.connection.run(statement, (value,))
+            if {name for name, _, _ in where} <= self.connection.column_types(collection).keys():
+                condition = " AND ".join(f"{sql.quote(name)} {sign} ?" for name, sign, _ in where)
+                statement = f"DELETE FROM {sql.quote(collection)} WHERE {condition}"
+                self.connection.run(statement, [value for _, _, value in where])
 
     def drop_database(self) -> None:
         """Removes the file, and the files that SQLite keeps beside it."""
