@@ -134,7 +134,7 @@ def cut_into_many_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
 
     None of the servers that can be had here has one.
     """
-    monkeypatch.setattr("hpnorton.profile.fields._FEWEST_RECORDS", 25)
+    monkeypatch.setattr("hpnorton.profile.fields.MIN_RECORDS", 25)
     monkeypatch.setattr("hpnorton.stores.mongo.ranges.are_quick", lambda collection: True)
 
 

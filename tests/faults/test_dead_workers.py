@@ -179,8 +179,8 @@ def test_a_worker_of_an_analysis(hpnorton: CommandLine, start: Start, tmp_path: 
     failed = end_of(process)
     assert (failed.status, failed.out) == (1, "")
     assert failed.err == (
-        f"Error: {pipe}: a process that looked at it died (killed, or out of memory?); try it with "
-        "fewer --workers\n"
+        f"Error: {pipe}: a process that analyzed it died (killed, or out of memory?); try again "
+        "with fewer --workers\n"
     )
     again = hpnorton("--analyze", "-", "--workers", "1", "--quiet", stdin=lines)
     assert (again.status, again.data[0]["rows"]) == (0, ANALYZED)

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from hpnorton.errors import HPNortonError
-from hpnorton.profile.analysis import analyze, questions_for
+from hpnorton.profile.analysis import analyze
+from hpnorton.profile.questions import make_questions
 from hpnorton.schema.collection import Collection, undescribed_collection
 from hpnorton.schema.datapackage import load_package
 from hpnorton.schema.layout import make_layout
@@ -55,7 +56,7 @@ def read_csv(folder: Path, data: bytes) -> None:
         with closing(CsvFile(str(path), "any")) as file:
             rows = _check_chunks(file, lambda header: undescribed_collection("any", header), data)
         with closing(CsvFile(str(path), "any")) as file:
-            tally = analyze(file, questions_for(file, None, ()), 1, None)
+            tally = analyze(file, make_questions(file, None, ()), 1, None)
     except HPNortonError:
         return
     assert tally.rows == rows

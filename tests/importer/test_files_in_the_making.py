@@ -14,7 +14,8 @@ from hpnorton.importer.options import Options
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import Source
-from hpnorton.profile import analysis
+from hpnorton.profile.analysis import analyze
+from hpnorton.profile.questions import make_questions
 from hpnorton.stores.counts import Ending
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import Run
@@ -167,7 +168,7 @@ def test_analysis_leaves_a_file_alone(tmp_path: Path) -> None:
     path = tmp_path / "thing.csv"
     path.write_bytes(DATA)
     with closing(CsvFile(str(path), "")) as file:
-        analysis.analyze(file, analysis.questions_for(file, None, ()), 1, None)
+        analyze(file, make_questions(file, None, ()), 1, None)
         file.check_unchanged()
     assert not file.warnings
 

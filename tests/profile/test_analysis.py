@@ -17,20 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpnorton.errors import FileError, UsageError
-from hpnorton.profile import analysis
-from hpnorton.profile.analysis import (
-    Questions,
-    Tally,
-    analyze,
-    find_column,
-    questions_for,
-    tally_chunks,
-)
+from hpnorton.profile import analysis, file_profile
+from hpnorton.profile.analysis import RangeSizes, analyze
+from hpnorton.profile.file_profile import FileProfile, profile_chunks
+from hpnorton.profile.questions import Questions, find_column, make_questions
 from hpnorton.tabular import chunk as chunks_module
 from hpnorton.tabular.reader import CsvFile
 from hpnorton.workers import SerialExecutor
 
 Write = Callable[..., Path]
+SMALL_RANGES = RangeSizes(smallest=2**18, of_stream=2**18)
 SCRAPS = [
     "a",
     "7",
@@ -87,7 +83,7 @@ def plain_loop(data: str, text: str) -> dict[str, Any]:
     return found
 
 
-def as_found(tally: Tally) -> dict[str, Any]:
+def as_found(tally: FileProfile) -> dict[str, Any]:
     """A tally in the same form."""
     return {
         "rows": tally.rows,
@@ -100,9 +96,9 @@ def as_found(tally: Tally) -> dict[str, Any]:
     }
 
 
-def guesses(tally: Tally) -> list[tuple[Any, ...]]:
+def guesses(tally: FileProfile) -> list[tuple[Any, ...]]:
     """What the columns seem to hold."""
-    return [(c.guess.kind, c.guess.low, c.guess.high) for c in tally.columns]
+    return [(c.type.kind, c.type.low, c.type.high) for c in tally.columns]
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -132,14 +128,12 @@ def test_the_answers_are_those_of_a_plain_loop(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(chunks_module, "_PARSED_BYTES", parsed)
         patch.setattr(chunks_module, "_PARSED_ROWS", parsed)
-        patch.setattr(analysis, "_CHUNK_ROWS", chunk)
-        patch.setattr(analysis, "_SMALLEST", share)
         with closing(CsvFile(str(path), "")) as file:
-            whole = analyze(file, questions, 1, None)
+            whole = analyze(file, questions, 1, None, sizes=RangeSizes(chunk, smallest=share))
         with closing(CsvFile(str(path), "")) as file:
-            tallies = [tally_chunks(questions, [each]) for each in file.chunks(chunk)]
+            tallies = [profile_chunks(questions, [each]) for each in file.chunks(chunk)]
     assert as_found(whole) == plain_loop(data, "a")
-    backwards = Tally(questions)
+    backwards = FileProfile(questions)
     for tally in reversed(tallies):
         backwards.merge(tally)
     assert as_found(backwards) == as_found(whole)
@@ -160,19 +154,15 @@ def make_payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_workers_find_what_one_process_finds(
-    payments: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_workers_find_what_one_process_finds(payments: Path, tmp_path: Path) -> None:
     """Two workers, one process and one that reads a .gz file tell the same, estimates included."""
-    monkeypatch.setattr(analysis, "_SMALLEST", 2**18)
-    monkeypatch.setattr(analysis, "_RANGE_OF_A_STREAM", 2**18)
     zipped = tmp_path / "payments.csv.gz"
     zipped.write_bytes(gzip.compress(payments.read_bytes(), 1))
     found = []
     for path, count in ((payments, 1), (payments, 2), (zipped, 1), (zipped, 2)):
         with closing(CsvFile(str(path), "")) as file:
-            questions = questions_for(file, "day", ["name=ao", "3=999"])
-            tally = analyze(file, questions, count, None)
+            questions = make_questions(file, "day", ["name=ao", "3=999"])
+            tally = analyze(file, questions, count, None, sizes=SMALL_RANGES)
             found.append((as_found(tally), guesses(tally), tally.counts, tally.limits))
     assert found[1:] == found[:1] * 3
     plain, _, counts, limits = found[0]
@@ -185,39 +175,44 @@ def test_workers_find_what_one_process_finds(
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_the_progress_of_an_analysis_is_told(
-    payments: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, workers: int, is_packed: bool
+def test_the_progress_of_an_analysis_is_reported(
+    payments: Path, tmp_path: Path, workers: int, is_packed: bool
 ) -> None:
     """The rows and bytes so far, from the header on to the end; a .gz file's are unpacked."""
-    monkeypatch.setattr(analysis, "_SMALLEST", 2**18)
-    monkeypatch.setattr(analysis, "_RANGE_OF_A_STREAM", 2**18)
     path, size = payments, payments.stat().st_size
     if is_packed:
         path = tmp_path / "payments.csv.gz"
         path.write_bytes(gzip.compress(payments.read_bytes(), 1))
-    told: list[tuple[int, int, int | None]] = []
+    reported: list[tuple[int, int, int | None]] = []
     with closing(CsvFile(str(path), "")) as file:
         questions = Questions(len(file.header))
-        analyze(file, questions, workers, None, lambda *step: told.append(step))
-    assert told[0][0] == 0 < told[0][1]
-    assert told[-1] == (120_000, size, None if is_packed else size)
-    assert len(told) > 5
-    assert [step[:2] for step in told] == sorted(step[:2] for step in told)
+        analyze(
+            file,
+            questions,
+            workers,
+            None,
+            lambda *step: reported.append(step),
+            sizes=SMALL_RANGES,
+        )
+    assert reported[0][0] == 0 < reported[0][1]
+    assert reported[-1] == (120_000, size, None if is_packed else size)
+    assert len(reported) > 5
+    assert [step[:2] for step in reported] == sorted(step[:2] for step in reported)
 
 
 def test_dates_may_be_many(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row may have another date and time: they are forgotten, and their years counted."""
-    monkeypatch.setattr(analysis, "_MOST_DATES", 10)
+    monkeypatch.setattr(file_profile, "_MAX_DATES", 10)
     stamps = [f"{2000 + n % 5}-01-01T00:{n // 60:02}:{n % 60:02}" for n in range(500)]
     with closing(CsvFile(str(csv_file("x.csv", "at", *stamps)), "")) as file:
-        tally = analyze(file, questions_for(file, "1", ()), 1, None)
+        tally = analyze(file, make_questions(file, "1", ()), 1, None)
     assert tally.years == {2000 + year: 100 for year in range(5)}
 
 
 def test_bytes_that_are_not_utf8_are_cells_too(csv_file: Write) -> None:
     """A file in another encoding is analyzed all the same."""
     with closing(CsvFile(str(csv_file("x.csv", "name", b"Zo\xeb", b"Zo\xeb", "Zoë")), "")) as file:
-        tally = analyze(file, questions_for(file, None, ["name=Zo"]), 1, None)
+        tally = analyze(file, make_questions(file, None, ["name=Zo"]), 1, None)
     assert as_found(tally) | {"years": None} == {
         "rows": 3,
         "uneven": 0,
@@ -262,22 +257,22 @@ def die(*_: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_worker_that_dies_is_told(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_dies_is_reported(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for a killed worker is told so, and what to do."""
-    monkeypatch.setattr(analysis, "_tally_in_worker", die)
+    monkeypatch.setattr(analysis, "_profile_in_worker", die)
     with closing(CsvFile(str(csv_file("x.csv", "a", "1")), "")) as file:
-        with pytest.raises(FileError, match="a process that looked at it died"):
+        with pytest.raises(FileError, match="a process that analyzed it died"):
             analyze(file, Questions(1), 2, None)
 
 
-def test_a_file_that_shrinks_is_told(csv_file: Write) -> None:
+def test_a_file_that_shrinks_is_reported(csv_file: Write) -> None:
     """A file that becomes shorter while it is read is no file to trust."""
     path = csv_file("x.csv", "a", "1", "2", "3")
     with closing(CsvFile(str(path), "")) as file:
         chunks = list(file.chunks(2))
     os.truncate(path, 5)
     with pytest.raises(FileError, match="has become shorter while it was read; start again"):
-        tally_chunks(Questions(1), chunks)
+        profile_chunks(Questions(1), chunks)
 
 
 @pytest.mark.parametrize(("asked", "processes"), [(0, 3), (1, 0), (2, 2)])

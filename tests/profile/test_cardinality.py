@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.profile import cardinality
-from hpnorton.profile.cardinality import MOST_COUNTED, Distinct
+from hpnorton.profile.cardinality import MAX_COUNTED, DistinctCounter
 
 # Texts that resemble each other, as hashes of them might: the text of a number.
 KINDS: dict[str, Callable[[int], str]] = {
@@ -30,9 +30,9 @@ def parts(texts: Iterable[str], size: int = 2000) -> Iterator[set[str]]:
         yield part
 
 
-def distinct_of(texts: Iterable[str]) -> Distinct:
+def distinct_of(texts: Iterable[str]) -> DistinctCounter:
     """What is known after all texts were added."""
-    distinct = Distinct()
+    distinct = DistinctCounter()
     for part in parts(texts):
         distinct.add(part)
     return distinct
@@ -40,15 +40,15 @@ def distinct_of(texts: Iterable[str]) -> Distinct:
 
 def test_few_are_counted() -> None:
     """Up to 100,000 texts are counted, one more is an estimate that is more than that."""
-    texts = list(map(str, range(MOST_COUNTED)))
+    texts = list(map(str, range(MAX_COUNTED)))
     distinct = distinct_of([*texts, *texts])
-    assert (len(distinct), distinct.is_estimated) == (MOST_COUNTED, False)
+    assert (len(distinct), distinct.is_estimated) == (MAX_COUNTED, False)
     distinct.add({"one more"})
-    assert len(distinct) > MOST_COUNTED and distinct.is_estimated
+    assert len(distinct) > MAX_COUNTED and distinct.is_estimated
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("count", [MOST_COUNTED + 1, 400_000])
+@pytest.mark.parametrize("count", [MAX_COUNTED + 1, 400_000])
 def test_many_are_estimated(kind: str, count: int) -> None:
     """Estimates are off by a few percent at most, however regular the texts are."""
     distinct = distinct_of(map(KINDS[kind], range(count)))
@@ -58,7 +58,7 @@ def test_many_are_estimated(kind: str, count: int) -> None:
 
 def test_repeated_texts_change_nothing() -> None:
     """An estimate is of different texts, however often each of them comes."""
-    texts = list(map(str, range(MOST_COUNTED + 1)))
+    texts = list(map(str, range(MAX_COUNTED + 1)))
     distinct = distinct_of(texts)
     before = len(distinct)
     distinct.add(set(texts[:5000]))
@@ -67,35 +67,35 @@ def test_repeated_texts_change_nothing() -> None:
 
 def test_bytes_that_are_no_text_are_counted_too() -> None:
     """Lone surrogates, which stand for bytes that are not UTF-8, can be hashed."""
-    distinct = distinct_of(f"\udcff{number}" for number in range(MOST_COUNTED + 1))
-    assert abs(len(distinct) - MOST_COUNTED) < 0.04 * MOST_COUNTED
+    distinct = distinct_of(f"\udcff{number}" for number in range(MAX_COUNTED + 1))
+    assert abs(len(distinct) - MAX_COUNTED) < 0.04 * MAX_COUNTED
 
 
 @given(
     texts=st.lists(st.text(max_size=3), max_size=60),
     cuts=st.lists(st.integers(0, 60), max_size=4),
-    most_counted=st.integers(1, 40),
-    most_hashes=st.integers(1, 20),
+    max_counted=st.integers(1, 40),
+    max_hashes=st.integers(1, 20),
     is_told=st.booleans(),
 )
 def test_how_texts_are_shared_does_not_matter(
-    texts: list[str], cuts: list[int], most_counted: int, most_hashes: int, is_told: bool
+    texts: list[str], cuts: list[int], max_counted: int, max_hashes: int, is_told: bool
 ) -> None:
     """Parts that are merged in any order, and may know of each other, tell what the whole tells."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cardinality, "MOST_COUNTED", most_counted)
-        patch.setattr(cardinality, "_MOST_HASHES", most_hashes)
-        whole = Distinct()
+        patch.setattr(cardinality, "MAX_COUNTED", max_counted)
+        patch.setattr(cardinality, "_MAX_HASHES", max_hashes)
+        whole = DistinctCounter()
         whole.add(set(texts))
-        merged = Distinct()
+        merged = DistinctCounter()
         edges = sorted([0, *cuts, 60])
         for start, end in reversed(list(pairwise(edges))):
-            part = Distinct(merged.limit if is_told else None)
+            part = DistinctCounter(merged.limit if is_told else None)
             for text in texts[start:end]:
-                part.add(part.new({text}))
+                part.add(part.without_known({text}))
             merged.merge(part)
         assert (len(merged), merged.limit) == (len(whole), whole.limit)
-        if len(set(texts)) <= most_counted:
+        if len(set(texts)) <= max_counted:
             assert len(whole) == len(set(texts)) and not whole.is_estimated
         else:
             assert whole.is_estimated

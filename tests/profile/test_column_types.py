@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hpnorton.profile.column_types import Guess, Kind, day_of, guess, year_of
+from hpnorton.profile.column_types import ColumnType, InferredType, day_of, infer_type, year_of
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
 
@@ -21,9 +21,9 @@ TEXTS = st.one_of(
 )
 
 
-def shown(found: Guess) -> tuple[Kind, Value, Value]:
+def shown(found: InferredType) -> tuple[ColumnType, Value, Value]:
     """The kind, and the bounds as they are told."""
-    return found.kind, found.shown(found.low), found.shown(found.high)
+    return found.kind, found.to_value(found.low), found.to_value(found.high)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def shown(found: Guess) -> tuple[Kind, Value, Value]:
 )
 def test_kinds(texts: list[str], expected: tuple[str, Value, Value]) -> None:
     """The kind of some cells, and the lowest and the highest value of that kind."""
-    assert shown(guess(texts)) == expected
+    assert shown(infer_type(texts)) == expected
 
 
 @given(st.lists(TEXTS, max_size=12), st.integers(0, 12))
@@ -81,22 +81,22 @@ def test_kinds(texts: list[str], expected: tuple[str, Value, Value]) -> None:
 @example(["12/01/2026", "2026-12-01"], 1)
 def test_guesses_of_parts_add_up(texts: list[str], cut: int) -> None:
     """The guess at all cells is that at some of them merged with that at the others."""
-    whole = shown(guess(texts))
-    one, other = guess(texts[:cut]), guess(texts[cut:])
+    whole = shown(infer_type(texts))
+    one, other = infer_type(texts[:cut]), infer_type(texts[cut:])
     assert shown(one.merge(other)) == whole
     assert shown(other.merge(one)) == whole
-    assert shown(guess(texts[::-1])) == whole
+    assert shown(infer_type(texts[::-1])) == whole
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8))
 def test_what_is_guessed_can_be_imported(texts: list[str]) -> None:
     """Every cell is a value of the type that was guessed, as an import takes it."""
-    kind, low, high = shown(guess(texts))
-    if kind is Kind.STRING:
+    kind, low, high = shown(infer_type(texts))
+    if kind is ColumnType.STRING:
         return
-    field = Field("x", str(kind), format=guess(texts).format)
+    field = Field("x", str(kind), format=infer_type(texts).format)
     values = [field.convert(text) for text in texts]
-    if kind in (Kind.INTEGER, Kind.NUMBER):
+    if kind in (ColumnType.INTEGER, ColumnType.NUMBER):
         assert (low, high) == (min(values), max(values))  # type: ignore[type-var] # numbers
     assert {low, high} <= set(values)
 
@@ -126,6 +126,6 @@ def test_what_is_no_date(text: str) -> None:
 
 def test_bounds_are_finite() -> None:
     """The largest number that there is is one, and what is larger is none."""
-    assert shown(guess(["1.7976931348623157e308"]))[0] == "number"
+    assert shown(infer_type(["1.7976931348623157e308"]))[0] == "number"
     assert not math.isfinite(float("1.8e308"))
-    assert shown(guess(["1.8e308"]))[0] == "string"
+    assert shown(infer_type(["1.8e308"]))[0] == "string"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import StoreMissingError, UnknownCollectionError
 from hpnorton.log import start_log
-from hpnorton.profile.fields import crawl
+from hpnorton.profile.fields import profile_fields
 from hpnorton.stores import open_store
 from hpnorton.stores.mongo import ranges
 from hpnorton.stores.ranges import Database, Range
@@ -67,8 +67,8 @@ def collection_of_documents(mongo_uri: str) -> Iterator[str]:
 @pytest.mark.usefixtures("is_cut")
 def test_every_field_is_found(filled: str) -> None:
     """With types and counts, in one process and in two, and the same examples each time."""
-    (alone,) = crawl(filled, ["mixed"], workers=1)
-    (shared,) = crawl(filled, ["mixed"], workers=2)
+    (alone,) = profile_fields(filled, ["mixed"], workers=1)
+    (shared,) = profile_fields(filled, ["mixed"], workers=2)
     assert alone.scope == shared.scope == "1,000 of 1,000 documents"
     for found in (alone, shared):
         fields = {field["field"]: field for field in found.fields()}
@@ -83,16 +83,16 @@ def test_every_field_is_found(filled: str) -> None:
 
 def test_a_sample_says_that_it_is_one(filled: str) -> None:
     """So many documents are looked at, and no more."""
-    (found,) = crawl(filled, ["mixed"], sample=10)
+    (found,) = profile_fields(filled, ["mixed"], sample=10)
     assert found.scope == "10 of 1,000 documents, sampled"
     assert found.tally.fields["_id"].records == 10
-    (found,) = crawl(filled, ["mixed"], sample=5000)
+    (found,) = profile_fields(filled, ["mixed"], sample=5000)
     assert found.tally.records == 1000
 
 
 def test_an_empty_collection_has_no_fields(filled: str) -> None:
     """0 of 0 documents."""
-    (found,) = crawl(filled, ["empty"])
+    (found,) = profile_fields(filled, ["empty"])
     assert (found.scope, found.fields()) == ("0 of 0 documents", [])
 
 
@@ -101,13 +101,13 @@ def test_an_unknown_collection_is_told_with_those_there_are(uri: str) -> None:
     with closing(open_store(uri, create=True)) as store:
         put(store, CUSTOMERS, ANNA)
     with pytest.raises(UnknownCollectionError, match="no collection 'custmers'.*customers"):
-        crawl(uri, ["custmers"])
+        profile_fields(uri, ["custmers"])
 
 
 def test_a_missing_file_is_told(sqlite_uri: str) -> None:
     """A look makes no database."""
     with pytest.raises(StoreMissingError, match="import the CSV files first"):
-        crawl(sqlite_uri, [])
+        profile_fields(sqlite_uri, [])
 
 
 @pytest.mark.usefixtures("is_cut")
@@ -115,7 +115,7 @@ def test_a_missing_file_is_told(sqlite_uri: str) -> None:
 def test_progress_is_told(filled: str, workers: int) -> None:
     """Documents so far, and at the end all of them, whoever does the work."""
     told: list[tuple[str, int, int]] = []
-    crawl(filled, ["mixed"], workers=workers, on_progress=lambda *step: told.append(step))
+    profile_fields(filled, ["mixed"], workers=workers, on_progress=lambda *step: told.append(step))
     assert told[0] == ("mixed", 0, 1000)
     assert told[-1] == ("mixed", 1000, 1000)
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
@@ -186,7 +186,7 @@ def test_ranges_of_any_mix_hold_each_document_once(mongo_uri: str) -> None:
     """Of many types at a time too, where servers without an index differ in what they compare."""
     check_ranges(mongo_uri, list(IDS))
     with things(mongo_uri, list(IDS)):
-        (found,) = crawl(mongo_uri, ["things"], workers=2)
+        (found,) = profile_fields(mongo_uri, ["things"], workers=2)
     assert found.scope == "960 of 960 documents"
 
 
@@ -223,14 +223,16 @@ def test_a_server_that_looks_at_all_for_a_range_is_asked_once(
     nx_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By one cursor, in this process, however many workers are asked for; the log says so."""
-    monkeypatch.setattr("hpnorton.profile.fields._FEWEST_RECORDS", 25)
+    monkeypatch.setattr("hpnorton.profile.fields.MIN_RECORDS", 25)
     monkeypatch.setattr("hpnorton.parallel.open_workers", pytest.fail)
     start_log("DEBUG")
     try:
         with things(f"{nx_server}/test_one_cursor", ["int"]) as store:
             assert store.scan("things").ranges(10) == [Range("things")]
             for workers in (None, 2):
-                (found,) = crawl(f"{nx_server}/test_one_cursor", ["things"], workers=workers)
+                (found,) = profile_fields(
+                    f"{nx_server}/test_one_cursor", ["things"], workers=workers
+                )
                 assert found.scope == "120 of 120 documents"
     finally:
         start_log(None)
@@ -240,7 +242,7 @@ def test_a_server_that_looks_at_all_for_a_range_is_asked_once(
 @pytest.mark.usefixtures("is_cut")
 def test_some_workers_share_what_there_is(filled: str) -> None:
     """Several collections are looked at side by side; each is found whole."""
-    found = crawl(filled, ["mixed", "empty"], workers=2)
+    found = profile_fields(filled, ["mixed", "empty"], workers=2)
     assert [each.scope for each in found] == ["1,000 of 1,000 documents", "0 of 0 documents"]
 
 
@@ -273,7 +275,7 @@ ROWS: list[list[Any]] = [[n, f"t{n}" if n % 3 else None, n / 2 if n % 2 else n] 
 def test_columns_of_any_table_are_found(tmp_path: Path, definition: str, workers: int) -> None:
     """The types are what SQLite's typeof says of each value, in the order of the columns."""
     uri = table(tmp_path / "x.db", definition, ROWS)
-    (found,) = crawl(uri, [], workers=workers)
+    (found,) = profile_fields(uri, [], workers=workers)
     with closing(sqlite3.connect(tmp_path / "x.db")) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM pragma_table_info('t')")]
         expected = {
@@ -293,7 +295,7 @@ def test_a_sample_of_a_table(tmp_path: Path) -> None:
     """So many rows, whether or not they have rowids."""
     for at, definition in enumerate(["(a, b, c)", "(a PRIMARY KEY, b, c) WITHOUT ROWID"]):
         uri = table(tmp_path / f"{at}.db", definition, ROWS)
-        (found,) = crawl(uri, ["t"], sample=7)
+        (found,) = profile_fields(uri, ["t"], sample=7)
         assert found.scope == "7 of 100 documents, sampled"
         assert found.tally.fields["a"].types.total() == 7
 
@@ -327,5 +329,5 @@ def test_all_collections_are_looked_at(uri: str) -> None:
     with closing(open_store(uri, create=True)) as store:
         put(store, CUSTOMERS, ANNA, BEN)
         present = store.collections()
-    assert [each.collection for each in crawl(uri, [])] == present
-    assert len(crawl(uri, ["customers", "customers"])) == 1
+    assert [each.collection for each in profile_fields(uri, [])] == present
+    assert len(profile_fields(uri, ["customers", "customers"])) == 1

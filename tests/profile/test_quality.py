@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hpnorton.errors import UnknownCollectionError
-from hpnorton.profile.column_quality import Counts, check_column
+from hpnorton.profile.column_quality import QualityCounts, assess_column
 from hpnorton.profile.moments import Moments
 from hpnorton.profile.quality import Quality, assess
 from hpnorton.schema.collection import Collection
@@ -24,7 +24,7 @@ from hpnorton.stores import open_store
 from hpnorton.stores.base import Document, Mode, batch_of
 from hpnorton.stores.case_twins import folded_twins
 
-CLEAN = Counts()
+CLEAN = QualityCounts()
 PACKAGE = {
     "resources": [
         {
@@ -80,28 +80,32 @@ def record(number: int) -> dict[str, Any]:
 
 
 # Which field of which thing holds what, and what is then wrong with the field, how often.
-PLANTED: Sequence[tuple[dict[int, Any], str, Counts]] = (
-    ({5: "T0006", 17: "T0006"}, "thing_id", Counts(duplicates=3, lost=12)),
-    ({1: "c2", 300: "c2", 301: None, 302: None}, "code", Counts(2, duplicates=3, lost=14)),
+PLANTED: Sequence[tuple[dict[int, Any], str, QualityCounts]] = (
+    ({5: "T0006", 17: "T0006"}, "thing_id", QualityCounts(duplicates=3, lost=12)),
+    ({1: "c2", 300: "c2", 301: None, 302: None}, "code", QualityCounts(2, duplicates=3, lost=14)),
     (
         {0: " Ann", 9: "Ann\t", 50: "A\x07nn", 51: "\x85 ", 60: "x" * 21, 61: 7, 62: None, 63: ""},
         "name",
-        Counts(2, type_errors=1, constraint_errors=1, untrimmed=3, control=2, lost=14),
+        QualityCounts(2, type_errors=1, constraint_errors=1, untrimmed=3, control=2, lost=14),
     ),
     (
         {0: "c", 1: None, 2: "A", 3: " a"},
         "kind",
-        Counts(1, constraint_errors=3, untrimmed=1, lost=16),
+        QualityCounts(1, constraint_errors=3, untrimmed=1, lost=16),
     ),
     (
         {10: -1, 11: "12", 12: 1.5, 13: 5000, 14: -5000},
         "size",
-        Counts(type_errors=2, constraint_errors=2, outliers=2, lost=17),
+        QualityCounts(type_errors=2, constraint_errors=2, outliers=2, lost=17),
     ),
-    ({0: 1e6, 1: "x", 399: None}, "price", Counts(1, type_errors=1, outliers=1, lost=6)),
-    ({3: "01/12/2026", 4: "2026-02-30", 5: 20261201}, "born", Counts(type_errors=3, lost=12)),
-    ({3: 2, 4: "true"}, "is_new", Counts(type_errors=2, lost=8)),
-    ({0: "P9", 399: "p1", 7: None}, "place_id", Counts(1, orphans=2, lost=9)),
+    ({0: 1e6, 1: "x", 399: None}, "price", QualityCounts(1, type_errors=1, outliers=1, lost=6)),
+    (
+        {3: "01/12/2026", 4: "2026-02-30", 5: 20261201},
+        "born",
+        QualityCounts(type_errors=3, lost=12),
+    ),
+    ({3: 2, 4: "true"}, "is_new", QualityCounts(type_errors=2, lost=8)),
+    ({0: "P9", 399: "p1", 7: None}, "place_id", QualityCounts(1, orphans=2, lost=9)),
 )
 EXPECTED = {name: counts for _, name, counts in PLANTED}
 
@@ -176,7 +180,7 @@ def test_planted_faults_are_found(fill: Fill, folder: Path, chunk_rows: int, wor
     assert found.records == RECORDS
     assert found.fields == EXPECTED
     assert sorted(found.fields) == sorted(COLUMNS)
-    whole = Quality("thing", 0, {name: Counts() for name in COLUMNS})
+    whole = Quality("thing", 0, {name: QualityCounts() for name in COLUMNS})
     for part in parts:
         whole.merge(part)
     assert (whole.records, whole.fields) == (found.records, found.fields)
@@ -199,8 +203,8 @@ def test_keys_of_several_fields_are_compared_whole(fill: Fill, folder: Path) -> 
     uri = fill("pair", [{"a": a, "b": b} for a, b in pairs])
     (found,) = assess(uri, ["pair"], [folder], chunk_rows=2)
     assert found.fields == {
-        "a": Counts(duplicates=2, lost=8),
-        "b": Counts(2, duplicates=2, lost=16),
+        "a": QualityCounts(duplicates=2, lost=8),
+        "b": QualityCounts(2, duplicates=2, lost=16),
     }
 
 
@@ -208,7 +212,7 @@ def test_references_to_a_collection_that_is_not_there(fill: Fill, folder: Path) 
     """All of them are orphaned."""
     uri = fill("thing", [record(number) for number in range(10)])
     (found,) = assess(uri, [], [folder], chunk_rows=100)
-    assert found.fields["place_id"] == Counts(orphans=10, lost=40)
+    assert found.fields["place_id"] == QualityCounts(orphans=10, lost=40)
 
 
 def test_only_what_is_described_is_judged(fill: Fill, folder: Path) -> None:
@@ -222,11 +226,11 @@ def test_only_what_is_described_is_judged(fill: Fill, folder: Path) -> None:
 
 def test_a_score_is_rounded_down() -> None:
     """A single fault in a million is seen in the score; no records have none."""
-    quality = Quality("c", 1_000_000, {"a": Counts(lost=1), "b": Counts()})
+    quality = Quality("c", 1_000_000, {"a": QualityCounts(lost=1), "b": QualityCounts()})
     assert (quality.field_score("a"), quality.field_score("b")) == (99.99, 100.0)
     assert quality.score == 99.99
-    assert Quality("c", 4, {"a": Counts(lost=4), "b": Counts()}).score == 87.5
-    assert Quality("c", 0, {"a": Counts()}).score is None
+    assert Quality("c", 4, {"a": QualityCounts(lost=4), "b": QualityCounts()}).score == 87.5
+    assert Quality("c", 0, {"a": QualityCounts()}).score is None
 
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -265,9 +269,9 @@ def test_columns_are_checked_as_value_by_value(values: list[Any]) -> None:
         Field("f", "number", maximum=5.0),
         Field("f", "boolean"),
     ):
-        whole, single = Counts(), Counts()
+        whole, single = QualityCounts(), QualityCounts()
         for column in (values, *([value] for value in values)):
-            counts = check_column(
+            counts = assess_column(
                 field,
                 column,
                 (-100.0, 100.0),
@@ -290,7 +294,7 @@ def test_what_nobody_sees_is_counted(uri: str) -> None:
         store.write(batch_of(schema, documents), Mode.INSERT)
         assert folded_twins(store, schema) == {"a"}
     found = {
-        field.name: check_column(
+        field.name: assess_column(
             field,
             [document[field.name] for document in documents],
             None,
@@ -300,5 +304,5 @@ def test_what_nobody_sees_is_counted(uri: str) -> None:
         )
         for field in schema.fields
     }
-    assert found["note"] == Counts(untrimmed=3, control=1, decomposed=1, marks=2, lost=7)
-    assert found["id"] == Counts(untrimmed=2, control=1, decomposed=1, marks=1, lost=5)
+    assert found["note"] == QualityCounts(untrimmed=3, control=1, decomposed=1, marks=2, lost=7)
+    assert found["id"] == QualityCounts(untrimmed=2, control=1, decomposed=1, marks=1, lost=5)

@@ -19,7 +19,7 @@ from hpnorton.settings import Settings, expand_home
 with lazy_imports():
     from hpnorton import workers
     from hpnorton.cli import progress, table
-    from hpnorton.profile import analysis, column_types
+    from hpnorton.profile import analysis, column_types, file_profile, questions
     from hpnorton.tabular import location, reader
 
 _Document = dict[str, Any]
@@ -66,11 +66,11 @@ def _run(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
     if not location.is_url(path):
         path = expand_home(path)
     with closing(reader.CsvFile(path, "")) as file:
-        questions = analysis.questions_for(file, arguments.year_of, arguments.count or ())
+        asked = questions.make_questions(file, arguments.year_of, arguments.count or ())
         name = os.path.basename(file.path)
         with progress.show_analysis(not arguments.quiet, name) as on_progress:
-            tally = analysis.analyze(file, questions, processes, arguments.log_level, on_progress)
-    _show(tally, file.path, file.header, arguments)
+            profile = analysis.analyze(file, asked, processes, arguments.log_level, on_progress)
+    _show(profile, file.path, file.header, arguments)
     try:
         file.check_unchanged()
     finally:
@@ -80,27 +80,27 @@ def _run(arguments: argparse.Namespace, _settings: Settings) -> ExitStatus:
 
 
 def _show(
-    tally: analysis.Tally, path: str, header: list[str], arguments: argparse.Namespace
+    profile: file_profile.FileProfile, path: str, header: list[str], arguments: argparse.Namespace
 ) -> None:
     names = [readable(name) for name in header]
-    columns = _columns(tally, names)
-    years = _years(tally, names)
+    columns = _columns(profile, names)
+    years = _years(profile, names)
     counts: list[_Document] = [
         {"column": names[index], "text": text, "rows": rows}
-        for (index, text), rows in zip(tally.questions.counts, tally.counts)
+        for (index, text), rows in zip(profile.questions.counts, profile.counts)
     ]
     form = chosen_format(arguments.format)
     if form == TABLE:
         others = [records for records in (_years_for_table(years), counts) if records]
-        _show_tables(columns, others, _sentence(tally), arguments)
+        _show_tables(columns, others, _sentence(profile), arguments)
         return
     document: _Document = {
         "file": path,
-        "rows": tally.rows,
-        "uneven_rows": tally.uneven,
-        "blank_rows": tally.left_out.blank,
-        "repeated_headers": tally.left_out.repeated_headers,
-        "misquoted_rows": tally.left_out.misquoted,
+        "rows": profile.rows,
+        "uneven_rows": profile.uneven,
+        "blank_rows": profile.ignored.blank,
+        "repeated_headers": profile.ignored.repeated_headers,
+        "misquoted_rows": profile.ignored.misquoted,
         "columns": columns,
     }
     document |= {"years": years} if years else {}
@@ -108,16 +108,16 @@ def _show(
     show_paged(columns if form == CSV else [document], arguments)
 
 
-def _sentence(tally: analysis.Tally) -> str:
+def _sentence(profile: file_profile.FileProfile) -> str:
     """Return how many rows there are, and how many of them are odd."""
-    uneven = f", {tally.uneven:,} of them with more or fewer cells" if tally.uneven else ""
+    uneven = f", {profile.uneven:,} of them with more or fewer cells" if profile.uneven else ""
     odd = (
-        (tally.left_out.blank, "blank"),
-        (tally.left_out.repeated_headers, "that repeat the header"),
-        (tally.left_out.misquoted, "with wrong quotes"),
+        (profile.ignored.blank, "blank"),
+        (profile.ignored.repeated_headers, "that repeat the header"),
+        (profile.ignored.misquoted, "with wrong quotes"),
     )
     others = [f"{count:,} {what}" for count, what in odd if count]
-    return f"{tally.rows:,} rows{uneven}{', and besides ' if others else ''}{', '.join(others)}"
+    return f"{profile.rows:,} rows{uneven}{', and besides ' if others else ''}{', '.join(others)}"
 
 
 def _show_tables(
@@ -137,22 +137,22 @@ def _show_tables(
         out.write(sentence + "\n")
 
 
-def _columns(tally: analysis.Tally, names: list[str]) -> list[_Document]:
+def _columns(profile: file_profile.FileProfile, names: list[str]) -> list[_Document]:
     """Return what is known of each column; its format only if a column has an unusual one."""
     columns = [
         {"number": number, "column": name, **_column(column)}
-        for number, (name, column) in enumerate(zip(names, tally.columns), 1)
+        for number, (name, column) in enumerate(zip(names, profile.columns), 1)
     ]
-    formats = [column.guess.format for column in tally.columns]
-    if set(formats) - {column_types.DEFAULT}:
+    formats = [column.type.format for column in profile.columns]
+    if set(formats) - {column_types.DEFAULT_FORMAT}:
         return [column | {"format": form} for column, form in zip(columns, formats)]
     return columns
 
 
-def _column(column: analysis.ColumnTally) -> _Document:
-    guess = column.guess
-    low, high = guess.shown(guess.low), guess.shown(guess.high)
-    if guess.kind is column_types.Kind.STRING:
+def _column(column: file_profile.ColumnProfile) -> _Document:
+    guess = column.type
+    low, high = guess.to_value(guess.low), guess.to_value(guess.high)
+    if guess.kind is column_types.ColumnType.STRING:
         low, high = readable(column.low_text or ""), readable(column.high_text or "")
     return {
         "type": guess.kind,
@@ -169,7 +169,7 @@ def _for_table(column: _Document) -> _Document:
     """Return a column as a table shows it: long texts are cut, but not numbers and codes."""
     left_out = ("number", "estimated", "format")
     short = {"#": column["number"], **{n: column[n] for n in column if n not in left_out}}
-    if column.get("format", column_types.DEFAULT) != column_types.DEFAULT:
+    if column.get("format", column_types.DEFAULT_FORMAT) != column_types.DEFAULT_FORMAT:
         short["type"] = f"{column['type']} {column['format']}"
     if column["estimated"]:
         short["distinct"] = f"{column['distinct']} (estimated)"
@@ -180,17 +180,17 @@ def _for_table(column: _Document) -> _Document:
     return short
 
 
-def _years(tally: analysis.Tally, names: list[str]) -> _Document | None:
+def _years(profile: file_profile.FileProfile, names: list[str]) -> _Document | None:
     """Return how many rows each year has, if --year-of asks for it."""
-    index = tally.questions.year_of
+    index = profile.questions.year_of
     if index is None:
         return None
-    found = tally.years
+    found = profile.years
     return {
         "column": names[index],
         "rows": {str(year): found[year] for year in sorted(year for year in found if year)},
         "no_date": found[None],
-        "empty": tally.rows - tally.columns[index].filled,
+        "empty": profile.rows - profile.columns[index].filled,
     }
 
 

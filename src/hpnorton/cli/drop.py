@@ -49,7 +49,7 @@ def add_flags(parser: Parser) -> None:
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     with closing(stores.open_store(settings.uri)) as store:
-        names = fields.choose(store, arguments.values)
+        names = fields.choose_collections(store, arguments.values)
         dropped = [{"collection": name, "records": store.count(name)} for name in names]
         listed = ", ".join(f"{name} ({counted(store.count(name), 'record')})" for name in names)
         if arguments.values:

@@ -36,42 +36,42 @@ def add_flags(parser: Parser) -> None:
 def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     warm_up("hpnorton.profile.fields", arguments, settings)
     with progress.show_profile(is_wanted=not arguments.quiet) as on_progress:
-        crawled = fields.crawl(
+        profiled = fields.profile_fields(
             settings.uri,
             arguments.values,
             workers=arguments.workers,
             sample=arguments.sample,
             on_progress=on_progress,
         )
-    for each in () if arguments.quiet else crawled:
+    for each in () if arguments.quiet else profiled:
         print_message(f"{each.collection}: {each.scope}")
-    is_one = len(crawled) == 1
+    is_one = len(profiled) == 1
     show_paged(
-        _records(crawled, arguments.format),
+        _records(profiled, arguments.format),
         arguments,
         columns=("collection", *_SCOPE, *_FIELD_COLUMNS),
         by=None if is_one else "collection",
-        as_json=map(_document, crawled),
+        as_json=map(_document, profiled),
         as_table=records_for_table(
-            _records(crawled, TABLE), (*_NOT_IN_TABLE, *(["collection"] if is_one else []))
+            _records(profiled, TABLE), (*_NOT_IN_TABLE, *(["collection"] if is_one else []))
         ),
     )
     return ExitStatus.OK
 
 
-def _document(crawled: fields.Crawled) -> Record:
+def _document(profiled: fields.CollectionFields) -> Record:
     return {
-        "collection": crawled.collection,
-        "looked_at": crawled.tally.records,
-        "of": crawled.total,
-        "sampled": crawled.is_sampled,
-        "fields": crawled.fields(),
+        "collection": profiled.collection,
+        "looked_at": profiled.tally.records,
+        "of": profiled.total,
+        "sampled": profiled.is_sampled,
+        "fields": profiled.fields(),
     }
 
 
-def _records(crawled: Sequence[fields.Crawled], form: str | None) -> Iterator[Record]:
+def _records(profiled: Sequence[fields.CollectionFields], form: str | None) -> Iterator[Record]:
     """Yield a record for each field of each collection, with its types as text in text formats."""
-    for each in crawled:
+    for each in profiled:
         for field in each.fields():
             if form in (TABLE, CSV):
                 field["types"] = ", ".join(f"{kind} {n:,}" for kind, n in field["types"].items())

@@ -1,6 +1,7 @@
-"""What is in a file or a database that nobody has described, in tallies that merge.
+"""Profiles of files and databases, which are merged from profiles of their parts.
 
-Before an import: `oddities` (rows that are left out), `cardinality` and `column_types` (how many
-different texts, and what they seem to be), `analysis` (what is in a CSV file). After it: `fields`
-(which fields there are), `moments`, `column_quality` and `quality` (how good they are).
+Before an import: `questions` (what --analyze asks), `ignored_rows`, `cardinality` (distinct texts),
+`column_types` (inferred types), `file_profile` (columns, years, counts), `analysis` (a file, by
+several processes). After it: `fields` (which fields there are), `moments`, `column_quality`,
+`quality_facts` and `quality` (how far records are from their description).
 """

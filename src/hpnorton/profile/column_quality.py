@@ -1,9 +1,9 @@
-"""A column of stored values: what is wrong with each, counted."""
+"""The quality of a column of stored values, as counts of records by fault."""
 
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -12,19 +12,19 @@ from hpnorton.schema.field import Field
 from hpnorton.tabular import keys
 from hpnorton.tabular.marks import WHOLE, find_marks
 
-# All but those that lay out a text: tab, line feed, carriage return.
-# Blanks, line ends, and what joins or parts letters, or tells how to draw the one before.
+# Invisible characters of ordinary text: blanks, line ends, joiners and variation selectors.
 _USED_IN_WRITING = "\t\n\r \xa0\xad\u200c\u200d\u202f\u3000\ufe0e\ufe0f"
+# Control characters other than tab, line feed and carriage return.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass
-class Counts:
-    """How many records have what fault in a field.
+class QualityCounts:
+    """The numbers of records with each fault in a field; a record may have several.
 
-    A record may have several. `lost` is what is missing from the full score, in quarters of a
-    record: WHOLE for a record whose value is invalid, one for a value that is suspicious or, where
-    that is allowed, missing; of each record only the worst counts.
+    `lost` is what the score lacks, in quarters of a record: WHOLE for an invalid value, one for a
+    value that is suspicious or, where that is allowed, missing. Of each record only the worst fault
+    counts.
     """
 
     missing: int = 0
@@ -42,24 +42,24 @@ class Counts:
 
     WHOLE: ClassVar[int] = 4
 
-    def merge(self, other: "Counts") -> None:
-        """Adds the counts of other records."""
+    def merge(self, other: "QualityCounts") -> None:
+        """Add the counts of other records."""
         for each in fields(self):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
 
 
-def numbers(values: Sequence[Any]) -> Sequence[int | float]:
-    """Those of the values that are finite numbers."""
-    kinds = set(map(type, values))
-    numeric = {kind for kind in kinds if issubclass(kind, int | float) and kind is not bool}
-    if numeric != kinds:
+def finite_numbers(values: Sequence[Any]) -> Sequence[int | float]:
+    """Return those of the values that are finite numbers."""
+    types = set(map(type, values))
+    numeric = {each for each in types if issubclass(each, int | float) and each is not bool}
+    if numeric != types:
         values = [value for value in values if type(value) in numeric]
     if all(map(math.isfinite, values)):
         return values
     return [value for value in values if math.isfinite(value)]
 
 
-def check_column(
+def assess_column(
     field: Field,
     values: Sequence[Any],
     limits: tuple[float, float] | None,
@@ -68,25 +68,25 @@ def check_column(
     duplicates: AbstractSet[int],
     orphans: AbstractSet[int],
     twins: Collection[int] = (),
-) -> Counts:
-    """The counts of a field in some records.
+) -> QualityCounts:
+    """Return the counts of a field in records, whose values of it are `values`.
 
-    Numbers are usual within `limits` (None: it has none); `is_needed` says that a value must not
-    be missing; at `duplicates` and `orphans` the records' keys or references are at fault, at
-    `twins` their keys differ from others in case alone.
+    Numbers outside `limits` are outliers; `is_needed` says that a value must not be missing. The
+    other parameters are indexes of records: those whose keys are not unique (`duplicates`), whose
+    references are not there (`orphans`), and whose keys differ from others in case alone (`twins`).
     """
-    kinds = set(map(type, values))
-    missing = _missing(field, values, kinds)
-    faults = _faults(field, values, missing)
+    types = set(map(type, values))
+    missing = _find_missing(field, values, types)
+    errors = _find_errors(field, values, missing)
     texts = values
-    if kinds != {str}:
+    if types != {str}:
         texts = [value if isinstance(value, str) else "" for value in values]
-    odd = _odd(field, texts) if str in kinds else _Odd()
-    outliers = _outliers(values, *limits) if limits else ()
-    invalid = faults.keys() | duplicates | orphans | (missing if is_needed else set())
+    odd = _find_odd(field, texts) if str in types else _OddTexts()
+    outliers = _find_outliers(values, *limits) if limits else ()
+    invalid = errors.keys() | duplicates | orphans | (missing if is_needed else set())
     suspicious = set().union(*odd, twins, outliers, missing) - invalid
-    codes = Counter(faults.values())
-    return Counts(
+    codes = Counter(errors.values())
+    return QualityCounts(
         missing=len(missing),
         type_errors=codes["type-error"],
         constraint_errors=codes["constraint-error"],
@@ -98,51 +98,54 @@ def check_column(
         marks=len(odd.marks),
         twins=len(twins),
         outliers=len(outliers),
-        lost=Counts.WHOLE * len(invalid) + len(suspicious),
+        lost=QualityCounts.WHOLE * len(invalid) + len(suspicious),
     )
 
 
-def _missing(field: Field, values: Sequence[Any], kinds: AbstractSet[type]) -> set[int]:
-    """Where nothing is stored, or a text that stands for nothing."""
-    has_texts = str in kinds and any(map(values.count, field.missing_values))
-    if not has_texts and type(None) not in kinds:
+def _find_missing(field: Field, values: Sequence[Any], types: AbstractSet[type]) -> set[int]:
+    """Return the indexes of null, and of texts that mean null."""
+    has_texts = str in types and any(map(values.count, field.missing_values))
+    if not has_texts and type(None) not in types:
         return set()
-    nothing = (None, *field.missing_values)
-    return {at for at, value in enumerate(values) if value in nothing}
+    nulls = (None, *field.missing_values)
+    return {at for at, value in enumerate(values) if value in nulls}
 
 
-def _faults(field: Field, values: Sequence[Any], missing: AbstractSet[int]) -> dict[int, str]:
-    """Where values are not what the field allows, with the codes of that.
+def _find_errors(field: Field, values: Sequence[Any], missing: AbstractSet[int]) -> dict[int, str]:
+    """Return the codes of values that the field does not allow, by index.
 
-    Each distinct value is checked once, where values are all of one type: 1, 1.0 and true are
-    equal. Of numbers the least and the greatest tell for all, unless there are more rules.
+    Each distinct value is checked once if all are of one type (1, 1.0 and true are equal).
     """
     present = [v for at, v in enumerate(values) if at not in missing] if missing else values
-    kinds = set(map(type, present))
-    if not present or (field.is_plain_text and kinds == {str}):
+    types = set(map(type, present))
+    if not present or (field.is_plain_text and types == {str}):
         return {}
-    if len(kinds) > 1 or not present[0].__hash__:
-        checked = ((at, field.find_stored_error(values[at])) for at in _others(values, missing))
-        return {at: code for at, code in checked if code is not None}
-    some: Iterable[Any] = set(present)
-    # Between whole doubles there may be fractions.
-    are_alike = field.type == "number" or (field.type == "integer" and kinds == {int})
-    if are_alike and kinds <= {int, float} and not field.enum:
-        if all(map(math.isfinite, present)):
-            ends = (min(present), max(present))
-            some = some if any(map(field.find_stored_error, ends)) else ()
-    bad = {value: code for value in some if (code := field.find_stored_error(value)) is not None}
+    if len(types) > 1 or not present[0].__hash__:
+        indexes = (at for at in range(len(values)) if at not in missing)
+        codes = ((at, field.find_stored_error(values[at])) for at in indexes)
+        return {at: code for at, code in codes if code is not None}
+    if _are_within_limits(field, present, types):
+        return {}
+    distinct: Iterable[Any] = set(present)
+    bad = {v: code for v in distinct if (code := field.find_stored_error(v)) is not None}
     if not bad:
         return {}
     return {at: bad[value] for at, value in enumerate(values) if at not in missing and value in bad}
 
 
-def _others(values: Sequence[Any], missing: AbstractSet[int]) -> Iterator[int]:
-    return (at for at in range(len(values)) if at not in missing)
+def _are_within_limits(field: Field, values: Sequence[Any], types: AbstractSet[type]) -> bool:
+    """Return whether all values are numbers and valid, which the extreme ones prove."""
+    # Between two valid floats of an integer field there may be fractions.
+    is_ordered = field.type == "number" or (field.type == "integer" and types == {int})
+    if not is_ordered or not types <= {int, float} or field.enum:
+        return False
+    if not all(map(math.isfinite, values)):
+        return False
+    return not any(map(field.find_stored_error, (min(values), max(values))))
 
 
-class _Odd(NamedTuple):
-    """Where texts hold what deserves a look, by what that is."""
+class _OddTexts(NamedTuple):
+    """The indexes of suspicious texts, by reason."""
 
     untrimmed: Sequence[int] = ()
     control: Sequence[int] = ()
@@ -150,17 +153,17 @@ class _Odd(NamedTuple):
     marks: Sequence[int] = ()
 
 
-def _odd(field: Field, texts: Sequence[str]) -> _Odd:
-    """One look at all texts together is enough where none is odd."""
+def _find_odd(field: Field, texts: Sequence[str]) -> _OddTexts:
+    """Find suspicious texts; all texts together are tested first, since mostly none is."""
     whole = "".join(texts)
-    has_unseen, is_composed = keys.has_invisible(whole), keys.is_nfc(whole)
-    trim = keys.trim if has_unseen else str.strip
+    has_invisible, is_nfc = keys.has_invisible(whole), keys.is_nfc(whole)
+    trim = keys.trim if has_invisible else str.strip
     bare = list(map(trim, texts))
-    places = range(len(texts))
-    return _Odd(
-        [at for at in places if texts[at] != bare[at]] if bare != list(texts) else (),
-        [at for at in places if _holds_control(field, texts[at])] if has_unseen else (),
-        () if is_composed else [at for at in places if not keys.is_nfc(texts[at])],
+    indexes = range(len(texts))
+    return _OddTexts(
+        [at for at in indexes if texts[at] != bare[at]] if bare != list(texts) else (),
+        [at for at in indexes if _holds_control(field, texts[at])] if has_invisible else (),
+        () if is_nfc else [at for at in indexes if not keys.is_nfc(texts[at])],
         () if _may_not_be_marks(texts, whole) else find_marks(texts),
     )
 
@@ -170,7 +173,7 @@ def _may_not_be_marks(texts: Sequence[str], whole: str) -> bool:
 
 
 def _holds_control(field: Field, text: str) -> bool:
-    """Whether a text holds control characters, or within it others that nobody sees."""
+    """Return whether a text holds control characters, or invisible ones inside."""
     if _CONTROL.search(text):
         return True
     allowed = " " if field.is_key else _USED_IN_WRITING
@@ -180,9 +183,13 @@ def _holds_control(field: Field, text: str) -> bool:
     )
 
 
-def _outliers(values: Sequence[Any], low: float, high: float) -> Sequence[int]:
-    """Where a number is far from the others."""
-    known = numbers(values)
+def _find_outliers(values: Sequence[Any], low: float, high: float) -> Sequence[int]:
+    """Return the indexes of numbers outside the limits."""
+    known = finite_numbers(values)
     if not known or (low <= min(known) and max(known) <= high):
         return ()
-    return [at for at, value in enumerate(values) if numbers((value,)) and not low <= value <= high]
+    return [
+        at
+        for at, value in enumerate(values)
+        if finite_numbers((value,)) and not low <= value <= high
+    ]

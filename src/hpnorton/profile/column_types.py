@@ -1,8 +1,8 @@
-"""What a column of text seems to hold: the kind of its cells, the lowest and the highest value.
+"""The type of a column of text, inferred from its cells, with the lowest and highest value.
 
-A kind is a type of the Data Package standard, and every cell is one that an import would read as
-that. Codes such as 007 are strings, since a number would lose their zeros, and so are digits that a
-database would round. Dates may be written 2026-12-01 or, as the guess's format says, 12/01/2026.
+Types are those of the Data Package standard, and an import would accept every cell as that type.
+Codes such as 007 are strings, since a number would lose their zeros, and so are digits that a
+database would round. Dates may be written 2026-12-01 or, with another format, 12/01/2026.
 """
 
 import math
@@ -22,7 +22,7 @@ from hpnorton.schema.stored import Value, instant
 _INTEGER = r"-?(?:0|[1-9][0-9]*)"
 _NUMBER = rf"(?:{_INTEGER}(?:\.[0-9]*)?|-?\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _AMERICAN = re.compile("([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})")
-DEFAULT = "default"
+DEFAULT_FORMAT = "default"
 _AMERICAN_FORMAT = "%m/%d/%Y"
 _BLANK_FORMAT = "%Y-%m-%d %H:%M:%S"
 _WITH_BLANK = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -32,12 +32,12 @@ _WORDS = {
     for word in words
     if not word.isdecimal()
 }
-_MOST_DIGITS = 19  # of an integer that 64 bits hold
-_REMEMBERED = 2**16  # days: those of 179 years
+_MAX_INT64_DIGITS = 19
+_CACHED_DAYS = 2**16  # of 179 years
 
 
-class Kind(StrEnum):
-    """What all filled cells of a column are."""
+class ColumnType(StrEnum):
+    """The type of all filled cells of a column."""
 
     EMPTY = "empty"
     BOOLEAN = "boolean"
@@ -49,48 +49,47 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Guess:
-    """The kind of some cells, and what to sort their lowest and highest value by; see `shown`.
+class InferredType:
+    """The type of cells, with sort keys of their lowest and highest value; see `to_value`.
 
-    A string's are None: its texts are sorted as they are. `format` is that of dates, and of dates
-    and times: what a field's format has to be.
+    The sort keys of strings are None. `format` is the format that a field of dates needs.
     """
 
-    kind: Kind = Kind.EMPTY
+    kind: ColumnType = ColumnType.EMPTY
     low: Any = None
     high: Any = None
-    format: str = DEFAULT
+    format: str = DEFAULT_FORMAT
 
-    def merge(self, other: "Guess") -> "Guess":
-        """What both kinds of cells are together."""
-        if Kind.EMPTY in (self.kind, other.kind):
-            return self if other.kind is Kind.EMPTY else other
+    def merge(self, other: "InferredType") -> "InferredType":
+        """Return the type of both kinds of cells together."""
+        if ColumnType.EMPTY in (self.kind, other.kind):
+            return self if other.kind is ColumnType.EMPTY else other
         kinds = {self.kind, other.kind}
-        if kinds == {Kind.INTEGER, Kind.NUMBER}:
-            whole = self if self.kind is Kind.INTEGER else other
+        if kinds == {ColumnType.INTEGER, ColumnType.NUMBER}:
+            whole = self if self.kind is ColumnType.INTEGER else other
             if max(-whole.low, whole.high) <= lexical.MAX_EXACT:
-                kinds = {Kind.NUMBER}
-        if len(kinds) > 1 or Kind.STRING in kinds or self.format != other.format:
+                kinds = {ColumnType.NUMBER}
+        if len(kinds) > 1 or ColumnType.STRING in kinds or self.format != other.format:
             return _STRING
         low, high = min(self.low, other.low), max(self.high, other.high)
-        return Guess(kinds.pop(), low, high, self.format)
+        return InferredType(kinds.pop(), low, high, self.format)
 
-    def shown(self, bound: Any) -> Value:
-        """`low` or `high` as a value: a date or a date and time is ISO 8601 text."""
+    def to_value(self, bound: Any) -> Value:
+        """Return `low` or `high` as a value: dates and times are ISO 8601 text."""
         if bound is None:
             return None
-        if self.kind is Kind.NUMBER:
+        if self.kind is ColumnType.NUMBER:
             return float(bound) + 0.0  # not -0.0
-        value: Value = bound[-1] if self.kind is Kind.DATETIME else bound
+        value: Value = bound[-1] if self.kind is ColumnType.DATETIME else bound
         return value
 
 
-_STRING = Guess(Kind.STRING)
+_STRING = InferredType(ColumnType.STRING)
 
 
 @dataclass(frozen=True)
 class Extent:
-    """The lengths that some texts have, and the first and the last in the order of characters."""
+    """The lengths of texts, and the first and the last text in the order of characters."""
 
     lengths: Collection[int]
     low: str
@@ -98,29 +97,29 @@ class Extent:
 
 
 def extent_of(texts: Collection[str]) -> Extent:
-    """The extent of texts, at least one."""
+    """Return the extent of at least one text."""
     return Extent(set(map(len, texts)), min(texts), max(texts))
 
 
-def guess(texts: Collection[str], extent: Extent | None = None) -> Guess:
-    """What some texts are, of which none is empty. They are looked at together, which is faster.
+def infer_type(texts: Collection[str], extent: Extent | None = None) -> InferredType:
+    """Return the type of texts, none of which is empty; `extent` is theirs, if it is known.
 
-    `extent` is theirs, if it is known already.
+    All texts are tested together, which is faster than one by one.
     """
     for text in texts:
         if text[0] in "-.0123456789":
             found = _numbers(texts, extent or extent_of(texts))
             return found or _days(texts) or _instants(texts) or _STRING
-        return _all(Kind.BOOLEAN, _WORDS.get, texts) or _STRING
-    return Guess()
+        return _all(ColumnType.BOOLEAN, _WORDS.get, texts) or _STRING
+    return InferredType()
 
 
 def day_of(text: str) -> str | None:
-    """The date, as YYYY-MM-DD, that a text written so or as MM/DD/YYYY stands for, if any."""
+    """Return the date of a text YYYY-MM-DD or MM/DD/YYYY as YYYY-MM-DD, or None."""
     return _iso_day(text) or _american_day(text)
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_DAYS)
 def _iso_day(text: str) -> str | None:
     try:
         return lexical.day(text)
@@ -128,7 +127,7 @@ def _iso_day(text: str) -> str | None:
         return None
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_DAYS)
 def _american_day(text: str) -> str | None:
     american = _AMERICAN.fullmatch(text)
     try:
@@ -138,9 +137,9 @@ def _american_day(text: str) -> str | None:
         return None
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHED_DAYS)
 def year_of(text: str) -> int | None:
-    """The year of a date (see day_of) or of a date and time; None if the text is none."""
+    """Return the year of a date (see day_of) or of a date and time, or None."""
     blank = text[10:11] == " "
     found = _instant_of(f"{text[:10]}T{text[11:]}" if blank else text)
     day = day_of(text) or (found or (None, None))[1]
@@ -148,7 +147,7 @@ def year_of(text: str) -> int | None:
 
 
 def _instant_of(text: str) -> tuple[Any, str] | None:
-    """A date and time: when it is, for comparing, and as ISO 8601."""
+    """Return a date and time for comparison and as ISO 8601, or None."""
     if text[10:11] != "T":
         return None
     try:
@@ -159,65 +158,70 @@ def _instant_of(text: str) -> tuple[Any, str] | None:
 
 
 def _blank_instant_of(text: str) -> tuple[Any, str] | None:
-    """The same of one with a blank in place of T, and no fraction or offset."""
+    """Return the same for a text with a blank in place of T, without fraction and offset."""
     if not _WITH_BLANK.fullmatch(text) or text[11:13] == "24":
         return None
     return _instant_of(text.replace(" ", "T"))
 
 
-def _numbers(texts: Collection[str], extent: Extent) -> Guess | None:
+def _numbers(texts: Collection[str], extent: Extent) -> InferredType | None:
     joined = "\n".join(texts)
     if joined.count("\n") >= len(texts):
         return None
     found = _digits(joined, extent)
-    if found is None and _EVERY[Kind.INTEGER].fullmatch(joined):
-        if max(extent.lengths) > len("-") + _MOST_DIGITS:
+    if found is None and _EVERY[ColumnType.INTEGER].fullmatch(joined):
+        if max(extent.lengths) > len("-") + _MAX_INT64_DIGITS:
             return _STRING
-        found = _bounds(Kind.INTEGER, list(map(int, texts)))
+        found = _bounds(ColumnType.INTEGER, list(map(int, texts)))
     if found:
         return found if found.low in INT64 and found.high in INT64 else _STRING
-    if not _EVERY[Kind.NUMBER].fullmatch(joined):
+    if not _EVERY[ColumnType.NUMBER].fullmatch(joined):
         return None
     if max(extent.lengths) > lexical.SURELY_EXACT and any(map(_is_rounded, texts)):
         return _STRING
-    found = _bounds(Kind.NUMBER, list(map(float, texts)))
+    found = _bounds(ColumnType.NUMBER, list(map(float, texts)))
     return found if math.isfinite(found.low) and math.isfinite(found.high) else _STRING
 
 
 def _is_rounded(text: str) -> bool:
-    """Whether a text is a whole number that a number of 64 bits may not hold."""
+    """Return whether a text is a whole number that a 64-bit float may not hold."""
     digits = text.removeprefix("-")
-    return digits.isdecimal() and (len(digits) > _MOST_DIGITS or int(digits) > lexical.MAX_EXACT)
+    return digits.isdecimal() and (
+        len(digits) > _MAX_INT64_DIGITS or int(digits) > lexical.MAX_EXACT
+    )
 
 
-def _digits(joined: str, extent: Extent) -> Guess | None:
-    """The same of texts that are all digits and equally long, as text is sorted in the same way."""
+def _digits(joined: str, extent: Extent) -> InferredType | None:
+    """Return the type of digits of equal length, which sort as text in the order of numbers."""
     lengths = set(extent.lengths)
     if (
         len(lengths) == 1
-        and max(lengths) <= _MOST_DIGITS
+        and max(lengths) <= _MAX_INT64_DIGITS
         and joined.isascii()
         and extent.low[0] != "0"
     ):
         if joined.replace("\n", "").isdecimal():
-            return Guess(Kind.INTEGER, int(extent.low), int(extent.high))
+            return InferredType(ColumnType.INTEGER, int(extent.low), int(extent.high))
     return None
 
 
-def _days(texts: Collection[str]) -> Guess | None:
-    iso = _all(Kind.DATE, _iso_day, texts)
-    return iso or _all(Kind.DATE, _american_day, texts, _AMERICAN_FORMAT)
+def _days(texts: Collection[str]) -> InferredType | None:
+    iso = _all(ColumnType.DATE, _iso_day, texts)
+    return iso or _all(ColumnType.DATE, _american_day, texts, _AMERICAN_FORMAT)
 
 
-def _instants(texts: Collection[str]) -> Guess | None:
-    iso = _all(Kind.DATETIME, _instant_of, texts)
-    return iso or _all(Kind.DATETIME, _blank_instant_of, texts, _BLANK_FORMAT)
+def _instants(texts: Collection[str]) -> InferredType | None:
+    iso = _all(ColumnType.DATETIME, _instant_of, texts)
+    return iso or _all(ColumnType.DATETIME, _blank_instant_of, texts, _BLANK_FORMAT)
 
 
 def _all(
-    kind: Kind, parse: Callable[[str], Any], texts: Collection[str], form: str = DEFAULT
-) -> Guess | None:
-    """The guess if all texts can be parsed."""
+    kind: ColumnType,
+    parse: Callable[[str], Any],
+    texts: Collection[str],
+    form: str = DEFAULT_FORMAT,
+) -> InferredType | None:
+    """Return the type if `parse` accepts all texts."""
     values = []
     for text in texts:
         value = parse(text)
@@ -227,15 +231,15 @@ def _all(
     return _bounds(kind, values, form)
 
 
-def _bounds(kind: Kind, values: Collection[Any], form: str = DEFAULT) -> Guess:
-    return Guess(kind, min(values), max(values), form)
+def _bounds(kind: ColumnType, values: Collection[Any], form: str = DEFAULT_FORMAT) -> InferredType:
+    return InferredType(kind, min(values), max(values), form)
 
 
 def _every(pattern: str) -> "re.Pattern[str]":
     return re.compile(rf"(?:{pattern})(?:\n(?:{pattern}))*+")
 
 
-_EVERY: Mapping[Kind, "re.Pattern[str]"] = {
-    Kind.INTEGER: _every(_INTEGER),
-    Kind.NUMBER: _every(_NUMBER),
+_EVERY: Mapping[ColumnType, "re.Pattern[str]"] = {
+    ColumnType.INTEGER: _every(_INTEGER),
+    ColumnType.NUMBER: _every(_NUMBER),
 }

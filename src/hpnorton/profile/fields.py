@@ -1,4 +1,4 @@
-"""The field crawl: which fields the records of a collection have, and of which types."""
+"""The fields that the records of a collection have, with their types."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -15,16 +15,16 @@ from hpnorton.stores.ranges import Database, Range
 from hpnorton.stores.tallies import FieldTally
 from hpnorton.workers import cores, no_garbage_collection
 
-_RANGES_A_WORKER = 8  # what the last ones wait for is then short
-_FEWEST_RECORDS = 10_000  # in a range, and for a worker to be worth its start
+_RANGES_PER_WORKER = 8  # so that workers end at about the same time
+MIN_RECORDS = 10_000  # in a range, and for a worker to be worth its start
 
-# A collection, how many of its records were looked at, and how many there are.
+# Called with a collection, how many of its records were read, and how many there are.
 OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass
-class Crawled:
-    """The fields of a collection's records, or of a sample of them; `total` are all there are."""
+class CollectionFields:
+    """The fields of a collection's records, or of a sample; `total` counts all records."""
 
     collection: str
     total: int
@@ -33,12 +33,12 @@ class Crawled:
 
     @property
     def scope(self) -> str:
-        """How many documents were looked at, of how many, as a person says it."""
+        """Return how many documents were read, of how many, in words."""
         documents = f"{self.tally.records:,} of {self.total:,} documents"
         return f"{documents}, sampled" if self.is_sampled else documents
 
     def fields(self) -> list[dict[str, Any]]:
-        """The fields as records: name, types, how often, in what share of documents, an example."""
+        """Return the fields as records: name, types, count, share of the documents, an example."""
         return [
             {
                 "field": path,
@@ -52,13 +52,12 @@ class Crawled:
         ]
 
 
-def choose(store: Database, names: Sequence[str]) -> list[str]:
-    """The collections to look at: all if none is named. Raises UnknownCollectionError."""
+def choose_collections(store: Database, names: Sequence[str]) -> list[str]:
+    """Return the collections to read, all if none is named. Raises UnknownCollectionError."""
     present = store.collections()
     if not present:
         raise UnknownCollectionError(
-            "there is nothing to look at: the database has no collections; import files first, "
-            "with --linear"
+            "the database has no collections; import files first, with --linear"
         )
     for name in names:
         if name not in present:
@@ -70,73 +69,80 @@ def choose(store: Database, names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(names)) or present
 
 
-def crawl(
+def profile_fields(
     uri: str,
     names: Sequence[str],
     *,
     workers: int | None = None,
     sample: int | None = None,
     on_progress: OnProgress = lambda collection, done, total: None,
-) -> list[Crawled]:
-    """The fields of some collections, of all if none is named, or of `sample` records of each.
+) -> list[CollectionFields]:
+    """Return the fields of collections, of all if none is named, from `sample` records of each.
 
-    `workers` processes share the ranges of all collections, but no more than there are ranges: 0 is
-    one for each core, 1 is this one; None chooses by how much there is to do. Raises HPNortonError.
+    `workers` processes share the ranges of all collections, at most one for each range: with 1 the
+    work is done here, with 0 by one process for each core; None chooses by the number of records.
+    Raises HPNortonError.
     """
     with closing(open_store(uri)) as store:
         found = {
-            name: Crawled(name, store.scan(name).count(), sample is not None)
-            for name in choose(store, names)
+            name: CollectionFields(name, store.scan(name).count(), sample is not None)
+            for name in choose_collections(store, names)
         }
         wanted = choose_workers(workers, sum(each.total for each in found.values()))
         ranges = _ranges(store, found.values(), wanted)
         processes = min(wanted, len(ranges)) or 1
         done = dict.fromkeys(found, 0)
 
-        def tell(name: str, more: int) -> None:
+        def report(name: str, more: int) -> None:
             done[name] += more
             on_progress(name, done[name], found[name].total if sample is None else sample)
 
         for name in found:
-            tell(name, 0)
-        look = partial(_look, size=sample, tell=tell if processes == 1 else None)
+            report(name, 0)
+        profile = partial(
+            _profile_range, size=sample, on_records=report if processes == 1 else None
+        )
         with open_pool(uri, store, processes) as pool:
-            for name, tally in pool.map(look, ranges):
+            for name, tally in pool.map(profile, ranges):
                 found[name].tally.merge(tally)
-                tell(name, found[name].tally.records - done[name])
+                report(name, found[name].tally.records - done[name])
     for each in found.values():
         if sample is None and each.tally.records != each.total:
-            log.warning("{}: {}; it has changed meanwhile", each.collection, each.scope)
+            log.warning("{}: {}; it was changed meanwhile", each.collection, each.scope)
     return list(found.values())
 
 
 def choose_workers(wanted: int | None, records: int) -> int:
-    """How many processes look at so many records: as many as are wanted, or as pay."""
+    """Return the number of processes for so many records; None wants as many as pay off."""
     if wanted is None:
-        return max(1, min(cores(), records // _FEWEST_RECORDS))
+        return max(1, min(cores(), records // MIN_RECORDS))
     return wanted or cores()
 
 
-def _ranges(store: Database, collections: Iterable[Crawled], processes: int) -> list[Range]:
-    """A single range of each collection for a single process, or for a sample.
-
-    For each of several processes there are several ranges, since these vary.
-    """
+def _ranges(
+    store: Database, collections: Iterable[CollectionFields], processes: int
+) -> list[Range]:
+    """Return ranges of collections: one of each for a single process or a sample, else several."""
     if processes == 1:
         return [Range(each.collection) for each in collections]
     ranges: list[Range] = []
     for each in collections:
-        size = max(_FEWEST_RECORDS, math.ceil(each.total / processes / _RANGES_A_WORKER))
+        size = max(MIN_RECORDS, math.ceil(each.total / processes / _RANGES_PER_WORKER))
         scan = store.scan(each.collection)
         ranges += [Range(each.collection)] if each.is_sampled else scan.ranges(size)
     return ranges
 
 
 @no_garbage_collection()
-def _look(
-    store: Database, part: Range, *, size: int | None, tell: Callable[[str, int], None] | None
+def _profile_range(
+    store: Database,
+    part: Range,
+    *,
+    size: int | None,
+    on_records: Callable[[str, int], None] | None,
 ) -> tuple[str, FieldTally]:
     scan = store.scan(part.collection)
     if size is not None:
         return part.collection, scan.sample(size)
-    return part.collection, scan.fields(part, partial(tell, part.collection) if tell else None)
+    on_progress = partial(on_records, part.collection) if on_records else None
+    return part.collection, scan.fields(part, on_progress)

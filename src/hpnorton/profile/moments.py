@@ -1,4 +1,4 @@
-"""Mean and standard deviation of numbers, exactly, so that they are the same in any chunking."""
+"""Exact mean and standard deviation, which do not depend on how the numbers are divided."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ _SHIFT = 1074  # every float is a whole multiple of 2 ** -1074
 
 @dataclass
 class Moments:
-    """How many numbers there are, their sum and that of their squares.
+    """The count of numbers, their sum and the sum of their squares.
 
-    Sums of floats depend on their order. So each is taken as what it is, a whole number of
-    2 ** -1074: `total` counts these, and `squares` the squares of these.
+    Sums of floats depend on their order, so sums are kept as integers: `total` in units of
+    2 ** -1074, `squares` in units of the square of that.
     """
 
     count: int = 0
@@ -23,7 +23,7 @@ class Moments:
     squares: int = 0
 
     def add(self, numbers: Iterable[int | float]) -> None:
-        """Adds finite numbers; those that come often are worked on once."""
+        """Add finite numbers; equal ones are computed only once."""
         for number, count in Counter(numbers).items():
             above, below = number.as_integer_ratio()
             scaled = above << (_SHIFT + 1 - below.bit_length())
@@ -32,13 +32,13 @@ class Moments:
             self.squares += count * scaled * scaled
 
     def merge(self, other: "Moments") -> None:
-        """Adds what was added up elsewhere."""
+        """Add the numbers of another part."""
         self.count += other.count
         self.total += other.total
         self.squares += other.squares
 
     def limits(self) -> tuple[float, float]:
-        """The mean minus and plus three standard deviations of these numbers (not of a sample)."""
+        """Return the mean minus and plus three standard deviations of the population."""
         spread = _DEVIATIONS * isqrt(self.count * self.squares - self.total**2)
         if not spread:
             return -inf, inf
