@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""HPNorton, from a checkout: puts src on the path and calls main()."""
+"""HPNorton from a checkout: put src on the path and call main()."""
 # pylint: disable=invalid-name # the owner named the file
 
 import os
@@ -16,7 +16,7 @@ PACKAGES = ("loguru", "pymongo", "regex", "rich")
 
 
 def run() -> int:
-    """Runs the command line with the dependencies that `make` has installed into .venv."""
+    """Run the command line with the dependencies that `make` installs into .venv."""
     if sys.version_info < OLDEST_PYTHON or not all(map(find_spec, PACKAGES)):
         return fail(run_in_venv())
     try:
@@ -28,14 +28,14 @@ def run() -> int:
 
 
 def fail(message: str) -> int:
-    """Writes an error to stderr, if that is open, and returns the exit status."""
+    """Write an error to stderr, if that is open, and return the exit status."""
     if sys.stderr is not None:
         print(f"Error: {message}", file=sys.stderr)
     return 1
 
 
 def run_in_venv() -> str:
-    """Goes on as .venv's Python, or returns what keeps it from doing so, and what to do."""
+    """Continue as .venv's Python, or return why that is impossible and what to do."""
     again = f"remove the folder {VENV} and run 'make' in {HOME}"
     if VENV_PYTHON in (Path(sys.executable), Path(sys.prefix, "bin", "python")):
         if sys.version_info < OLDEST_PYTHON:

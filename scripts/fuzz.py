@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Coverage-guided fuzzing of what reads files from outside, for as long as you like.
+"""Coverage-guided fuzzing of the functions that read files, for as long as you like.
 
-`make fuzz` gives each target of tests/hostile/targets.py a minute, `make fuzz SECONDS=3600` an
-hour. What ends one with anything but HPNortonError, or takes ten seconds, is kept in var/fuzz/: add
-it to tests/hostile/found/, under the target's name, and mend what it has found. It needs
-`hpnorton[fuzz]`, which is for Linux and macOS.
+`make fuzz` runs each target of tests/hostile/targets.py for a minute, `make fuzz SECONDS=3600` for
+an hour. Input that raises anything but HPNortonError, or takes ten seconds, is kept in var/fuzz/:
+add it to tests/hostile/found/ under the target's name, and fix the fault. The script needs
+`hpnorton[fuzz]`, which exists for Linux and macOS.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 HOME = Path(__file__).resolve().parent.parent
 FOUND = HOME / "tests" / "hostile" / "found"
 OUT = HOME / "var" / "fuzz"
-# What each target begins with: good files.
+# The valid files that each target begins with.
 SEEDS = {
     "read_csv": ["data/test/*.csv"],
     "read_typed_csv": ["data/test/*.csv"],
@@ -29,7 +29,7 @@ LIMITS = ("-timeout=10", "-rss_limit_mb=2048", "-max_len=16384", "-print_final_s
 
 
 def main() -> int:
-    """Runs the targets one after the other; 1 if one of them has found something."""
+    """Run the targets one after the other; return 1 if one of them finds a fault."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("targets", nargs="*", metavar="TARGET", default=list(SEEDS))
     parser.add_argument("--seconds", type=int, default=60, help="for each target (default: 60)")
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def fuzz(name: str, seconds: int) -> None:
-    """Calls a target with ever more bytes; ends the process."""
+    """Call a target with more and more bytes; this ends the process."""
     # pylint: disable=import-outside-toplevel,import-error # of hpnorton[fuzz], and instrumented
     import atheris
 

@@ -1,4 +1,4 @@
-"""Generates data sets of any size: a rental store and a social network, whose records belong
+"""Generate data sets of any size: a rental store and a social network, whose records belong
 together, and card payments, to look at.
 
 Every row follows from the seed and from its own number, and from nothing else. So a row can be
@@ -23,7 +23,7 @@ from uuid import UUID
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The items of a list written with commas."""
+    """Split a list that is written with commas."""
     return tuple(text.split(", "))
 
 
@@ -85,13 +85,13 @@ class Request:
     shuffled: bool = False
 
     def id(self, letter: str, number: int) -> str:
-        """The id of record `number`, counted from 1; the letter tells what kind of record."""
+        """Return the id of record `number`, counted from 1; the letter is the kind of record."""
         # Wide enough for the last id: sorted as text, ids are sorted as numbers too.
         digits = max(MIN_ID_DIGITS, len(str(self.rows)))
         return f"{letter}{number:0{digits}}"
 
     def numbers(self, count: int) -> Iterable[int]:
-        """The numbers from 1 to `count`, each of them once, in the order of a file's rows."""
+        """Yield the numbers from 1 to `count`, each of them once, in the order of a file's rows."""
         if not self.shuffled:
             return range(1, count + 1)
         # Steps of about the golden ratio, which never land close to the steps before.
@@ -103,7 +103,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Table:
-    """What stands in one CSV file; its rows are made when they are asked for."""
+    """The content of one CSV file; its rows are generated while they are read."""
 
     header: Sequence[str]
     rows: Iterable[Row]
@@ -133,29 +133,29 @@ class Draws:
         self._left = int.from_bytes(digest, "big")
 
     def below(self, limit: int) -> int:
-        """A number from 0 to `limit` - 1."""
+        """Return a number from 0 to `limit` - 1."""
         self._left, drawn = divmod(self._left, limit)
         return drawn
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of `choices`."""
+        """Return one of `choices`."""
         self._left, drawn = divmod(self._left, len(choices))
         return choices[drawn]
 
     def percent(self, share: int) -> bool:
-        """True in `share` of a hundred cases."""
+        """Return True in `share` of a hundred cases."""
         self._left, drawn = divmod(self._left, 100)
         return drawn < share
 
 
 def email_address(draws: Draws, name: str, last_name: str, number: int) -> str:
-    """The address of person `number`, which nobody else has."""
+    """Return the address of person `number`, which no other person has."""
     return f"{mailbox(name, last_name)}.{number}@{draws.pick(MAIL_DOMAINS)}"
 
 
 @cache
 def mailbox(name: str, last_name: str) -> str:
-    """A name as an e-mail address can hold it; there are only some two thousand of them."""
+    """Return a name as an e-mail address can hold it; there are about two thousand names."""
     return f"{name}.{last_name}".translate(ASCII_SPELLING).lower()
 
 
@@ -214,7 +214,7 @@ RENTALS_OF_FIVE = (
     (0, 1, 2, 0, 2),
     (3, 0, 1, 1, 0),
 )
-MOST_RENTALS = 4
+MAX_RENTALS = 4
 
 
 class Customer(NamedTuple):
@@ -231,7 +231,7 @@ class Customer(NamedTuple):
 
 
 def store_tables(request: Request) -> dict[str, Table]:
-    """The store's files by their names: `request.rows` rows in each."""
+    """Return the store's files by name, with `request.rows` rows each."""
     return {
         "customers.csv": Table(CUSTOMER_HEADER, customers(request)),
         "product.csv": Table(PRODUCT_HEADER, products(request)),
@@ -240,17 +240,17 @@ def store_tables(request: Request) -> dict[str, Table]:
 
 
 def customers(request: Request) -> Iterator[Row]:
-    """The rows of customers.csv."""
+    """Yield the rows of customers.csv."""
     return (customer(request, number) for number in request.numbers(request.rows))
 
 
 def products(request: Request) -> Iterator[Row]:
-    """The rows of product.csv."""
+    """Yield the rows of product.csv."""
     return (product(request, number) for number in request.numbers(request.rows))
 
 
 def rentals(request: Request) -> Iterator[Row]:
-    """The rows of rental.csv, sorted by customer and product in any case."""
+    """Yield the rows of rental.csv, always sorted by customer and product."""
     for number, count in enumerate(rental_counts(request), start=1):
         if count:
             who = customer(request, number)
@@ -261,7 +261,7 @@ def rentals(request: Request) -> Iterator[Row]:
 
 
 def customer(request: Request, number: int) -> Customer:
-    """Customer `number`, counted from 1."""
+    """Return customer `number`, counted from 1."""
     draws = Draws(request.seed, "customer", number)
     name = draws.pick(FIRST_NAMES)
     last_name = draws.pick(LAST_NAMES)
@@ -278,13 +278,13 @@ def customer(request: Request, number: int) -> Customer:
 
 
 def home_address(draws: Draws) -> str:
-    """An address; one in ten has a comma, and so needs quotes."""
+    """Return an address; one in ten has a comma, and needs quotes."""
     street = f"{1 + draws.below(400)} {draws.pick(STREETS)}"
     return f"{street}, Apt {1 + draws.below(40)}" if draws.percent(10) else street
 
 
 def product(request: Request, number: int) -> Row:
-    """Product `number`, counted from 1: a row of product.csv."""
+    """Return product `number`, counted from 1: a row of product.csv."""
     draws = Draws(request.seed, "product", number)
     thing, product_type = draws.pick(THINGS)
     description = f"{draws.pick(MATERIALS)} {thing}"
@@ -296,7 +296,7 @@ def product(request: Request, number: int) -> Row:
 
 
 def rental_counts(request: Request) -> Iterator[int]:
-    """How many rentals each customer has, from the first to the last: `request.rows` in all."""
+    """Yield how many rentals each customer has: `request.rows` in total."""
     groups, others = divmod(request.rows, len(RENTALS_OF_FIVE[0]))
     for group in range(groups):
         yield from Draws(request.seed, "rental counts", group).pick(RENTALS_OF_FIVE)
@@ -304,11 +304,11 @@ def rental_counts(request: Request) -> Iterator[int]:
 
 
 def rented_products(request: Request, customer_number: int, count: int) -> list[int]:
-    """The numbers of `count` different products that a customer rents, sorted."""
+    """Return the numbers of `count` different products that a customer rents, sorted."""
     draws = Draws(request.seed, "rental", customer_number)
     first = draws.below(request.rows)
-    # MOST_RENTALS such steps go round all the products once at most: no product comes twice.
-    step = 1 + draws.below(max(1, request.rows // MOST_RENTALS))
+    # MAX_RENTALS such steps go round all the products once at most: no product comes twice.
+    step = 1 + draws.below(max(1, request.rows // MAX_RENTALS))
     return sorted((first + step * turn) % request.rows + 1 for turn in range(count))
 
 
@@ -338,7 +338,7 @@ TAGS = listed("#caturday, #été, #foodie, #mañana, #nofilter, #smalljoys, #thr
 
 
 def social_tables(request: Request) -> dict[str, Table]:
-    """The social network's files by their names: `request.rows` is how many updates there are."""
+    """Return the social network's files by name, with `request.rows` status updates."""
     return {
         "accounts.csv": Table(ACCOUNT_HEADER, accounts(request)),
         "status_updates.csv": Table(UPDATE_HEADER, status_updates(request)),
@@ -346,22 +346,22 @@ def social_tables(request: Request) -> dict[str, Table]:
 
 
 def accounts(request: Request) -> Iterator[Row]:
-    """The rows of accounts.csv."""
+    """Yield the rows of accounts.csv."""
     return (account(request, number) for number in request.numbers(account_count(request)))
 
 
 def status_updates(request: Request) -> Iterator[Row]:
-    """The rows of status_updates.csv."""
+    """Yield the rows of status_updates.csv."""
     return (status_update(request, number) for number in request.numbers(request.rows))
 
 
 def account_count(request: Request) -> int:
-    """How many accounts there are."""
+    """Return the number of accounts."""
     return max(1, request.rows // UPDATES_PER_ACCOUNT)
 
 
 def account(request: Request, number: int) -> Row:
-    """Account `number`, counted from 1: a row of accounts.csv."""
+    """Return account `number`, counted from 1: a row of accounts.csv."""
     draws = Draws(request.seed, "account", number)
     name = draws.pick(FIRST_NAMES)
     last_name = draws.pick(LAST_NAMES)
@@ -370,14 +370,14 @@ def account(request: Request, number: int) -> Row:
 
 
 def status_update(request: Request, number: int) -> Row:
-    """Status update `number`, counted from 1, by anybody: a row of status_updates.csv."""
+    """Return status update `number`, counted from 1: a row of status_updates.csv."""
     draws = Draws(request.seed, "status update", number)
     author = 1 + draws.below(account_count(request))
     return request.id("S", number), request.id("U", author), status_text(draws)
 
 
 def status_text(draws: Draws) -> str:
-    """What somebody does; one in four has a comma, one in ten quotes, one in twenty a newline."""
+    """Return a text; one in four has a comma, one in ten quotes, one in twenty a newline."""
     text = f"{draws.pick(DOINGS)} {draws.pick(PLACES)}"
     if draws.percent(25):
         text += f", {draws.pick(REMARKS)}"
@@ -412,17 +412,17 @@ WORDS = listed(
     "summer, teapot, thimble, thunder, together, tomorrow, towards, umbrella, upstairs, velvet, "
     "village, waiting, whisper, window, yesterday"
 )
-FEWEST_WORDS = 9
+MIN_WORDS = 9
 
 
 def payment_tables(request: Request) -> dict[str, Table]:
-    """The only file by its name."""
+    """Return the only file by its name."""
     rows = (payment(request, number) for number in request.numbers(request.rows))
     return {"payments.csv": Table(PAYMENT_HEADER, rows)}
 
 
 def payment(request: Request, number: int) -> Row:
-    """Payment `number`, counted from 1: a row of payments.csv."""
+    """Return payment `number`, counted from 1: a row of payments.csv."""
     draws = Draws(request.seed, "payment", number)
     guid = UUID(int=Draws(request.seed, "payment guid", number).below(2**128), version=4)
     card = CARD_PREFIX + draws.below(10**12)
@@ -433,13 +433,13 @@ def payment(request: Request, number: int) -> Row:
 
 @cache
 def american(day: int) -> str:
-    """A day, counted from the first, as MM/DD/YYYY."""
+    """Return a day, counted from the first, as MM/DD/YYYY."""
     return date.fromordinal(FIRST_DAY.toordinal() + day).strftime("%m/%d/%Y")
 
 
 def sentence(draws: Draws) -> str:
-    """Some words; one sentence in five has a comma, and so needs quotes, one in twenty has some."""
-    words = [draws.pick(WORDS) for _ in range(FEWEST_WORDS + draws.below(5))]
+    """Return a sentence; one in five has a comma, and needs quotes, one in twenty quotes."""
+    words = [draws.pick(WORDS) for _ in range(MIN_WORDS + draws.below(5))]
     if draws.percent(20):
         words[3] += ","
     if draws.percent(5):
@@ -459,7 +459,7 @@ SHAPES = {
 
 
 def write_table(path: Path, table: Table) -> None:
-    """Writes a CSV file."""
+    """Write a CSV file."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.header)
@@ -467,7 +467,7 @@ def write_table(path: Path, table: Table) -> None:
 
 
 def package_beside_its_files(template: Path) -> dict[str, Any]:
-    """The template's data package, with its CSV files in the same folder as itself."""
+    """Return the template's data package, with its CSV files in the same folder."""
     package: dict[str, Any] = json.loads(template.read_text(encoding="utf-8"))
     for resource in package["resources"]:
         resource["path"] = Path(resource["path"]).name
@@ -475,13 +475,13 @@ def package_beside_its_files(template: Path) -> dict[str, Any]:
 
 
 def write_package(path: Path, template: Path) -> None:
-    """Writes the datapackage.json that describes the files beside it."""
+    """Write the datapackage.json that describes the files beside it."""
     text = json.dumps(package_beside_its_files(template), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def generate(shape: Shape, request: Request, out: Path) -> None:
-    """Writes all the files into the folder `out`, which is made if need be."""
+    """Write all files into the folder `out`, which is created if it is missing."""
     out.mkdir(parents=True, exist_ok=True)
     if shape.template is not None:
         write_package(out / PACKAGE_NAME, shape.template)
@@ -490,14 +490,14 @@ def generate(shape: Shape, request: Request, out: Path) -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong usage in one plain line."""
+    """A parser that reports wrong usage in one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"Error: {message}. Try '{self.prog} --help'.\n")
 
 
 def row_count(text: str) -> int:
-    """The value of --rows."""
+    """Convert the value of --rows."""
     try:
         rows = int(text)
     except ValueError:
@@ -508,7 +508,7 @@ def row_count(text: str) -> int:
 
 
 def command_line() -> Parser:
-    """What the script can be asked for."""
+    """Return the parser of the command line."""
     parser = Parser(
         description="Generates CSV files whose records belong together, and the datapackage.json "
         "that describes them; payments have none. The same arguments give the same bytes on every "
@@ -547,7 +547,7 @@ def command_line() -> Parser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Does what the command line asks for, and returns the exit status."""
+    """Generate the files that the command line asks for, and return the exit status."""
     options = command_line().parse_args(arguments)
     shape = SHAPES[options.shape]
     request = Request(rows=options.rows, seed=options.seed, shuffled=options.shuffled)

@@ -1,25 +1,25 @@
-"""What can go wrong, and the exit status each kind ends with.
+"""The errors that are reported to the user, and their exit statuses.
 
-    HPNortonError               1  anything a user can be told and can act on
-    ├── UsageError              2  the command line asks for something that is not there
-    ├── SettingsError           1  settings.ini
-    ├── SchemaError             1  a datapackage.json, or names that a database cannot take
-    ├── FileError               1  a CSV file as a whole
+    HPNortonError               1  anything that a user can act on
+    ├── UsageError              2  the command line is wrong
+    ├── SettingsError           1  settings.ini is wrong
+    ├── SchemaError             1  a datapackage.json is wrong, or a name cannot be stored
+    ├── FileError               1  a CSV file cannot be imported at all
     │   └── OpenFilesError      1  this process may open no more files
-    ├── UnknownIdError          1  an id that nobody has
+    ├── UnknownIdError          1  no record has this id
     ├── RefusedError            1  the counter cannot do that now
-    ├── UnknownCollectionError  1  a look at a collection that is not there, or not described
-    ├── ClusterError            1  the Dask cluster
-    ├── ComparisonError         1  timing runs that fail, or that do not lead to the same
-    └── StoreError              1  the database
+    ├── UnknownCollectionError  1  a collection is missing, or not described
+    ├── ClusterError            1  the Dask cluster cannot be used
+    ├── ComparisonError         1  measured imports fail, or have different results
+    └── StoreError              1  the database refuses or fails
         ├── StoreMissingError   1  there is no database yet
-        ├── MisfitError         1  its records are not as they are described
-        ├── StoreGoneError      1  it was taken away while it was in use
-        ├── StoreAccessError    1  it is there, but does not let us in
+        ├── MisfitError         1  its records differ from their description
+        ├── StoreGoneError      1  it was removed while it was in use
+        ├── StoreAccessError    1  it exists, but cannot be reached or used
         │   └── StoreLostError  1  it does not answer, or no longer
-        └── StoreBusyError      1  somebody else keeps it locked
+        └── StoreBusyError      1  another program keeps it locked
 
-A message says what is wrong, where, and what to do next; it never holds a password.
+A message says what is wrong, where, and what to do next; it never contains a password.
 """
 
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ _MIN_PART = 3
 
 
 class ExitStatus(IntEnum):
-    """What the process tells its caller when it ends."""
+    """The exit statuses of the command line."""
 
     OK = 0
     FAILED = 1
@@ -46,19 +46,19 @@ class ExitStatus(IntEnum):
 
 
 class HPNortonError(Exception):
-    """The base of all errors that are meant for the user."""
+    """The base class of all errors that are meant for the user."""
 
     status = ExitStatus.FAILED
 
 
 class UsageError(HPNortonError):
-    """The command line asks for something that is not there."""
+    """The command line asks for something that does not exist."""
 
     status = ExitStatus.USAGE
 
 
 class SettingsError(HPNortonError):
-    """settings.ini cannot be read, or says something that makes no sense."""
+    """settings.ini cannot be read, or has a value that makes no sense."""
 
 
 class SchemaError(HPNortonError):
@@ -70,19 +70,19 @@ class FileError(HPNortonError):
 
 
 class OpenFilesError(FileError):
-    """The system lets this process open no more files."""
+    """The system does not let this process open more files."""
 
 
 class UnknownIdError(HPNortonError):
-    """A question, or a clerk, names an id that no record has."""
+    """A query, or a clerk, names an id that no record has."""
 
 
 class RefusedError(HPNortonError):
-    """What a clerk asks for is not possible as things are."""
+    """What a clerk asks for is not possible now."""
 
 
 class UnknownCollectionError(HPNortonError):
-    """A look at a collection that is not there, or that no data package describes."""
+    """A collection does not exist, or no data package describes it."""
 
 
 class ClusterError(HPNortonError):
@@ -90,7 +90,7 @@ class ClusterError(HPNortonError):
 
 
 class ComparisonError(HPNortonError):
-    """Linear and parallel cannot be compared, or what came out cannot be drawn."""
+    """Linear and parallel cannot be compared, or the result cannot be drawn."""
 
 
 class StoreError(HPNortonError):
@@ -98,23 +98,23 @@ class StoreError(HPNortonError):
 
 
 class StoreMissingError(StoreError):
-    """There is no database at that place yet."""
+    """There is no database at this location yet."""
 
 
 class MisfitError(StoreError):
-    """A collection's records are not as a description says: another key, other types."""
+    """A collection's records differ from their description: another key, other types."""
 
 
 class StoreGoneError(StoreError):
-    """The database was taken away while it was in use, with all that was written."""
+    """The database was removed while it was in use, with all that was written."""
 
 
 class StoreAccessError(StoreError):
-    """The database is there but cannot be reached, read, written or logged in to."""
+    """The database exists but cannot be reached, read, written or logged in to."""
 
 
 class StoreLostError(StoreAccessError):
-    """The database does not answer; it may do so again in a while."""
+    """The database does not answer; it may do so again later."""
 
 
 class StoreBusyError(StoreError):

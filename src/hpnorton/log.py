@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TextIO
 
 from hpnorton.lazy import lazy_imports
-from hpnorton.sanitize import printable, tellable
+from hpnorton.sanitize import printable, sanitize_message
 from hpnorton.settings import LOG_LEVELS
 
 with lazy_imports():
@@ -46,7 +46,7 @@ def warning(message: str, *values: object) -> None:
 
 def say(message: str, *values: object) -> None:
     """Write what a waiting person has to know to stderr, whatever the level of the log."""
-    write_message(tellable(message.format(*map(_harmless, values))) + "\n")
+    write_message(sanitize_message(message.format(*map(_harmless, values))) + "\n")
 
 
 def write_message(text: str) -> None:
@@ -80,10 +80,10 @@ def _log(
     level: str, message: str, values: tuple[object, ...], error: BaseException | None = None
 ) -> None:
     if level in _enabled:
-        text = tellable(message.format(*map(_harmless, values)) if values else message)
+        text = sanitize_message(message.format(*map(_harmless, values)) if values else message)
         # Not loguru's own traceback, which quotes the error's text unchanged.
         lines = traceback.format_exception(error) if error is not None else ()
-        _logger().log(level, "{}", "\n".join([text, *map(tellable, lines)]))
+        _logger().log(level, "{}", "\n".join([text, *map(sanitize_message, lines)]))
 
 
 def _harmless(value: object) -> object:

@@ -1,4 +1,4 @@
-"""Texts from outside as they may be shown: no secrets, and nothing that a terminal would obey."""
+"""Untrusted text as it may be shown: without secrets and without control characters."""
 
 import re
 
@@ -8,23 +8,23 @@ _STARS = "***"
 _SHOWN_CHARACTERS = 60
 _LINE_CHARACTERS = 4000
 _QUERY_PART = re.compile(r"(?<=[?&#;])[^&#;]+")
-_OTHERWISE = re.compile(r"(?:[^\x00-\x7f]|[sS]{2,}|\A[sS]|[sS]\Z)+")
+_CASE_DIFFERS = re.compile(r"(?:[^\x00-\x7f]|[sS]{2,}|\A[sS]|[sS]\Z)+")
 _URL = re.compile(r"(?:[\w+.:-]{1,40}://|mongodb(?:\+srv)?:)\S+")
 
 
 def readable(text: str) -> str:
-    """A text in which bytes that were not UTF-8 (see chunks.read_blocks) show as \\xNN."""
+    """Return a text in which bytes that were not UTF-8 are written as \\xNN."""
     try:
         data = text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:  # half a character, which JSON may hold, but no file
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON may hold, but no file
         data = text.encode(errors="backslashreplace")
     return data.decode(errors="backslashreplace")
 
 
 def printable(text: str) -> str:
-    """A text on one line, without characters that a terminal would obey.
+    """Return a text on one line, with an escape for each character that a terminal would obey.
 
-    These are control characters, and those that turn the direction of writing or are invisible.
+    These are control characters, invisible ones, and those that change the direction of writing.
     """
     if text.isprintable():
         return text
@@ -32,30 +32,31 @@ def printable(text: str) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """A number of things, such as 1 row, or 2 rows."""
+    """Return a number with its noun, such as 1 row, or 2,000 rows."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def quoted(text: str) -> str:
-    """A text as a message quotes it: printable, and not for ever."""
+    """Return a text as a message quotes it: printable and cut to a readable length."""
     more = "..." if len(text) > _SHOWN_CHARACTERS else ""
     return f'"{printable(readable(text[:_SHOWN_CHARACTERS]))}{more}"'
 
 
-def alike_parts(text: str) -> list[str]:
-    """The parts of a text that stand in every text of the same letters in any case.
+def caseless_parts(text: str) -> list[str]:
+    """Split a text where databases differ about upper and lower case.
 
-    But for the case of ASCII letters, which all databases know. Between the parts may be anything:
-    there one writes otherwise than another, with letters beyond ASCII, or with ss in place of ß, of
-    which an s at either end may be a half.
+    Every text that equals it, whatever the case, contains the parts in this order; databases can
+    search for them, as all know the case of ASCII letters. Left out are letters beyond ASCII, and
+    ss, which may be ß; an s at either end may be half of one. Example: "Große Str" gives
+    ["Gro", "e Str"].
     """
-    return _OTHERWISE.split(text)
+    return _CASE_DIFFERS.split(text)
 
 
-def without_secrets(url: str) -> str:
-    """A URL of any kind as it may be shown: without a password, a token or a signature.
+def redact_url(url: str) -> str:
+    """Return a URL of any kind without its password, token or signature.
 
-    A signed URL of a file may be signed in any part of its query, so all of that is hidden.
+    Any part of the query of a file's URL may be a signature, so all of them are hidden.
     """
     if url.startswith((*MONGO_PREFIXES, SQLITE_PREFIX)):
         return redact(url)
@@ -66,19 +67,19 @@ def without_secrets(url: str) -> str:
 
 
 def _hidden(part: re.Match[str]) -> str:
-    """A part of a query, NAME=VALUE or VALUE; one that is hidden already stays as it is."""
+    """Hide the value in a part of a query, NAME=VALUE or VALUE, unless it is hidden already."""
     name, sign, value = part[0].partition("=")
     if (value or name).startswith(_STARS):
         return part[0]
     return f"{name}{sign}{_STARS}" if sign else _STARS
 
 
-def tellable(text: str) -> str:
-    """A message, which may quote anything, as it may be shown: see printable, without_secrets.
+def sanitize_message(text: str) -> str:
+    """Return a message that may quote untrusted text as it may be shown, on the same lines.
 
-    Its lines remain, but do not go on for ever.
+    See printable() and redact_url(); very long lines are cut.
     """
-    text = _URL.sub(lambda found: without_secrets(found[0]), text)
+    text = _URL.sub(lambda found: redact_url(found[0]), text)
     return "\n".join(map(_cut, text.split("\n")))
 
 

@@ -1,4 +1,4 @@
-"""settings.ini + environment + flags -> one frozen Settings."""
+"""The settings of a run, from settings.ini, the environment and flags."""
 
 import configparser
 import os.path
@@ -18,7 +18,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 _SECTION = "dataset "
 _DATASET = "test"
-# What counts without a settings.ini, or where it says nothing.
+# The defaults without a settings.ini, or for what it does not say.
 _DEFAULTS = f"""
 [{_SECTION}test]
 uri = {SQLITE_PREFIX}var/hpnorton-test.db
@@ -37,12 +37,13 @@ level = INFO
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a run needs to know.
+    """The settings of a run.
 
     `uri` names the database (a sqlite path in it is absolute), `data` is the folder of the
-    dataset's CSV files, `chunk_rows` the rows in a chunk, `rental_days` for how long something is
-    rented if nobody says. `is_disposable` says that the database may be dropped without asking.
-    `no_file` is the settings.ini that is not there, if nothing else names the database either.
+    dataset's CSV files, `chunk_rows` the number of rows in a chunk, `rental_days` for how many days
+    a product is rented by default. `is_disposable` says that the database may be dropped without a
+    question. `no_file` is the path of the settings.ini that is missing, if nothing else names the
+    database.
     """
 
     dataset: str
@@ -69,11 +70,11 @@ def read_settings(
     uri: str | None = None,
     log_level: str | None = None,
 ) -> Settings:
-    """The settings in force: a flag wins over the environment, that over settings.ini.
+    """Return the settings: a flag wins over the environment, and that wins over settings.ini.
 
-    `home` is the folder whose settings.ini counts when neither a flag nor HPNORTON_SETTINGS
-    names one; if it has none, the built-in defaults count, relative to `home`. The keyword
-    arguments are the flags' values. Raises SettingsError for a file that cannot be used and
+    `home` is the folder of the settings.ini that is read if neither a flag nor HPNORTON_SETTINGS
+    names one; if it has none, the built-in defaults apply, relative to `home`. The keyword
+    arguments are the values of the flags. Raises SettingsError for a file that cannot be used, and
     UsageError for a dataset or URI that makes no sense.
     """
     named = settings or environment.get("HPNORTON_SETTINGS")
@@ -106,13 +107,13 @@ def read_settings(
 
 
 def _active(parser: configparser.ConfigParser, names: Sequence[str]) -> str:
-    """The dataset that counts if nobody names one: that of settings.ini, or the only one."""
+    """Return the dataset to use by default: that of settings.ini, or the only one."""
     only = names[0] if len(names) == 1 else _DATASET
     return parser.get("hpnorton", "dataset", fallback=only)
 
 
 def _fill_in_defaults(parser: configparser.ConfigParser) -> None:
-    """Adds what a settings file does not say. Of datasets that is nothing, where it has its own."""
+    """Add the defaults that a settings file lacks, and the datasets if it has none at all."""
     defaults = configparser.ConfigParser(interpolation=None)
     defaults.read_string(_DEFAULTS)
     has_datasets = any(section.startswith(_SECTION) for section in parser)
@@ -167,11 +168,13 @@ def _is_disposable(parser: configparser.ConfigParser, path: Path, dataset: str) 
         ) from None
 
 
-def _whole(parser: configparser.ConfigParser, path: Path, section: str, key: str, most: int) -> int:
+def _whole(
+    parser: configparser.ConfigParser, path: Path, section: str, key: str, maximum: int
+) -> int:
     text = parser[section][key]
-    if re.fullmatch("0*[1-9][0-9]{0,6}", text) is None or int(text) > most:
+    if re.fullmatch("0*[1-9][0-9]{0,6}", text) is None or int(text) > maximum:
         raise SettingsError(
-            f"{path}: {key} is {text[:20]!r}; it must be a whole number from 1 to {most}"
+            f"{path}: {key} is {text[:20]!r}; it must be a whole number from 1 to {maximum}"
         )
     return int(text)
 
@@ -183,7 +186,7 @@ def _log_level(text: str, path: Path) -> str:
 
 
 def absolute_uri(uri: str, base: Path) -> str:
-    """`uri` with the path of a sqlite URI made absolute, relative to the folder `base`.
+    """Return a URI in which the path of a sqlite URI is absolute, relative to the folder `base`.
 
     `sqlite:///a.db` is relative and `sqlite:////a.db` absolute, as in SQLAlchemy, and
     `sqlite:///~/a.db` is in the home folder. Raises UsageError for a URI of another kind.
@@ -203,7 +206,7 @@ def absolute_uri(uri: str, base: Path) -> str:
 
 
 def current_folder() -> Path:
-    """The folder that this process is in. Raises UsageError if it was removed meanwhile."""
+    """Return the folder of this process. Raises UsageError if it was removed meanwhile."""
     try:
         return Path.cwd()
     except OSError as error:
@@ -213,10 +216,10 @@ def current_folder() -> Path:
 
 
 def expand_home(path: str) -> str:
-    """A path with its first part, ~ or ~user, replaced by that home folder, as shells do.
+    """Replace ~ or ~user at the start of a path by the home folder, as shells do.
 
-    A shell leaves it alone in --rejects=~/x, and nobody else reads settings.ini. A file may be
-    called ~name; a folder that looks like a home folder, but of nobody, raises UsageError.
+    A shell does not replace it in --rejects=~/x, nor in settings.ini. A file may be called ~name.
+    Raises UsageError for a folder that looks like the home folder of an unknown user.
     """
     found = os.path.expanduser(path)
     if found.startswith("~") and "/" in found:
@@ -228,9 +231,9 @@ def expand_home(path: str) -> str:
 
 
 def redact(uri: str) -> str:
-    """`uri` as it may be shown: without passwords, session tokens and the like.
+    """Return a URI that may be shown: without passwords, session tokens and the like.
 
-    Also a URI that is wrong, since that is the one an error message shows.
+    This works for an invalid URI too, as error messages show those.
     """
     login, sign, rest = uri.rpartition("@")
     scheme = re.match(r"[a-z+]*[:;]?/+|mongodb(\+srv)?:", login)

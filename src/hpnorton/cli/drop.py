@@ -12,7 +12,7 @@ from hpnorton.cli.output import print_message, show
 from hpnorton.errors import ExitStatus, HPNortonError, StoreMissingError, UsageError
 from hpnorton.lazy import lazy_imports
 from hpnorton.log import write_message
-from hpnorton.sanitize import counted, tellable
+from hpnorton.sanitize import counted, sanitize_message
 from hpnorton.settings import Settings, redact
 
 with lazy_imports():
@@ -110,6 +110,6 @@ def _confirm(arguments: argparse.Namespace, settings: Settings, what: str) -> No
             "disposable, and there is no terminal to ask on; give the flag --yes to remove "
             f"{target}"
         )
-    write_message(tellable(f"Remove {target}? [y/N] "))
+    write_message(sanitize_message(f"Remove {target}? [y/N] "))
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise HPNortonError("nothing was removed; answer y, or give the flag --yes")

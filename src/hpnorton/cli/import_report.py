@@ -15,7 +15,7 @@ from hpnorton.cli.table import terminal_width
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.sources import parse_source
 from hpnorton.log import write_message
-from hpnorton.sanitize import counted, printable, tellable
+from hpnorton.sanitize import counted, printable, sanitize_message
 from hpnorton.settings import redact
 from hpnorton.stores.counts import Ending
 
@@ -172,7 +172,7 @@ def _resume_command(arguments: argparse.Namespace) -> str:
 
 def _word(text: str) -> str:
     """Return a word quoted for the shell, without secrets; for bash if it is not printable."""
-    text = tellable(text) if text.isprintable() else text
+    text = sanitize_message(text) if text.isprintable() else text
     if text.isprintable():
         return shlex.quote(text)
     coded = (

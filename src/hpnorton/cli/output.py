@@ -14,7 +14,7 @@ from hpnorton.errors import HPNortonError
 from hpnorton.lazy import lazy_imports
 from hpnorton.log import write_message
 from hpnorton.rental.names import PRODUCT_ID, RENTED_AT, RETURNED_AT, USER_ID
-from hpnorton.sanitize import printable, tellable
+from hpnorton.sanitize import printable, sanitize_message
 from hpnorton.tabular.writer import LineFeedWriter, TextWriter
 
 with lazy_imports():
@@ -86,7 +86,7 @@ def show_paged(
 
 def print_message(message: object) -> None:
     """Write a message to stderr; it may quote cells, names and URLs from anywhere."""
-    write_message(tellable(str(message)) + "\n")
+    write_message(sanitize_message(str(message)) + "\n")
 
 
 def to_the_minute(moment: Any) -> Any:

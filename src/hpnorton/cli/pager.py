@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 from hpnorton.cli.standard_streams import Output, until_closed
 from hpnorton.log import write_message
-from hpnorton.sanitize import tellable
+from hpnorton.sanitize import sanitize_message
 
 # Quit if all fits one screen, do not wrap long lines, leave the text on the screen.
 _LESS_OPTIONS = "FRSX"
@@ -147,4 +147,4 @@ def _less_version(less: str) -> int:
 
 
 def _warn(message: str) -> None:
-    write_message(tellable(message) + "\n")
+    write_message(sanitize_message(message) + "\n")

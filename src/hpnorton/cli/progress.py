@@ -12,10 +12,10 @@ from hpnorton.lazy import lazy_imports
 from hpnorton.sanitize import counted, printable
 
 with lazy_imports():
-    from rich import console, progress, table
-
     from hpnorton.importer import report, runner
     from hpnorton.profile import analysis, fields
+with lazy_imports():
+    from rich import console, progress, table
 
 # A key for the bar, its name, how much of it is done, of how much (None if that is not known), how
 # many things that is, and how many a second.

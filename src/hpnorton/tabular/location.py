@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from typing import IO, cast
 
-from hpnorton.sanitize import without_secrets
+from hpnorton.sanitize import redact_url
 from hpnorton.tabular.urls import RemoteFile, open_remote, read_range, remote_version
 
 _URL_SIGN = "://"
@@ -19,7 +19,7 @@ def is_url(location: str) -> bool:
 
 def redact_location(location: str) -> str:
     """Return a location that may be shown and stored: a URL without passwords and signatures."""
-    return without_secrets(location) if is_url(location) else location
+    return redact_url(location) if is_url(location) else location
 
 
 def without_query(location: str) -> str:

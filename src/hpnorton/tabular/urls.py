@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from hpnorton.errors import FileError
-from hpnorton.sanitize import tellable, without_secrets
+from hpnorton.sanitize import redact_url, sanitize_message
 
 _WEB = ("http://", "https://")
 _CACHE = "readahead"  # files are read forward from an offset
@@ -68,7 +68,7 @@ def open_remote(url: str) -> RemoteFile:
     except FileError:
         raise
     except Exception as error:  # pylint: disable=broad-exception-caught # each protocol has its own
-        shown = without_secrets(url)
+        shown = redact_url(url)
         if _status_of(error) in _NOT_FOUND:
             raise FileError(f"there is no file {shown}; check its name") from error
         raise FileError(f"{shown} cannot be opened: {_reason(error)}") from error
@@ -104,7 +104,7 @@ def _file_system(url: str) -> tuple[Any, str]:
         import fsspec
     except ImportError:
         wanted = "hpnorton[urls]" if url.startswith(_WEB) else "hpnorton[dask]"
-        shown = without_secrets(url)
+        shown = redact_url(url)
         raise FileError(f"{shown} is a URL; to read it, install {wanted}") from None
     system, path = fsspec.url_to_fs(url)
     return system, path
@@ -148,7 +148,7 @@ def _reason(error: BaseException) -> str:
                 "file of its authority in the environment variable SSL_CERT_FILE"
             )
     names = [kind.__name__ for each in chain for kind in type(each).__mro__]
-    last = tellable(str(chain[-1])) or type(chain[-1]).__name__
+    last = sanitize_message(str(chain[-1])) or type(chain[-1]).__name__
     return next((words for name, words in _MESSAGES.items() if name in names), last)
 
 

@@ -14,7 +14,7 @@ from pymongo import errors
 from pymongo.cursor import Cursor
 
 from hpnorton.errors import MisfitError
-from hpnorton.sanitize import alike_parts
+from hpnorton.sanitize import caseless_parts
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value, whole_number
@@ -117,7 +117,7 @@ class MongoStore(MongoCounter):
 
         Servers differ in what they take for a letter's other case beyond ASCII.
         """
-        pattern = ".*".join(map(re.escape, alike_parts(text)))
+        pattern = ".*".join(map(re.escape, caseless_parts(text)))
         alike = {"$regex": pattern, "$options": "is"}
         with self._errors():
             cursor = self._of(collection).find({"$or": [{n: alike} for n in fields]}, _NOT_OWN)

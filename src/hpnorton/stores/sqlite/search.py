@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 
-from hpnorton.sanitize import alike_parts
+from hpnorton.sanitize import caseless_parts
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.connection import SqliteConnection
 from hpnorton.workers import cores
@@ -38,7 +38,7 @@ class Search:
 
     @property
     def _pattern(self) -> str:
-        parts = [re.sub(r"[%_\\]", r"\\\g<0>", part) for part in alike_parts(self.text)]
+        parts = [re.sub(r"[%_\\]", r"\\\g<0>", part) for part in caseless_parts(self.text)]
         return f"%{'%'.join(parts)}%"
 
     @property
