@@ -87,7 +87,6 @@ def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
         file="/data/Zoë's things.csv",
         mode="upsert",
         size=2**40,
-        modified=1_700_000_000_123_456_789,
         checksum="crc32:00c0ffee",
         is_ordered=False,
         was_empty=True,

@@ -16,14 +16,11 @@ from hpnorton.tabular.fingerprint import Fingerprint, fingerprint
 
 
 def test_a_fingerprint_tells_all(tmp_path: Path) -> None:
-    """It has the file's size, time and checksum, whatever the size of the blocks it is read in."""
+    """It has the file's size and checksum, whatever the size of the blocks it is read in."""
     path = tmp_path / "things.csv"
     data = os.urandom(3 * 2**20 + 7)
     path.write_bytes(data)
-    os.utime(path, ns=(1, 1_700_000_000_123_456_789))
-    assert fingerprint(str(path)) == Fingerprint(
-        len(data), path.stat().st_mtime_ns, f"crc32:{zlib.crc32(data):08x}"
-    )
+    assert fingerprint(str(path)) == Fingerprint(len(data), f"crc32:{zlib.crc32(data):08x}")
 
 
 @given(data=st.binary(min_size=1, max_size=40), at=st.integers(0, 39), flip=st.integers(1, 255))

@@ -38,24 +38,31 @@ Tasks = Iterator[Task]
 class FileImport:  # pylint: disable=too-many-instance-attributes # the state of a file's import
     """The state of one file's import, from the plan to the report.
 
-    `spec` is what workers have to know, `entry` the import's entry in the journal; a file that
-    never begins leaves none, as there is nothing to resume. `report`, `rejects`, `remarks` and
-    `skipped` are the result so far, `bytes_done` the bytes of the file that it covers. `resources`
-    are closed in the end. `on_result` is called with the result of each chunk that was counted.
+    `spec` is what workers have to know, `chunks` are those to load, `entry` is the import's entry
+    in the journal; a file that never begins leaves none, as there is nothing to resume. `report`,
+    `rejects`, `remarks` and `skipped` are the result so far, `bytes_done` the bytes of the file
+    that it covers. `resources` are closed in the end. `on_result` is called with the result of each
+    chunk that was counted.
     """
 
     def __init__(
-        self, file: CsvFile, spec: ImportSpec, entry: ImportEntry, options: Options
+        self,
+        file: CsvFile,
+        spec: ImportSpec,
+        entry: ImportEntry,
+        options: Options,
+        chunks: Iterator[Chunk],
     ) -> None:
         self.file = file
         self.spec = spec
         self.entry = entry
         self.options = options
+        self.chunks = chunks
         self.report = FileReport(file.path, file.collection, warnings=file.warnings)
         self.rejects = Rejects()
         self.remarks = Remarks()
         self.skipped = SkippedRows()
-        self.bytes_done = file.offset  # the header's
+        self.bytes_done = len(file.raw_header)
         self.is_scattered = False  # whether keys come in no order: see load.ChunkResult
         self.done_before: Sequence[ChunkEntry] | None = None
         self.on_result: Callable[[ChunkResult], None] = lambda result: None

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from hpnorton.errors import FileError, SchemaError, StoreMissingError
 from hpnorton.files import temporary_file_errors
+from hpnorton.importer.content import cut, read_content
 from hpnorton.importer.executors import BoundedExecutor, executors_for
 from hpnorton.importer.file_import import FileImport
 from hpnorton.importer.options import Commit, ImportSpec, Indexes, Options, Resume
@@ -25,7 +26,7 @@ from hpnorton.stores import close_process_stores, journal, open_store, process_s
 from hpnorton.stores.base import Mode, Store
 from hpnorton.stores.counts import Ending
 from hpnorton.stores.journal import ImportEntry
-from hpnorton.tabular.fingerprint import Fingerprint, fingerprint
+from hpnorton.tabular.fingerprint import fingerprint
 from hpnorton.tabular.location import is_url
 from hpnorton.tabular.reader import CsvFile
 
@@ -116,23 +117,38 @@ def plan_files(
             if file.collection in present:
                 check_same(journal.known_collection(store, file.collection), collection)
             store.check_fit(collection)
-        is_first = file.collection not in planned
-        planned[file.collection] = collection
-        may_resume = file.is_repeatable and not options.is_feed
-        content = fingerprint(file.location) if may_resume else None
-        entry = _earlier(store, file, content, options)
-        is_new = entry is None
-        if entry is None:
-            entry = _new_entry(file, content, options, is_ordered=is_ordered)
-            entry.was_empty = is_first and store.is_empty(file.collection)
-        elif entry.status != Ending.DONE:
+        entry = _earlier(store, file, options)
+        if entry is not None:
             entry.is_ordered = entry.is_ordered and is_ordered
-        file_import = FileImport(file, _spec(target, layout, entry, options), entry, options)
-        if not is_new:
-            is_done = entry.status == Ending.DONE
-            file_import.resume(() if is_done else journal.chunks(store, entry.id), store)
-        files.append(file_import)
+            files.append(_resumed(target, file, layout, entry, options))
+        else:
+            is_empty = file.collection not in planned and store.is_empty(file.collection)
+            entry = _new_entry(file, options, is_ordered=is_ordered, was_empty=is_empty)
+            files.append(_new(target, file, layout, entry, options))
+        planned[file.collection] = collection
     return files
+
+
+def _new(
+    target: Target, file: CsvFile, layout: Layout, entry: ImportEntry, options: Options
+) -> FileImport:
+    """Return the import of a file from its beginning."""
+    content = read_content(file, options)
+    if content.fingerprint is not None:
+        entry.size, entry.checksum = content.fingerprint.size, content.fingerprint.checksum
+    return FileImport(file, _spec(target, layout, entry, options), entry, options, content.chunks)
+
+
+def _resumed(
+    target: Target, file: CsvFile, layout: Layout, entry: ImportEntry, options: Options
+) -> FileImport:
+    """Return the import of a file that an earlier run has begun or done."""
+    is_done = entry.status == Ending.DONE
+    done = () if is_done else journal.chunks(target.store, entry.id)
+    spec, chunks = _spec(target, layout, entry, options), cut(file, options, done)
+    file_import = FileImport(file, spec, entry, options, chunks)
+    file_import.resume(done, target.store)
+    return file_import
 
 
 def _spec(target: Target, layout: Layout, entry: ImportEntry, options: Options) -> ImportSpec:
@@ -165,19 +181,18 @@ def _spec(target: Target, layout: Layout, entry: ImportEntry, options: Options) 
     )
 
 
-def _earlier(
-    store: Store, file: CsvFile, content: Fingerprint | None, options: Options
-) -> ImportEntry | None:
+def _earlier(store: Store, file: CsvFile, options: Options) -> ImportEntry | None:
     """Return the import of the file that is to be resumed, or None. Raises FileError."""
     if not options.is_resuming or options.is_dry_run:
         return None
-    if content is None:
+    if options.is_feed or not file.is_repeatable:
         raise FileError(
             f"{file.path} cannot be resumed, since it cannot be read again from its beginning; "
             "import it again without --resume: rows that are in the database are left as they are"
         )
     entry = journal.latest_import(store, _location(file), file.collection)
-    if entry is None:
+    content = fingerprint(file.location) if entry is not None else None
+    if entry is None or content is None:
         return None
     is_same = (entry.size, entry.checksum) == (content.size, content.checksum)
     if entry.status == Ending.DONE:
@@ -209,7 +224,7 @@ def _to_the_minute(moment: str) -> str:
 
 
 def _new_entry(
-    file: CsvFile, content: Fingerprint | None, options: Options, *, is_ordered: bool
+    file: CsvFile, options: Options, *, is_ordered: bool, was_empty: bool
 ) -> ImportEntry:
     """Return the journal's entry of a new import, which gets its id when it begins."""
     return ImportEntry(
@@ -218,10 +233,8 @@ def _new_entry(
         collection=file.collection,
         file=_location(file),
         mode=options.mode,
-        size=content.size if content else None,
-        checksum=content.checksum if content else None,
         is_ordered=is_ordered,
-        was_empty=False,
+        was_empty=was_empty,
     )
 
 

@@ -30,7 +30,7 @@ from hpnorton.importer.load import (
     started_chunks,
 )
 from hpnorton.importer.options import Commit, Indexes
-from hpnorton.importer.phases import Phase, current_listener, steps
+from hpnorton.importer.phases import current_listener
 from hpnorton.stores.base import Mode
 from hpnorton.stores.journal import StartedChunk
 from hpnorton.tabular.chunk import Chunk
@@ -121,18 +121,9 @@ class _Stages:
                 if hashes is not None:
                     hashes.add(result.hashes)
 
-        options, done = self._import.options, self._import.done_before or ()
-        chunks = steps(
-            Phase.READ,
-            self._import.file.chunks(
-                options.chunk_rows,
-                done,
-                skips_long_rows=True,
-                with_data=not options.is_distributed,
-            ),
-        )
+        chunks = map(self._keep, self._import.chunks)
         while True:
-            group, error = _next_group(map(self._keep, chunks), self._chunks_in_transaction())
+            group, error = _next_group(chunks, self._chunks_in_transaction())
             if group:
                 yield Task(load_chunks, (spec, group), count, group)
             if error:

@@ -26,9 +26,9 @@ _MAX_BYTES = 8 * 2**20  # of a rejected row: a document of MongoDB holds 16 MiB
 class ImportEntry(Counts):
     """The import of one file, and what has become of its rows.
 
-    `started` and `ended` are ISO 8601 in UTC, `modified` the file's time in nanoseconds. `file` is
-    its absolute path. `is_ordered` says that the chunks were done one after the other, `was_empty`
-    that the collection had no records when it began.
+    `started` and `ended` are ISO 8601 in UTC. `file` is its absolute path. `is_ordered` says that
+    the chunks were done one after the other, `was_empty` that the collection had no records when it
+    began.
     """
 
     id: str
@@ -39,7 +39,6 @@ class ImportEntry(Counts):
     file: str
     mode: str
     size: int | None = None
-    modified: int | None = None
     checksum: str | None = None
     is_ordered: bool
     was_empty: bool

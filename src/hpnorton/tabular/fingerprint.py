@@ -1,11 +1,10 @@
 """Fingerprints, by which an import recognizes the content of a file."""
 
-import os
 import zlib
 from dataclasses import dataclass
 
 from hpnorton.errors import FileError
-from hpnorton.tabular.location import is_url, open_binary, redact_location, size_of
+from hpnorton.tabular.location import open_binary, redact_location, size_of
 
 _BLOCK_BYTES = 2**20
 
@@ -14,13 +13,16 @@ _BLOCK_BYTES = 2**20
 class Fingerprint:
     """The identity of a file's content.
 
-    `size` is in bytes, `modified` the file's time in nanoseconds (0 for a URL), `checksum` the
-    CRC-32 of the bytes.
+    `size` is in bytes, `checksum` the CRC-32 of the bytes.
     """
 
     size: int
-    modified: int
     checksum: str
+
+
+def checksum_text(crc: int) -> str:
+    """Return a CRC-32 as the text of a checksum: 'crc32:00c0ffee'."""
+    return f"crc32:{crc:08x}"
 
 
 def fingerprint(location: str) -> Fingerprint | None:
@@ -30,11 +32,9 @@ def fingerprint(location: str) -> Fingerprint | None:
             size = size_of(stream)
             if size is None:
                 return None
-            # pylint: disable-next=no-member # a plain file has it
-            modified = 0 if is_url(location) else os.fstat(stream.fileno()).st_mtime_ns
-            checksum = 0
+            crc = 0
             while block := stream.read(_BLOCK_BYTES):
-                checksum = zlib.crc32(block, checksum)
+                crc = zlib.crc32(block, crc)
     except OSError as error:
         raise FileError(f"{redact_location(location)} cannot be read: {error}") from error
-    return Fingerprint(size, modified, f"crc32:{checksum:08x}")
+    return Fingerprint(size, checksum_text(crc))

@@ -76,6 +76,11 @@ class Input:
         self._resume_offset = offset
         return True
 
+    @property
+    def is_suspended(self) -> bool:
+        """Return whether the file is closed until it is read again."""
+        return self._resume_offset is not None
+
     def _reopen(self, offset: int) -> None:
         """Open the file again. Raises FileError, also if the file has changed meanwhile."""
         before, self._resume_offset = self._version, None

@@ -5,11 +5,13 @@ see `record_ends`.
 """
 
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from hpnorton.errors import FileError
 from hpnorton.tabular.chunk import Chunk, Span
+from hpnorton.tabular.fingerprint import checksum_text
 from hpnorton.tabular.open import Input, ReadMode
 from hpnorton.tabular.record_ends import (
     OversizedRecord,
@@ -75,6 +77,7 @@ class CsvFile:
         self._line = 1
         self.offset = 0
         self.raw_header = b""
+        self._crc = 0
         try:
             self.header = self._read_header()
         except BaseException:
@@ -90,6 +93,16 @@ class CsvFile:
         if self._input.suspend(self.offset):
             self._buffer, self._at_end = b"", False
 
+    @property
+    def is_suspended(self) -> bool:
+        """Return whether the file is closed until its chunks are needed."""
+        return self._input.is_suspended
+
+    def reopen(self) -> None:
+        """Open the file again if it is suspended. Raises FileError if it has changed."""
+        if self.is_suspended:
+            self._input.seek(self.offset)
+
     def check_unchanged(self) -> None:
         """Raise FileError if the file has changed since it was opened."""
         if unknown := self._input.check_unchanged():
@@ -104,6 +117,11 @@ class CsvFile:
     def is_repeatable(self) -> bool:
         """Return whether the file can be opened again and read from its beginning."""
         return self._input.is_repeatable
+
+    @property
+    def checksum(self) -> str:
+        """Return the checksum of a plain file up to the next chunk: see Fingerprint."""
+        return checksum_text(self._crc)
 
     def chunks(
         self,
@@ -169,6 +187,7 @@ class CsvFile:
             self._buffer = self._buffer[len(_BOM) :]
             self.offset = len(_BOM)
             self.raw_header = _BOM
+            self._add_to_checksum(_BOM)
         cut = self._take(1)
         if not cut.rows and self._buffer:
             raise self._too_long()
@@ -231,7 +250,9 @@ class CsvFile:
         """
         record = OversizedRecord()
         while True:
-            self._buffer = self._buffer[record.skip(self._buffer) :]
+            skipped = record.skip(self._buffer)
+            self._add_to_checksum(self._buffer[:skipped])
+            self._buffer = self._buffer[skipped:]
             if record.is_complete or self._at_end:
                 break
             self._fill(self._sizes.block)
@@ -249,10 +270,15 @@ class CsvFile:
         self._row += cut.rows
         self._line += cut.lines
         self.offset += cut.length
+        self._add_to_checksum(cut.data)
         if cut.data and not cut.data.endswith((b"\n", b"\r")):
             self.warnings.append(
                 f"row {self._row - 1}, the last one, has no line end; was the file copied whole?"
             )
+
+    def _add_to_checksum(self, data: bytes) -> None:
+        if self.size is not None:
+            self._crc = zlib.crc32(data, self._crc)
 
     def _fill(self, size: int) -> None:
         # The buffer never holds more than the longest record, whatever the sizes of blocks.
