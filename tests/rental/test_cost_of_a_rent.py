@@ -4,8 +4,16 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+import pymongo
 import pytest
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
 
+from hpnorton.stores.mongo.connection import RawDocument
 from tests.conftest import Run
 from tests.helpers.shop import DATASET, import_files
 
@@ -17,6 +25,9 @@ COMMANDS = (
     "--edit customers C000001 Credit_limit=7",
 )
 MAX_STATEMENTS = 20
+MAX_COMMANDS = 12
+# The first thing that is said to a server, to see whether it answers, and pymongo's last one.
+GREETINGS = ("hello", "endSessions")
 
 
 @pytest.fixture(name="statements")
@@ -41,13 +52,45 @@ def trace_statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     yield statements
 
 
+class Listener(CommandListener):
+    """Notes the commands to MongoDB, but for greetings; pymongo's own monitoring is no command."""
+
+    def __init__(self) -> None:
+        self.commands: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Note a command that is sent."""
+        if event.command_name not in GREETINGS:
+            self.commands.append(f"{event.command_name} {event.command}"[:200])
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Note nothing more."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Note nothing more."""
+
+
+@pytest.fixture(name="commands")
+def listen_to_commands(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """All that is asked of any MongoDB server."""
+    listener = Listener()
+
+    class Traced(pymongo.MongoClient[RawDocument]):
+        """A client whose commands are noted."""
+
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, event_listeners=[listener], **options)
+
+    monkeypatch.setattr(pymongo, "MongoClient", Traced)
+    yield listener.commands
+
+
 def test_a_command_is_one_transaction_of_sqlite(
     run: Run, sqlite_uri: str, statements: list[str]
 ) -> None:
     """A shop that has all that the counter needs is read with few statements, and written once."""
     import_files(sqlite_uri, *DATASET)
-    assert run(COMMANDS[0], sqlite_uri).status == 0  # the first one adds what is missing
-    assert run(COMMANDS[1], sqlite_uri).status == 0
+    assert run("--rent C000002 P000003", sqlite_uri).status == 0  # the first adds what is missing
     for command in COMMANDS:
         statements.clear()
         assert run(command, sqlite_uri).status == 0
@@ -67,3 +110,14 @@ def test_a_refused_rent_writes_nothing(run: Run, sqlite_uri: str, statements: li
         "ROLLBACK",
     ]
     assert not [each for each in statements if each.startswith(("INSERT", "UPDATE", "CREATE"))]
+
+
+def test_a_command_asks_mongodb_little(run: Run, nx_server: str, commands: list[str]) -> None:
+    """A server without transactions needs four writes; whatever is read before decides on them."""
+    uri = f"{nx_server}/cost_of_a_rent"
+    import_files(uri, *DATASET)
+    assert run("--rent C000002 P000003", uri).status == 0  # the first one adds what is missing
+    for command in COMMANDS:
+        commands.clear()
+        assert run(command, uri).status == 0
+        assert 0 < len(commands) <= MAX_COMMANDS, (command, commands)

@@ -41,7 +41,8 @@ class Catalog:
 
     def find(self, name: str) -> Collection | None:
         """Return the description of a collection, or None if there is none."""
-        return self._complete(name, journal.known_collection(self.store, name))
+        imported = journal.known_collection(self.store, name)
+        return add_shop_defaults(imported) if imported else self._described(name)
 
     def get(self, name: str) -> Collection:
         """Return the description of a collection. Raises UsageError if there is none."""
@@ -53,24 +54,26 @@ class Catalog:
 
         `imported` are those that the journal knows. Raises UsageError if one has no description.
         """
-        present = {each.casefold(): each for each in self.store.collections()}
-        collections: list[Collection] = []
-        for name in names:
-            is_misspelled = present.get(name.casefold(), name) != name
-            found = None if is_misspelled else self._complete(name, imported.get(name))
-            if found is None:
-                known = ", ".join(present.values()) or "none"
-                hint = did_you_mean(name, present.values())
-                raise UsageError(
-                    f"there is no collection {name!r}; the database has: {known}{hint}"
-                )
-            collections.append(found)
-        return collections
+        return [
+            add_shop_defaults(imported[name]) if name in imported else self._get_described(name)
+            for name in names
+        ]
 
-    def _complete(self, name: str, imported: Collection | None) -> Collection | None:
-        if imported is None and name == HISTORY.name:
+    def _get_described(self, name: str) -> Collection:
+        present = {each.casefold(): each for each in self.store.collections()}
+        is_misspelled = present.get(name.casefold(), name) != name
+        found = None if is_misspelled else self._described(name)
+        if found is None:
+            known = ", ".join(present.values()) or "none"
+            hint = did_you_mean(name, present.values())
+            raise UsageError(f"there is no collection {name!r}; the database has: {known}{hint}")
+        return found
+
+    def _described(self, name: str) -> Collection | None:
+        """Return the description of a collection that was not imported, if there is one."""
+        if name == HISTORY.name:
             return HISTORY
-        found = imported or find_collection(name, self.folders)
+        found = find_collection(name, self.folders)
         return found and add_shop_defaults(found)
 
 

@@ -115,7 +115,7 @@ def open_shop(catalog: Catalog) -> Shop:
     """
     store = catalog.store
     with store.cached_schema():
-        described = journal.known_collections(store)
+        described = journal.saved_collections(store)
         rentals, customers, products = catalog.get_all((RENTALS, CUSTOMERS, PRODUCTS), described)
         _check_keys(customers, products, rentals)
         shop = Shop(catalog, customers, products, _with_days(rentals))

@@ -256,8 +256,13 @@ def save_collection(store: Store, collection: Collection) -> None:
 def known_collections(store: Store) -> dict[str, Collection]:
     """Return the saved collections that are in the database, by name. Raises StoreError."""
     present = set(store.collections())
-    found = [each for each in COLLECTIONS.find(store) if each.name in present]
-    return {each.name: Collection.from_plain(json.loads(each.definition)) for each in found}
+    return {name: each for name, each in saved_collections(store).items() if name in present}
+
+
+def saved_collections(store: Store) -> dict[str, Collection]:
+    """Return all saved collections, by name, also if one was dropped. Raises StoreError."""
+    entries = COLLECTIONS.find(store)
+    return {each.name: Collection.from_plain(json.loads(each.definition)) for each in entries}
 
 
 def known_collection(store: Store, name: str) -> Collection | None:

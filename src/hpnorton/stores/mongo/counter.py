@@ -13,6 +13,7 @@ from typing import Any
 
 from pymongo import DeleteOne, InsertOne, UpdateOne, errors
 from pymongo.client_session import ClientSession
+from pymongo.cursor import Cursor
 
 from hpnorton.errors import StoreError
 from hpnorton.schema.collection import OWN_PREFIX
@@ -40,23 +41,42 @@ class MongoCounter(MongoBatches):
     """The writing of the history."""
 
     def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
-        """The number of the last line in each record's history; 0 if it has none."""
+        """Return the number of the last entry in each record's history; 0 if it has none."""
         with self._errors():
+            if len(places) == 1:
+                number = self._latest_number(places[0])
+                return [self._last(places).get(_home(places[0])) or number]
             self._settle({"record": {"$in": [place.text for place in places]}})
             known = self._last(places)
             unknown = [p.text for p in places if known.get(_home(p)) is None]
-            found: dict[tuple[str, str], int] = {}
-            for line in self._of(HISTORY.name).find(
-                {"record": {"$in": unknown}}, [*HISTORY.key, PENDING]
-            ):
-                # One that came meanwhile is not carried out: what it changes may still be read.
-                if PENDING not in line:
-                    of = (line["collection"], line["record"])
-                    found[of] = max(found.get(of, 0), line["number"])
+            numbers: dict[tuple[str, str], int] = {}
+            for entry in self._entries(unknown) if unknown else ():
+                # A pending one was written meanwhile: what it changes may still be read.
+                if PENDING not in entry:
+                    key = (entry["collection"], entry["record"])
+                    numbers[key] = max(numbers.get(key, 0), entry["number"])
         return [
-            known.get(_home(place)) or found.get((place.collection.name, place.text), 0)
+            known.get(_home(place)) or numbers.get((place.collection.name, place.text), 0)
             for place in places
         ]
+
+    def _entries(self, records: Sequence[str]) -> Cursor[RawDocument]:
+        """Return the numbers of all entries of records, by their texts."""
+        return self._of(HISTORY.name).find({"record": {"$in": records}}, [*HISTORY.key, PENDING])
+
+    def _latest_number(self, place: RecordKey) -> int:
+        """Return the number of the latest entry of a record, once it is carried out; 0 without one.
+
+        Only the latest one can be pending: numbers are given after those before are carried out.
+        """
+        record = {"record": place.text, "collection": place.collection.name}
+        while entry := self._of(HISTORY.name).find_one(
+            record, ["number", PENDING], sort=[("number", -1)]
+        ):
+            if PENDING not in entry:
+                return int(entry["number"])
+            self._settle({"_id": entry["_id"]})
+        return 0
 
     def correct_stock(self, batch: Batch) -> None:
         """Takes the batch's stock for what was there at first; it is so much more or less now."""
@@ -137,9 +157,10 @@ class MongoCounter(MongoBatches):
 
     def _lines(self, changes: Sequence[Change]) -> list[RawDocument]:
         """The documents of the lines, with the steps that carry them out."""
-        last = self._last(
-            {place for change in changes for place in (change.target, change.subject)}
-        )
+        looked_up = [c.target for c in changes if c.target != c.subject and c.before is not None]
+        if len(changes) > 1:
+            looked_up += [change.subject for change in changes]
+        last = self._last(looked_up)
         lines: list[RawDocument] = []
         for change in changes:
             line: RawDocument = {**change.entry}
@@ -216,7 +237,7 @@ class MongoCounter(MongoBatches):
         """Does steps of lines, if they have not been done; how many had to be."""
         operations: dict[str, list[_Operation]] = {}
         for line, step in steps:
-            operations.setdefault(step["in"], []).append(_operation(line["number"], step))
+            operations.setdefault(step["in"], []).extend(_operations(line["number"], step))
         done = 0
         for name, some in operations.items():
             try:
@@ -259,7 +280,7 @@ def _home(place: RecordKey) -> tuple[str, Any]:
 def _steps(change: Change, last: Mapping[tuple[str, Any], int | None]) -> list[RawDocument]:
     """What carries out a change: a step for the record, and one for its subject if that differs."""
     target, subject = _home(change.target), _home(change.subject)
-    step: RawDocument = {"in": target[0], "_id": target[1], "last": last.get(target)}
+    step: RawDocument = {"in": target[0], "_id": target[1], "last": [last.get(target)]}
     collection, after = change.target.collection, change.after
     if after is None:
         step["remove"] = 1
@@ -270,21 +291,29 @@ def _steps(change: Change, last: Mapping[tuple[str, Any], int | None]) -> list[R
         step["set"] = change.other_values
     steps = [step]
     if subject != target:
-        steps.append({"in": subject[0], "_id": subject[1], "last": last.get(subject), "set": {}})
+        steps.append({"in": subject[0], "_id": subject[1], "set": {}})
+    if subject in last:
+        steps[-1]["last"] = [last[subject]]
+    else:  # None: it has no number if nothing was posted since it was imported
+        steps[-1]["last"] = [change.number - 1, None] if change.number > 1 else [None]
     stock_field = change.subject.collection.stock
     if change.delta and stock_field:
         steps[-1]["inc"] = {stock_field: change.delta}
     return steps
 
 
-def _operation(number: int, step: RawDocument) -> _Operation:
-    """A step as an operation that does nothing if it has been done before."""
+def _operations(number: int, step: RawDocument) -> list[_Operation]:
+    """Return a step as operations that do nothing if it has been done before.
+
+    There is one for each number that the record may have. A single one with $in or $or would do,
+    but nx-27017 then changes no record, or another one.
+    """
     if "insert" in step:
-        return InsertOne({"_id": step["_id"], **step["insert"], LAST: number})
-    unchanged = {"_id": step["_id"], LAST: step["last"]}
+        return [InsertOne({"_id": step["_id"], **step["insert"], LAST: number})]
+    unchanged = [{"_id": step["_id"], LAST: last} for last in step["last"]]
     if "remove" in step:
-        return DeleteOne(unchanged)
+        return [DeleteOne(each) for each in unchanged]
     update: RawDocument = {"$set": {**step["set"], LAST: number}}
     if "inc" in step:
         update["$inc"] = step["inc"]
-    return UpdateOne(unchanged, update)
+    return [UpdateOne(each, update) for each in unchanged]
