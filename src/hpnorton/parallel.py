@@ -1,4 +1,4 @@
-"""The same work on many parts of a database, shared among processes with stores of their own."""
+"""A function called for many parts of a database, in processes with a store each."""
 
 import atexit
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ from hpnorton.stores import open_store
 from hpnorton.stores.ranges import Database
 from hpnorton.workers import cores, died, open_workers
 
-_IN_HAND = 2  # pieces of work for each worker
+_TASKS_PER_WORKER = 2  # one runs, one waits
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -22,32 +22,35 @@ T = TypeVar("T")
 def parallel_map(
     uri: str, function: Callable[[Database, R], T], ranges: Iterable[R], workers: int = 0
 ) -> Iterator[T]:
-    """Calls `function(store, range)` for each range, and gives the results as they come.
+    """Call `function(store, range)` for each range, and yield the results as they come.
 
-    `workers` processes do the work, each with its own open store of the database at `uri` (as
-    settings.absolute_uri gives it); 0 is one for each core, and with 1 it is done here. `ranges`
-    are whatever the function understands, such as those of store.scan(...).ranges(...). The
-    function, the ranges and the results go to other processes, so they have to be picklable: a
-    function of a module, and a script has to call this below `if __name__ == "__main__":`.
+    `workers` processes do the work, each with its own store of the database at `uri` (as
+    settings.absolute_uri returns it); 0 starts one for each core, and 1 works in this process.
+    `ranges` are whatever the function understands, such as those of store.scan(...).ranges(...).
+    The function, the ranges and the results are sent to other processes, so they must be
+    picklable: the function has to be one of a module, and a script has to call this below
+    `if __name__ == "__main__":`.
 
-    What the function raises is raised here, and ends the work; so does StoreMissingError if there
-    is no database, and HPNortonError if a process dies.
+    Raises what the function raises, StoreMissingError if there is no database, and HPNortonError
+    if a process dies; each of them ends the work.
     """
     with closing(open_store(uri)) as store, open_pool(uri, store, workers) as pool:
         yield from pool.map(function, ranges)
 
 
 class Pool:
-    """Workers of a database, for several things one after the other; see open_pool."""
+    """Workers of a database, for several calls of map() one after the other; see open_pool()."""
 
-    def __init__(self, uri: str, store: Database, executor: Executor | None, most: int) -> None:
+    def __init__(
+        self, uri: str, store: Database, executor: Executor | None, max_tasks: int
+    ) -> None:
         self._uri = uri
         self._store = store
         self._executor = executor
-        self._most = most
+        self._max_tasks = max_tasks
 
     def map(self, function: Callable[[Database, R], T], ranges: Iterable[R]) -> Iterator[T]:
-        """What the function makes of each range, as it comes: see parallel_map."""
+        """Yield the function's result for each range as it comes; see parallel_map()."""
         if self._executor is None:
             yield from (function(self._store, part) for part in ranges)
             return
@@ -55,7 +58,7 @@ class Pool:
         working: set[Future[T]] = set()
         try:
             while True:
-                for part in islice(left, self._most - len(working)):
+                for part in islice(left, self._max_tasks - len(working)):
                     working.add(self._executor.submit(_call, self._uri, function, part))
                 if not working:
                     return
@@ -70,14 +73,14 @@ class Pool:
 
 @contextmanager
 def open_pool(uri: str, store: Database, workers: int) -> Iterator[Pool]:
-    """So many workers, as in parallel_map, which end with the block, with or without results.
+    """Yield a pool of workers, as in parallel_map(), which end with the block.
 
-    A single one works with `store`, which is that of the database at `uri`.
+    A single worker is this process and uses `store`, that of the database at `uri`.
     """
     count = workers or cores()
     executor = open_workers(count, None) if count > 1 else None
     try:
-        yield Pool(uri, store, executor, count * _IN_HAND)
+        yield Pool(uri, store, executor, count * _TASKS_PER_WORKER)
     finally:
         if executor is not None:
             executor.shutdown(cancel_futures=True)
@@ -89,7 +92,7 @@ def _call(uri: str, function: Callable[[Database, R], T], part: R) -> T:
 
 @cache
 def _own_store(uri: str) -> Database:
-    """This process's own store, kept until the process ends."""
+    """Return this process's own store, which stays open until the process ends."""
     store = open_store(uri)
     atexit.register(store.close)
     return store

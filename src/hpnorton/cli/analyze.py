@@ -31,7 +31,7 @@ _CODE = re.compile("(?=.*[0-9])[A-Za-z0-9./:+-]{1,40}")
 def add_flags(parser: Parser) -> None:
     """Add --analyze, --year-of and --count."""
     add = parser.group(
-        "analyze", "COLUMN is a column's name, or its number from 1 on."
+        "analyze", "COLUMN is the name of a column, or its number, counted from 1."
     ).add_argument
     add(
         "--analyze",

@@ -261,7 +261,7 @@ def add_settings(parser: Parser) -> None:
         choices=LOG_LEVELS,
         type=str.upper,
         help="log messages of this level and above to stderr; DEBUG adds tracebacks (default: "
-        "INFO)",
+        "level in settings.ini, or INFO)",
     )
     add("--disable-log", action="store_true", help="log nothing")
     add(

@@ -29,8 +29,8 @@ def add_flags(parser: Parser) -> None:
     """Add --compare, --repeat and --report."""
     add = parser.group(
         "compare",
-        "It imports into databases of its own, of the same kind as the real one and beside it, "
-        "and removes them.",
+        "The files are imported into databases beside the real one and of the same kind, which "
+        "are removed afterwards.",
     ).add_argument
     add(
         "--compare",
@@ -40,8 +40,8 @@ def add_flags(parser: Parser) -> None:
         run=_run,
         takes=("--workers", "--chunk-rows", "--repeat", "--report"),
         takes_numbers=True,
-        help="measure how long imports of the files take here, and which way to use: --linear, "
-        "--parallel, and with each of --workers and --chunk-rows, in turns",
+        help="measure how long imports of the files take on this machine with --linear, with "
+        "--parallel, and with each number of --workers and --chunk-rows, and recommend one",
     )
     add(
         "--repeat",

@@ -84,7 +84,7 @@ def add_flags(parser: Parser) -> None:
         "--completion",
         choices=SHELLS,
         action=CompletionFlag,
-        help="show a script that completes flags and files in this shell: source <(hpnorton "
+        help="print a script that completes flags and files in this shell: source <(hpnorton "
         "--completion bash), or hpnorton --completion fish | source",
     )
 

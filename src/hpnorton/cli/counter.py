@@ -25,7 +25,7 @@ _COLUMNS = (USER_ID, "name", PRODUCT_ID, RENTED_AT, DUE, RETURNED_AT)
 
 def group(parser: Parser) -> argparse._ArgumentGroup:
     """Return the group of these commands."""
-    return parser.group("counter", "Several clerks may do these at once.")
+    return parser.group("counter", "Several clerks may use these commands at once.")
 
 
 @contextmanager

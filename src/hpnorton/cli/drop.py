@@ -26,7 +26,7 @@ def add_flags(parser: Parser) -> None:
     """Add --drop-collections, --drop-database and --yes."""
     add = parser.group(
         "database",
-        "These ask first, unless settings.ini marks the dataset with 'disposable = yes'.",
+        "These commands ask first, unless settings.ini marks the dataset with 'disposable = yes'.",
     ).add_argument
     add(
         "--drop-collections",
@@ -44,7 +44,7 @@ def add_flags(parser: Parser) -> None:
         run=_drop_database,
         help="remove the database itself; for SQLite, its file",
     )
-    add("--yes", action="store_true", help="do not ask")
+    add("--yes", action="store_true", help="drop without asking")
 
 
 def _drop_collections(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:

@@ -23,7 +23,7 @@ _FIELD_COLUMNS = ("field", "types", "count", "documents", "percentage", "example
 
 def add_flags(parser: Parser) -> None:
     """Add --fields and --sample."""
-    about = "list the fields of the records, and of which types their values are"
+    about = "list the fields of the records, and the types of their values"
     add_command(parser, "--fields", _run, ("--workers", "--sample"), about)
     parser.group("profile").add_argument(
         "--sample",

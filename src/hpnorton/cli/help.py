@@ -66,7 +66,7 @@ def _help_of(parser: Parser, action: argparse.Action) -> str:
         formatter.add_arguments(actions)
         formatter.end_section()
     formatter.add_text(
-        f"'{parser.prog} --help' has all flags, those for the dataset, the database and the format "
-        "too."
+        f"'{parser.prog} --help' lists all flags, with those for the dataset, the database and the "
+        "format."
     )
     return formatter.format_help()

@@ -99,7 +99,7 @@ def _show_imports(arguments: argparse.Namespace, settings: Settings) -> ExitStat
 
 def _import_for_table(entry: _Document, width: int) -> _Document:
     """Return what a table of this width shows of an import."""
-    more = [name for name, least in _MIN_WIDTHS.items() if width >= least]
+    more = [name for name, minimum in _MIN_WIDTHS.items() if width >= minimum]
     counts = {name: entry[name] for name in _COUNTS}
     if width < _MIN_WIDTH_FOR_COUNTS:
         counts = {"what": ", ".join(f"{count} {name}" for name, count in counts.items() if count)}

@@ -49,8 +49,9 @@ def add_flags(parser: Parser) -> None:
     """Add --linear, --parallel, and the flags that say how to import."""
     add = parser.group(
         "import",
-        "FILE is a path or COLLECTION=path, CSV or .csv.gz; COLLECTION=- reads stdin. Without "
-        "COLLECTION it is the file's stem, without FILE the files are those of the dataset.",
+        "FILE is the path of a CSV or .csv.gz file, or COLLECTION=path; COLLECTION=- reads stdin. "
+        "Without COLLECTION the file's name is that of the collection. Without FILE the files of "
+        "the dataset are imported.",
     ).add_argument
     add(
         "--linear",
@@ -70,7 +71,7 @@ def add_flags(parser: Parser) -> None:
         run=partial(_run, is_parallel=True),
         takes=("--workers", "--scheduler", *_TAKES),
         check=_check,
-        help="import them at once, each in a process with its own connection",
+        help="import the files at once, each in a process with its own connection",
     )
     _add_flags_for_chunks(parser)
     _add_flags_for_rows(parser)
@@ -105,9 +106,8 @@ def _add_flags_for_chunks(parser: Parser) -> None:
         "--retry-timeout",
         metavar="SECONDS",
         type=seconds,
-        help="how long to try again when a server is lost (default: "
-        f"{RETRY_SECONDS:g}), or to wait for an SQLite file that another program keeps locked "
-        f"(default: {LOCK_SECONDS:g})",
+        help=f"wait so long for a server that is lost (default: {RETRY_SECONDS:g}), or for an "
+        f"SQLite file that another program keeps locked (default: {LOCK_SECONDS:g})",
     )
     add(
         "--scheduler",
@@ -121,8 +121,8 @@ def _add_flags_for_rows(parser: Parser) -> None:
     add(
         "--mode",
         choices=("insert", "upsert"),
-        help="insert: keep a record whose key is in the database; upsert: replace it (default: "
-        "insert)",
+        help="keep the record of a key that is in the database (insert), or replace it (upsert; "
+        "default: insert)",
     )
     add(
         "--dry-run",

@@ -139,10 +139,10 @@ class _Pager:
 def _less_version(less: str) -> int:
     """Return the version of a less, or 0 if it does not say."""
     try:
-        told = subprocess.run([less, "--version"], capture_output=True, check=False).stdout
+        version = subprocess.run([less, "--version"], capture_output=True, check=False).stdout
     except OSError:
         return 0
-    found = re.match(rb"less (\d+)", told)
+    found = re.match(rb"less (\d+)", version)
     return int(found[1]) if found else 0
 
 

@@ -16,7 +16,9 @@ Record = dict[str, Any]
 
 def add_command(parser: Parser, flag: str, run: Run, takes: Collection[str], about: str) -> None:
     """Add the flag of a command that takes names of collections; `about` is its help."""
-    parser.group("profile", "Of the named COLLECTIONs of the database, or of all.").add_argument(
+    parser.group(
+        "profile", "Without COLLECTION all collections of the database are read."
+    ).add_argument(
         flag,
         nargs="*",
         metavar="COLLECTION",

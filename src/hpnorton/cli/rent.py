@@ -30,8 +30,8 @@ def add_flags(parser: Parser) -> None:
         "--due",
         type=_day,
         metavar="YYYY-MM-DD",
-        help="with --rent: when the product has to be back (default: in rental_days days, see "
-        "settings.ini)",
+        help="with --rent: the day when the product has to be back (default: after rental_days "
+        "days, see settings.ini)",
     )
 
 

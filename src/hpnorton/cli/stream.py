@@ -33,8 +33,8 @@ def add_flags(parser: Parser) -> None:
         run=_run,
         takes=("--mode", "--rejects", "--retry-timeout", "--every", "--to", "--follow"),
         check=_check,
-        help="import a CSV file (as above) one row at a time, as a live feed, until its end or "
-        "Ctrl+C; --mode, --rejects and --retry-timeout go with it",
+        help="import a file as --linear does, but one row at a time, as a live feed, until its end "
+        "or Ctrl+C; --mode, --rejects and --retry-timeout go with it",
     )
     add(
         "--every",
