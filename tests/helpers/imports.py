@@ -1,4 +1,4 @@
-"""What tests of imports need: collections that refer to each other, and the note of an import."""
+"""What tests of imports need: collections that refer to each other, and the entry of an import."""
 
 import json
 from datetime import UTC, datetime
@@ -28,8 +28,8 @@ def package(folder: Path, **parents: str) -> None:
     (folder / "datapackage.json").write_text(json.dumps({"resources": resources}), encoding="utf-8")
 
 
-def note_of(path: Path, *, was_empty: bool) -> journal.ImportEntry:
-    """The note of an import of a file into the collection `thing` that has begun."""
+def started_import(path: Path, *, was_empty: bool) -> journal.ImportEntry:
+    """The entry of an import of a file into the collection `thing` that has begun."""
     made = fingerprint(str(path))
     assert made is not None
     return journal.ImportEntry(

@@ -175,5 +175,10 @@ def check_against_model(
     assert store.is_empty(collection.name) is not bool(model.stored)
 
 
+def touched_by(written: Written, size: int) -> list[int]:
+    """The positions of the records of a batch that were inserted or replaced others."""
+    return sorted(set(range(size)).difference(written.taken).union(written.replacing))
+
+
 def _key_order(kind: Kind) -> Callable[[Record], str]:
     return lambda record: repr(record[: len(kind.fields)])

@@ -18,7 +18,7 @@ from hpnorton.stores import close_process_stores, journal, open_store
 from hpnorton.stores.base import Document
 from hpnorton.tabular.reader import CsvFile
 from tests.conftest import ROOT, CommandLine
-from tests.helpers.imports import note_of
+from tests.helpers.imports import started_import
 
 Write = Callable[..., Path]
 DATA = ROOT / "data" / "test"
@@ -152,7 +152,7 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
     path = csv_file("thing.csv", "id,a", "k,first", "k,second")
     columns = ["id", "a"]
     layout = make_layout(undescribed_collection("thing", columns), columns, str(path))
-    note = note_of(path, was_empty=True)
+    note = started_import(path, was_empty=True)
     with closing(open_store(mongo_uri)) as store:
         journal.prepare(store)
         journal.save_import(store, note)

@@ -29,7 +29,7 @@ from hpnorton.stores.sqlite.sql import quote
 from hpnorton.tabular import chunk as chunks
 from hpnorton.tabular.reader import CsvFile
 from tests.helpers.any_order import in_any_order
-from tests.helpers.imports import note_of, package
+from tests.helpers.imports import package, started_import
 from tests.helpers.properties import costly
 
 Write = Callable[..., Path]
@@ -376,7 +376,7 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     path = csv_file("thing.csv", "id,a", "k,first", "k,second")
     layout = make_layout(undescribed_collection("thing", ["id", "a"]), ["id", "a"], str(path))
     with closing(open_store(mongo_uri)) as store:
-        note = note_of(path, was_empty=False)
+        note = started_import(path, was_empty=False)
         journal.save_import(store, note)
         spec = ImportSpec(mongo_uri, layout, run=note.id, resume=Resume.STARTED)
         with closing(CsvFile(str(path), "thing")) as file:

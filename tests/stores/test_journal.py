@@ -1,4 +1,4 @@
-"""What the database remembers of imports, on every store."""
+"""The journal of imports, on every store."""
 
 import dataclasses
 import re
@@ -28,14 +28,14 @@ LONGEST = 8 * 2**20
 
 @pytest.fixture(name="store")
 def open_prepared_store(uri: str) -> Iterator[Store]:
-    """A store of each kind that is ready for notes."""
+    """A store of each kind that has a journal."""
     with closing(open_store(uri, create=True)) as store:
         journal.prepare(store)
         yield store
 
 
-def import_note(run: str, **more: str) -> ImportEntry:
-    """An import of which nothing is known but its beginning."""
+def import_entry(run: str, **more: str) -> ImportEntry:
+    """An import that has just begun."""
     known = {"started": "2026-12-01T17:30:00+00:00", "collection": "things", "file": "/x.csv"}
     return ImportEntry(
         id=run,
@@ -76,9 +76,9 @@ def save(store: Store, *chunks: ChunkEntry) -> None:
         journal.save_chunk(store, chunk, [])
 
 
-def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
-    """What is noted comes back, each value with its type, and the same note can be made twice."""
-    note = ImportEntry(
+def test_an_import_is_saved_with_all_that_is_known(store: Store) -> None:
+    """Each value comes back with its type, and the same entry can be saved twice."""
+    entry = ImportEntry(
         id="20261201-173000-00ff",
         started="2026-12-01T17:30:00+00:00",
         ended="2026-12-01T17:31:00+00:00",
@@ -100,31 +100,31 @@ def test_an_import_is_noted_with_all_that_is_known(store: Store) -> None:
         rejects_file="/data/rejected/things.csv",
     )
     for _ in range(2):
-        journal.save_import(store, note)
+        journal.save_import(store, entry)
         (found,) = journal.imports(store)
-        assert found == note
+        assert found == entry
         assert found.is_ordered is False and found.was_empty is True
         assert found.status == "done"
 
 
 def test_an_import_that_has_only_begun(store: Store) -> None:
-    """What is not known yet is null; later notes of the same import replace earlier ones."""
-    note = import_note("20261201-173000-0000")
-    journal.save_import(store, note)
-    assert list(journal.imports(store)) == [note]
-    assert (note.status, note.ended, note.size) == ("running", None, None)
-    note.status, note.ended, note.elapsed = Ending.FAILED, journal.utc_now(), 1.0
-    note.was_empty = True
-    journal.save_import(store, note)
-    assert list(journal.imports(store)) == [note]
+    """What is not known yet is null; later entries of the same import replace earlier ones."""
+    entry = import_entry("20261201-173000-0000")
+    journal.save_import(store, entry)
+    assert list(journal.imports(store)) == [entry]
+    assert (entry.status, entry.ended, entry.size) == ("running", None, None)
+    entry.status, entry.ended, entry.elapsed = Ending.FAILED, journal.utc_now(), 1.0
+    entry.was_empty = True
+    journal.save_import(store, entry)
+    assert list(journal.imports(store)) == [entry]
 
 
 def test_imports_come_in_the_order_of_time(store: Store) -> None:
-    """The oldest is the first, in whatever order they were noted."""
+    """The oldest is the first, in whatever order they were saved."""
     runs = [f"202612{day:02}-173000-{255 - day:04x}" for day in (3, 1, 31, 2)]
     for run in runs:
-        journal.save_import(store, import_note(run))
-    assert [note.id for note in journal.imports(store)] == sorted(runs)
+        journal.save_import(store, import_entry(run))
+    assert [entry.id for entry in journal.imports(store)] == sorted(runs)
 
 
 def test_the_latest_import_of_a_file(store: Store) -> None:
@@ -137,12 +137,12 @@ def test_the_latest_import_of_a_file(store: Store) -> None:
         "20261204-000000-0000": {"file": "/y.csv"},
         "20261205-000000-0000": {"collection": "others"},
     }.items():
-        journal.save_import(store, import_note(run, **{"started": run[:8], **more}))
+        journal.save_import(store, import_entry(run, **{"started": run[:8], **more}))
     found = [
         journal.latest_import(store, file, collection)
         for file, collection in (("/x.csv", "things"), ("/y.csv", "things"), ("/x.csv", "others"))
     ]
-    assert [note and note.id[:8] for note in found] == ["20261203", "20261204", "20261205"]
+    assert [entry and entry.id[:8] for entry in found] == ["20261203", "20261204", "20261205"]
     assert journal.latest_import(store, "/y.csv", "others") is None
 
 
@@ -173,12 +173,12 @@ def test_a_chunk_that_is_repeated_is_saved_anew(store: Store) -> None:
         assert found == [each.first_row, each.first_row + 9]
 
 
-def test_a_note_says_where_its_chunk_is_and_what_became_of_it() -> None:
-    """Its place is that of the chunk, and its counts add up to the chunk's rows."""
-    note = chunk_entry("r1", 102)
-    assert isinstance(note, Span) and (note.first_row, note.offset) == (102, 10_200)
-    assert note.counts == Counts(10, inserted=7, unchanged=1, conflicts=1, rejected=1)
-    note.counts.check()
+def test_an_entry_has_the_span_and_the_counts_of_its_chunk() -> None:
+    """Its counts add up to the chunk's rows."""
+    entry = chunk_entry("r1", 102)
+    assert isinstance(entry, Span) and (entry.first_row, entry.offset) == (102, 10_200)
+    assert entry.counts == Counts(10, inserted=7, unchanged=1, conflicts=1, rejected=1)
+    entry.counts.check()
 
 
 def test_rejected_rows_are_kept_until_the_import_is_done(store: Store) -> None:
@@ -203,21 +203,21 @@ def test_rejected_rows_are_kept_until_the_import_is_done(store: Store) -> None:
     journal.forget_rows(store, "nobody")
 
 
-def test_what_was_noted_when_a_chunk_began_stays(store: Store) -> None:
+def test_what_was_saved_when_a_chunk_was_started_stays(store: Store) -> None:
     """Once its rows are written, nobody can see any more which keys were taken before."""
-    notes = [
+    entries = [
         StartedChunk(run="r1", first_row=2, rows=10, taken=b"\x08\0"),
         StartedChunk(run="r1", first_row=1002, rows=10, taken=None),
         StartedChunk(run="r1", first_row=12, rows=10, taken=None),
     ]
     other = StartedChunk(run="r2", first_row=2, rows=10, taken=b"\x08\0")
-    for run in (notes[:2], notes[2:], [other], []):
+    for run in (entries[:2], entries[2:], [other], []):
         journal.save_started(store, run)
-    again = [dataclasses.replace(note, taken=b"\xff\x03") for note in notes]
+    again = [dataclasses.replace(entry, taken=b"\xff\x03") for entry in entries]
     journal.save_started(store, again)
-    assert journal.started_chunks(store, "r1") == [notes[0], notes[2], notes[1]]
+    assert journal.started_chunks(store, "r1") == [entries[0], entries[2], entries[1]]
     journal.forget_rows(store, "r1")
-    assert [note.taken for note in journal.started_chunks(store, "r1")] == [None] * 3
+    assert [entry.taken for entry in journal.started_chunks(store, "r1")] == [None] * 3
     assert journal.started_chunks(store, "r2") == [other]
 
 
@@ -232,10 +232,10 @@ def test_what_no_document_can_hold_is_not_saved(store: Store) -> None:
     assert journal.rejected_rows(store, chunks[0]) == long
 
 
-def test_notes_are_no_collections_of_the_user(store: Store) -> None:
-    """To prepare for notes, once or again, makes nothing that is listed."""
+def test_the_journal_is_no_collection_of_the_user(store: Store) -> None:
+    """To make it, once or again, makes nothing that is listed."""
     journal.prepare(store)
-    journal.save_import(store, import_note("r1"))
+    journal.save_import(store, import_entry("r1"))
     assert store.collections() == []
     records = {each.name: store.count(each.name) for each in journal.OWN_COLLECTIONS}
     assert all(name.startswith("hpnorton_") for name in records)

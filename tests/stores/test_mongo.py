@@ -36,6 +36,7 @@ from tests.helpers.stores import (
     put,
     records_of,
     summary,
+    touched_by,
 )
 
 
@@ -116,14 +117,14 @@ def test_what_is_stored_byte_for_byte_is_not_decoded(store: MongoStore, mode: Mo
     for batch in [*batches, *batches]:
         done = store.write(batch, mode)
         assert summary(done) == (0, 0, [], [*range(50)])
-        assert not done.touched(50)
+        assert not touched_by(done, 50)
     other, more = (*records[70][:2], 7), ("C999", "Anna", 1)
     done = store.write(batch_of(CUSTOMERS, *records[60:70], other, *records[71:80], more), mode)
     assert (done.inserted, done.updated) == (1, 1 if mode is Mode.UPSERT else 0)
     assert [(each.at, each.kept) for each in done.conflicts] == (
         [] if mode is Mode.UPSERT else [(10, 70)]
     )
-    assert done.touched(21) == ([10, 20] if mode is Mode.UPSERT else [20])
+    assert touched_by(done, 21) == ([10, 20] if mode is Mode.UPSERT else [20])
     assert summary(store.write(batches[0], mode)) == (0, 0, [], [*range(50)])
 
 

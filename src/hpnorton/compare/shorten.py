@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from hpnorton.importer.rejects import ended
+from hpnorton.importer.rejects import with_line_end
 from hpnorton.importer.sources import Source
 from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.layout import Layout
@@ -35,9 +35,9 @@ def shorten(opened: Opened, rows: Sequence[int], folder: Path) -> list[Source]:
         place.mkdir(parents=True)
         path = place / f"{file.collection}.csv{'.gz' if is_gzipped(file.path) else ''}"
         with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as out:
-            out.write(ended(file.raw_header))
+            out.write(with_line_end(file.raw_header))
             for raw in _chosen(file, layout, rows[number], needed):
-                out.write(ended(raw))
+                out.write(with_line_end(raw))
         if not is_url(file.path):
             _copy_packages(Path(file.path).absolute().parent, place, layout)
         made[number] = Source(str(path), file.collection)

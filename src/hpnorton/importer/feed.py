@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from hpnorton.errors import FileError
-from hpnorton.importer.rejects import ended
+from hpnorton.importer.rejects import with_line_end
 from hpnorton.schema.headers import listed
 from hpnorton.tabular.location import is_gzipped
 from hpnorton.tabular.reader import CsvFile
@@ -91,7 +91,7 @@ def append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> Non
     With `only_if_empty` nothing is written below other lines. On a full disk the system takes a
     part of it, which is taken back. Raises OSError.
     """
-    rest = ended(record)
+    rest = with_line_end(record)
     with _alone(out):
         start = out.seek(0, os.SEEK_END)
         if only_if_empty and start:

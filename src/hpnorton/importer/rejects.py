@@ -1,7 +1,7 @@
-"""Rejected rows: kept while an import runs, and written so that people can mend them.
+"""Rejected rows: kept while an import runs, and written to files that people can fix.
 
-`COLLECTION-RUN.csv` holds the rows as they stood, under the file's header, so that the mended file
-can be imported; `COLLECTION-RUN.reasons.jsonl` one object a fault.
+`COLLECTION-RUN.csv` holds the rows as they are in the imported file, under its header, so that it
+can be imported when they are fixed. `COLLECTION-RUN.reasons.jsonl` has an object for each reason.
 """
 
 import heapq
@@ -36,10 +36,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row that is not in the database, `raw` as it stands in the file, and its reasons.
+    """A row that is not in the database, its bytes in the file (`raw`), and the reasons.
 
-    Of a row that was too long to be read `raw` is empty.
-    `key` is the record's where another one with the same key was kept: a conflict.
+    `raw` is empty if the row was too long to be read. `key` is the record's key if it is in
+    conflict with a stored record, and else None.
     """
 
     row: int
@@ -49,7 +49,7 @@ class RejectedRow:
     key: tuple[Value, ...] | None = None
 
     def faults(self, file: str) -> Iterator[RowFault]:
-        """The reasons with the place they are at."""
+        """Yield the reasons with their location in the file `file`."""
         for reason in self.reasons:
             yield RowFault(
                 file, self.row, self.line, reason.field, reason.code, reason.value, reason.message
@@ -76,7 +76,7 @@ def from_entry(entry: RejectedEntry) -> RejectedRow:
 
 
 class Rejects:
-    """The refused rows of a file, from chunks that come in any order, on disk if they are many."""
+    """The rejected rows of a file, from chunks in any order; many are kept on disk."""
 
     def __init__(self) -> None:
         # pylint: disable-next=consider-using-with # close() closes it
@@ -86,7 +86,7 @@ class Rejects:
         self._is_whole = True
 
     def close(self) -> None:
-        """Forgets the rows."""
+        """Delete the rows."""
         discard(self._spool)
 
     def add(self, rows: Sequence[RejectedRow]) -> None:
@@ -102,61 +102,61 @@ class Rejects:
             raise
         self._parts.append((rows[0].row, start, len(data)))
 
-    def amend(self, row: int, refused: RejectedRow | None) -> None:
-        """Puts something else in place of what is known of a row; None if it is not refused."""
-        self._amended[row] = refused
+    def amend(self, row: int, rejected: RejectedRow | None) -> None:
+        """Replace what is known of a row; None means that the row is not rejected."""
+        self._amended[row] = rejected
 
     def __iter__(self) -> Iterator[RejectedRow]:
-        """The rows in the order of the file. Raises FileError if some could not be kept."""
+        """Yield the rows in the order of the file. Raises FileError if some could not be kept."""
         if not self._is_whole:
             raise FileError(
                 "the rejected rows could not be kept; make room for temporary files in "
                 + gettempdir()
             )
-        amended = [refused for _, refused in sorted(self._amended.items()) if refused]
-        yield from heapq.merge(self._unamended(), amended, key=lambda refused: refused.row)
+        amended = [rejected for _, rejected in sorted(self._amended.items()) if rejected]
+        yield from heapq.merge(self._unamended(), amended, key=lambda rejected: rejected.row)
 
     def _unamended(self) -> Iterator[RejectedRow]:
         for _, offset, length in sorted(self._parts):
             self._spool.seek(offset)
             rows: Sequence[RejectedRow] = pickle.loads(self._spool.read(length))
-            for refused in rows:
-                if refused.row not in self._amended:
-                    yield refused
+            yield from (rejected for rejected in rows if rejected.row not in self._amended)
 
 
 def check_folder(folder: Path, *, is_named: bool) -> None:
-    """Raise FileError if rejected rows can surely not be written to a folder; make nothing yet.
+    """Raise FileError if rejected rows cannot be written to a folder; create nothing yet.
 
-    Where nobody has named it (`is_named`), an import without rejected rows may do without it, as in
-    a folder that is read only.
+    Permissions are checked only if the user named the folder (`is_named`): an import without
+    rejected rows does not need the default one, which may be read only.
     """
-    place = next(each for each in (folder, *folder.absolute().parents) if os.path.lexists(each))
-    if not place.is_dir():
-        raise FileError(f"{place} is a file, not a folder; name a folder with --rejects")
-    if is_named and not os.access(place, os.W_OK | os.X_OK):
+    parents = folder.absolute().parents
+    present = next(each for each in (folder, *parents) if os.path.lexists(each))
+    if not present.is_dir():
+        raise FileError(f"{present} is a file, not a folder; name a folder with --rejects")
+    if is_named and not os.access(present, os.W_OK | os.X_OK):
         raise FileError(
-            f"the rejected rows cannot be written to {folder}: no permission to write in {place}; "
-            "name another folder with --rejects"
+            f"the rejected rows cannot be written to {folder}: no permission to write in "
+            f"{present}; name another folder with --rejects"
         )
 
 
 def write_rejects(
     rejects: Iterator[RejectedRow], folder: Path, name: str, file: str, header: bytes
 ) -> Path:
-    """Writes `name`.csv and `name`.reasons.jsonl, and returns the path of the first.
+    """Write `name`.csv and `name`.reasons.jsonl to a folder, and return the path of the first.
 
-    Raises FileError. A file that is there under one of the names is replaced when it is written.
+    `header` and the rows are written as they are in the imported file. Existing files are replaced
+    when the new ones are complete. Raises FileError.
     """
     rows, reasons = folder / f"{name}.csv", folder / f"{name}.reasons.jsonl"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replace_atomically(rows) as csv, replace_atomically(reasons) as jsonl:
-            csv.write(ended(header))
-            for refused in rejects:
-                if refused.raw:  # else it was too long to be kept
-                    csv.write(ended(refused.raw))
-                _write_reasons(jsonl, refused, file)
+            csv.write(with_line_end(header))
+            for rejected in rejects:
+                if rejected.raw:  # else it was too long to be kept
+                    csv.write(with_line_end(rejected.raw))
+                _write_reasons(jsonl, rejected, file)
     except OSError as error:
         raise FileError(
             f"the rejected rows of {file} cannot be written to {folder}: {error.strerror}; "
@@ -165,13 +165,13 @@ def write_rejects(
     return rows
 
 
-def _write_reasons(jsonl: IO[bytes], refused: RejectedRow, file: str) -> None:
-    for fault in refused.faults(file):
+def _write_reasons(jsonl: IO[bytes], rejected: RejectedRow, file: str) -> None:
+    for fault in rejected.faults(file):
         text = {"file": readable(file), "value": fault.value and readable(fault.value)}
         document = asdict(fault) | text
         jsonl.write(json.dumps(document, ensure_ascii=False).encode() + b"\n")
 
 
-def ended(record: bytes) -> bytes:
-    """A record with a line end, which the last one of a file may lack."""
+def with_line_end(record: bytes) -> bytes:
+    """Return a record with a line end, which the last one of a file may lack."""
     return record if record.endswith((b"\n", b"\r")) else record + b"\n"

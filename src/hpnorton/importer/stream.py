@@ -15,7 +15,7 @@ from hpnorton.importer.chunk_result import ChunkResult
 from hpnorton.importer.feed import append, open_target
 from hpnorton.importer.options import Options
 from hpnorton.importer.plan import open_plan
-from hpnorton.importer.rejects import RejectedRow, ended
+from hpnorton.importer.rejects import RejectedRow, with_line_end
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import Runner
 from hpnorton.importer.sources import Source
@@ -116,7 +116,7 @@ def _append_row(
     append(out, data)
     report.rows += 1
     log.info("{}: written", location)
-    if data != ended(data):
+    if data != with_line_end(data):
         on_warning(f"{location}, the last one, has no line end; was the file copied whole?")
 
 

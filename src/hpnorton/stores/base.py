@@ -121,15 +121,6 @@ class Written:
     taken: Sequence[int] = ()
     replacing: Sequence[int] = ()
 
-    def touched(self, size: int) -> Sequence[int]:
-        """The positions of the records of `size` that were inserted or replaced others."""
-        if not self.taken:
-            return range(size)
-        if len(self.taken) == size and not self.replacing:
-            return ()
-        idle = set(self.taken).difference(self.replacing)
-        return [at for at in range(size) if at not in idle]
-
 
 def in_line(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
     """All values of some columns of the same length, row by row."""

@@ -1,8 +1,8 @@
-"""The history: what was changed in the store's records since they were imported, line by line.
+"""The history: an entry for each change of a record since it was imported.
 
-It is a collection like any other, so that it can be asked, exported and imported. The lines of one
-record are numbered from 1; two clerks cannot both write the next one, which is what keeps them from
-renting out the same last item.
+It is a collection like any other, so it can be queried, exported and imported. The entries of a
+record are numbered from 1. Two clerks cannot both write the next number, so they cannot both rent
+out the last item.
 """
 
 import json
@@ -19,7 +19,7 @@ from hpnorton.schema.stored import Value
 
 
 class Kind(StrEnum):
-    """What has happened."""
+    """The kind of a history entry."""
 
     RENT = "rent"
     RETURN = "return"
@@ -29,9 +29,9 @@ class Kind(StrEnum):
     IMPORT = "import"
 
 
-# `record` is the key of the record whose `number`th line it is, `collection` its own. `delta` is
-# what is added to the stock, which is `stock` then. `changed` is the collection whose record has
-# changed, `before` and `after` that record, or what differs of it, as JSON.
+# An entry is the `number`th of the record with the key `record` in `collection`. It adds `delta` to
+# the record's stock, which is `stock` afterwards. The record that changed is in the collection
+# `changed`; `before` and `after` are this record, or the fields that differ, as JSON.
 HISTORY = Collection(
     "history",
     (
@@ -57,10 +57,10 @@ _PART = re.compile(r"((?:\\.|[^\\|])*)\|", re.DOTALL)  # of a key's text, and th
 
 
 def key_texts(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
-    """The keys of records, each as one value, from the columns of their fields.
+    """Return the keys of records, each as one value; `columns` are those of the key's fields.
 
-    The key itself if it has one field; else its fields with `|` between them. Within a field `|`
-    and a backslash are escaped, so that no two keys have the same text.
+    [["C1", "C2"]] gives ["C1", "C2"]; [["C1", "C2"], [7, 8]] gives ["C1|7", "C2|8"]. In a key of
+    several fields, `|` and backslashes are escaped, so that no two keys have the same text.
     """
     if len(columns) == 1:
         return columns[0]
@@ -71,19 +71,19 @@ def key_texts(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
 
 
 class RecordKey(NamedTuple):
-    """Where a record is, or will be."""
+    """The address of a record: its collection and its key."""
 
     collection: Collection
     key: tuple[Value, ...]
 
     @property
     def text(self) -> str:
-        """The key as the history keeps it."""
+        """The key as the history has it: see key_texts."""
         return str(key_texts([[part] for part in self.key])[0])
 
     @staticmethod
     def from_text(collection: Collection, text: str) -> "RecordKey | None":
-        """Return the key of a collection's record that has this text, if one can have it."""
+        """Return the key that has this text in a collection, or None if no key can have it."""
         parts = [text]
         if len(collection.key) > 1:
             parts = [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(text + "|")]
@@ -97,13 +97,13 @@ class RecordKey(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:  # pylint: disable=too-many-instance-attributes # a line of the history has as many
-    """A change of one record, and the line of the history that tells it.
+class Change:  # pylint: disable=too-many-instance-attributes # as many as a history entry
+    """A change of one record, and its history entry.
 
-    `target` is the record: from `before` (None: it is not there) to `after` (None: it is removed);
-    both hold the same fields. `subject` is the record to whose history the line belongs, as its
-    `number`th, and to whose stock `delta` is added. Both may be the same record. `at` is ISO 8601
-    in UTC.
+    `target` is the record that changes from `before` (None: a new record) to `after` (None: it is
+    deleted); both hold the same fields. `subject` is the record whose history gets the entry, with
+    the number `number`, and to whose stock `delta` is added. Both may be the same record. `at` is
+    ISO 8601 in UTC.
     """
 
     kind: Kind
@@ -120,7 +120,7 @@ class Change:  # pylint: disable=too-many-instance-attributes # a line of the hi
 
     @property
     def entry(self) -> dict[str, Value]:
-        """The record of HISTORY."""
+        """The history entry, as a record of HISTORY."""
         return {
             "record": self.subject.text,
             "collection": self.subject.collection.name,
@@ -138,7 +138,7 @@ class Change:  # pylint: disable=too-many-instance-attributes # a line of the hi
 
     @property
     def other_values(self) -> dict[str, Value]:
-        """What the record holds afterwards, but for the stock, which only grows by the delta."""
+        """The values that the record gets, except the stock, to which the delta is added."""
         after = self.after or {}
         return {name: after[name] for name in after if name != self.target.collection.stock}
 

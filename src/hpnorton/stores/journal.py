@@ -1,7 +1,7 @@
-"""What the database remembers of imports: which there were, and which chunks of them are done.
+"""The journal of a database: its imports, which of their chunks are done, and its collections.
 
-The notes are records like others, in collections of our own, so that every store keeps them
-the same way. A chunk's note is written together with its rows.
+Entries are stored like records, in collections of HPNorton's own, so that every store keeps them
+the same way. The entry of a chunk is written in the transaction of its rows.
 """
 
 import json
@@ -24,11 +24,11 @@ _MAX_BYTES = 8 * 2**20  # of a rejected row: a document of MongoDB holds 16 MiB
 
 @dataclass(kw_only=True)
 class ImportEntry(Counts):
-    """The import of one file, and what has become of its rows.
+    """The import of one file, and the counts of its rows.
 
-    `started` and `ended` are ISO 8601 in UTC. `file` is its absolute path. `is_ordered` says that
-    the chunks were done one after the other, `was_empty` that the collection had no records when it
-    began.
+    `started` and `ended` are ISO 8601 in UTC, `elapsed` is in seconds, `size` in bytes. `file` is
+    the absolute path of the file, or its URL. `is_ordered` means that its chunks were loaded one
+    after the other, `was_empty` that the collection had no records when the import began.
     """
 
     id: str
@@ -50,10 +50,10 @@ class ImportEntry(Counts):
 class ChunkEntry(Span):
     """A chunk that is done; `run` is the id of its import.
 
-    `blank` rows were left out, `blank_end` of them at its end. `taken` is a bitmap of the rows that
-    were not inserted because their keys were taken, the first row first. `remarks` are those on its
-    valid rows (see remarks.py). `is_repeated` says that it was started before: the keys of rows
-    that were inserted then seem to be taken now.
+    `blank` rows were left out, `blank_end` of them at the end of the chunk. `taken` is a bitmap of
+    the rows that were not inserted because their keys were stored already: bit 0 of the first byte
+    is the first row. `remarks` are those on its valid rows (see remarks.py). `is_repeated` means
+    that the chunk was started before, so that a row may have found its own key stored.
     """
 
     run: str
@@ -70,7 +70,7 @@ class ChunkEntry(Span):
 
     @property
     def counts(self) -> Counts:
-        """What became of its rows."""
+        """The counts of its rows."""
         read = self.rows - self.blank
         return Counts(**{field.name: getattr(self, field.name, read) for field in fields(Counts)})
 
@@ -79,8 +79,8 @@ class ChunkEntry(Span):
 class StartedChunk:
     """A chunk that was started, where its rows and its entry are not written in one transaction.
 
-    `taken` is a bitmap of the rows whose keys were taken before, as far as they were looked up. If
-    the chunk is repeated, the keys of its own rows seem to be taken as well.
+    `taken` is a bitmap of the rows whose keys were stored before the chunk wrote any, or None where
+    they were not looked up. When the chunk is repeated, this tells them from the chunk's own keys.
     """
 
     run: str
@@ -93,7 +93,8 @@ class StartedChunk:
 class RejectedEntry:
     """A rejected row of an import that is not done yet: see rejects.RejectedRow.
 
-    `reasons` is a JSON list of objects, `key` of the values of the key.
+    `raw` holds the bytes of the row in the file. `reasons` is a JSON list of objects, `key` a JSON
+    list of the values of the record's key.
     """
 
     run: str
@@ -105,13 +106,13 @@ class RejectedEntry:
 
     @property
     def size(self) -> int:
-        """The bytes that it takes in a database, at least."""
+        """The bytes that the row and the reasons take in a database."""
         return len(self.raw) + len(self.reasons)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CollectionEntry:
-    """What a collection is, as it was described when it was imported last: see Collection."""
+    """A collection as it was described when it was imported last; `definition` is JSON."""
 
     name: str
     definition: str
@@ -129,13 +130,13 @@ OWN_COLLECTIONS = tuple(table.collection for table in _TABLES)
 def new_import_id(now: datetime) -> str:
     """Return an id for an import: the time to the microsecond, and 64 random bits.
 
-    Ids sort by time. That none is there twice is for begin_import to prove.
+    Ids sort by time. begin_import makes sure that no two imports have the same.
     """
     return f"{now:%Y%m%d-%H%M%S}-{now.microsecond:05x}{os.urandom(8).hex()}"
 
 
 def utc_now() -> str:
-    """The time, ISO 8601 in UTC."""
+    """Return the time, ISO 8601 in UTC."""
     return datetime.now(UTC).isoformat()
 
 
