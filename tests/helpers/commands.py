@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import pymongo
 from pymongo.monitoring import (
     CommandFailedEvent,
     CommandListener,
@@ -37,13 +36,5 @@ class _Recorder(CommandListener):
 def watched(uri: str) -> Iterator[tuple[MongoStore, list[Command]]]:
     """A store, and the commands that it sends."""
     recorder = _Recorder()
-
-    class Watched(MongoStore):
-        """A store whose client tells what it sends."""
-
-        def _connect(self, uri: str) -> pymongo.MongoClient[dict[str, Any]]:
-            super()._connect(uri).close()
-            return pymongo.MongoClient(uri, event_listeners=[recorder])
-
-    with closing(Watched(uri)) as store:
+    with closing(MongoStore(uri, event_listeners=[recorder])) as store:
         yield store, recorder.commands

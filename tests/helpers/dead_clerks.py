@@ -1,5 +1,4 @@
 """Clerks who die in the middle of a change at MongoDB."""
-# pylint: disable=protected-access # a crash is made of the pieces that it leaves undone
 
 from collections.abc import Sequence
 
@@ -9,9 +8,9 @@ from hpnorton.stores.mongo.store import MongoStore
 
 
 def die_over(store: MongoStore, change: Change, steps: int) -> Sequence[RawDocument]:
-    """Leaves what a clerk leaves who dies after so many steps: the lines, pending."""
-    made = store._lines([change])
-    assert store._insert_lines(made, None) == []
+    """Leaves what a clerk leaves who dies after so many steps: the entries, pending."""
+    made = store.counter.pending_entries([change])
+    assert store.counter.insert_entries(made) == []
     for step in made[0]["hpnorton_steps"][:steps]:
-        assert store._do([(made[0], step)], None) == 1
+        assert store.counter.do_steps([(made[0], step)]) == 1
     return made

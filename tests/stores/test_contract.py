@@ -16,7 +16,6 @@ from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores import close_process_stores, open_store, process_store
 from hpnorton.stores.base import Conflict, Key, Mode, Store
-from hpnorton.stores.mongo import batches as mongo_batches
 from hpnorton.stores.mongo.store import MongoStore
 from hpnorton.stores.sqlite.store import SqliteStore
 from tests.conftest import NX
@@ -69,16 +68,15 @@ def test_a_store_is_records_by_key(
         pytest.skip("nx-27017 finds no boolean _id")
     collection = KINDS[kind].collection(f"thing{next(_NUMBERS)}")
     store.ensure(collection)
-    with pytest.MonkeyPatch.context() as patch:
-        # So that a few records are many.
-        if isinstance(store, SqliteStore):
-            store.batches.rows_per_statement = data.draw(st.integers(1, 4))
-            store.batches.min_sampled = data.draw(st.integers(1, 4))
-        elif isinstance(store, MongoStore):
-            store.min_sampled = data.draw(st.integers(1, 4))
-            store.ids_per_query = data.draw(st.integers(1, 4))
-        patch.setattr(mongo_batches, "_MOST_DOCUMENTS", data.draw(st.integers(1, 4)))
-        check_against_model(store, collection, KINDS[kind], data)
+    assert isinstance(store, SqliteStore | MongoStore)
+    # So that a few records are many.
+    store.batches.min_sampled = data.draw(st.integers(1, 4))
+    if isinstance(store, SqliteStore):
+        store.batches.rows_per_statement = data.draw(st.integers(1, 4))
+    else:
+        store.batches.max_documents = data.draw(st.integers(1, 4))
+        store.batches.ids_per_query = data.draw(st.integers(1, 4))
+    check_against_model(store, collection, KINDS[kind], data)
     store.drop_collection(collection.name)
 
 

@@ -20,6 +20,7 @@ from hpnorton.stores import open_store
 from hpnorton.stores.base import Batch, Condition, Key, Mode
 from hpnorton.stores.diff import Comparison, compare
 from hpnorton.stores.mongo import batches as mongo_batches
+from hpnorton.stores.mongo.connection import MongoConnection
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.commands import watched
 from tests.helpers.stores import (
@@ -75,7 +76,7 @@ def test_where_keys_are_taken_the_look_comes_first(
 ) -> None:
     """In whatever order it is done, the outcome is the same."""
     store.ensure(CUSTOMERS)
-    store.min_sampled = min_sampled
+    store.batches.min_sampled = min_sampled
     fresh = batch_of(CUSTOMERS, ANNA, BEN)
     for taken in ([], [0, 1], [0, 1]):
         assert list(store.write(fresh, mode).taken) == taken
@@ -152,8 +153,8 @@ def test_another_process_may_come_in_between(
 ) -> None:
     """A key that another process inserts after the look at what is stored is taken, no error."""
     put(store, CUSTOMERS, ANNA)
-    store.min_sampled = 1  # so that the look comes first
-    look = store.stored
+    store.batches.min_sampled = 1  # so that the look comes first
+    look = store.batches.stored
 
     def look_and_be_late(batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         found = look(batch, positions)
@@ -161,7 +162,7 @@ def test_another_process_may_come_in_between(
             other.write(batch_of(CUSTOMERS, BEN), INSERT)
         return found
 
-    monkeypatch.setattr(store, "stored", look_and_be_late)
+    monkeypatch.setattr(store.batches, "stored", look_and_be_late)
     done = store.write(batch_of(CUSTOMERS, ANNA, ("C3", "Cleo", 0), ANNA, BEN, ANNA), mode)
     assert summary(done) == (1, 0, [], [0, 2, 3, 4])
 
@@ -201,7 +202,7 @@ def test_a_rule_of_the_server_that_keeps_a_record_out_is_told(
     put(store, CUSTOMERS, ANNA)
     with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
         client.get_default_database()["customers"].create_index("name", unique=True)
-    store.min_sampled = min_sampled
+    store.batches.min_sampled = min_sampled
     with pytest.raises(StoreError, match="a rule of its own that keeps out the record C9;"):
         store.write(batch_of(CUSTOMERS, ANNA, BEN, ANNA, ("C9", "Anna", 1), ANNA), mode)
     assert ("C9", "Anna", 1) not in records_of(store, CUSTOMERS)
@@ -240,7 +241,7 @@ def test_what_a_server_refuses_for_another_reason_is_told(
 ) -> None:
     """Only a taken key is no fault; whatever else a server answers to an insert is an error."""
     with pytest.raises(StoreError, match=f"MongoDB at mongodb://.* refused: {reason}"):
-        store._left_out(reply)  # pylint: disable=protected-access # no server here answers so
+        store.batches.check_reply(reply, allowed=11000)
 
 
 def test_both_references_are_indexed(store: MongoStore, mongo_uri: str) -> None:
@@ -378,7 +379,7 @@ def test_every_error_of_pymongo_becomes_one_of_ours(store: MongoStore) -> None:
             errors.OperationFailure.__init__(error, "what it says")
         with (
             pytest.raises(StoreError, match=r"127\.0\.0\.1") as caught,
-            store._errors(),  # pylint: disable=protected-access # the one place that maps
+            store.connection.translate_errors(),
         ):
             raise error
         assert caught.type is DECIDED[name], name
@@ -397,7 +398,7 @@ def test_a_server_that_has_ended_the_connection_is_not_one_that_is_absent(
     """A command may be too much for it: its address is right, and its log has the reason."""
     with (
         pytest.raises(StoreLostError, match=f"no MongoDB answers at .*{advice}$"),
-        store._errors(),  # pylint: disable=protected-access # the one place that maps
+        store.connection.translate_errors(),
     ):
         raise kind("connection closed")
 
@@ -462,9 +463,9 @@ def test_what_a_server_refuses_is_told_with_what_helps(  # pylint: disable=too-m
     monkeypatch: pytest.MonkeyPatch, user: str, code: int, text: str, kind: type, advice: str
 ) -> None:
     """A missing login, a wrong one, a missing role, and a server that is about to end."""
-    monkeypatch.setattr(MongoStore, "_log_in", lambda self: None)
+    monkeypatch.setattr(MongoConnection, "_log_in", lambda self: None)
     with closing(MongoStore(f"mongodb://{user}127.0.0.1:1/x")) as store:
         with pytest.raises(StoreError, match=advice) as told:
-            with store._errors():  # pylint: disable=protected-access # the one place that maps
+            with store.connection.translate_errors():
                 raise errors.OperationFailure(text, code)
     assert told.type is kind and "secret" not in str(told.value)

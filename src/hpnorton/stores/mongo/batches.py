@@ -9,6 +9,7 @@ from hpnorton.schema.validate import Record
 from hpnorton.stores.base import MIN_SAMPLED, Batch, Key, Mode, Written
 from hpnorton.stores.diff import compare
 from hpnorton.stores.history import key_texts
+from hpnorton.stores.messages import kept_out
 from hpnorton.stores.mongo.connection import MongoConnection, RawDocument
 from hpnorton.stores.mongo.documents import documents_of, ids_of, records_of, updates_of
 
@@ -17,109 +18,127 @@ DUPLICATE_KEY = 11000
 # them, FerretDB 1 reads all documents for each query.
 _IDS_PER_QUERY = 1024
 _FERRETDB_IDS_PER_QUERY = 8192
-_MOST_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
-# FerretDB 1 keeps one of a database's 100 connections for each update until the command is done; if
-# there are no more, it waits for ever. So eight processes may update at once.
+_MAX_DOCUMENTS = 100_000  # maxWriteBatchSize of all servers since 3.6
+# FerretDB 1 keeps one of a database's 100 connections for each update of a command, and waits for
+# ever if none is left. So eight processes may update at once.
 _FERRETDB_UPDATES = 10
-_MOST_BYTES = 8 * 2**20  # for names: with twice the 16 MiB of a chunk it stays below 48 MB
-_BYTES_A_CELL = 16
-_BYTES_AN_ITEM = 64  # what an update has around its values
+_MAX_BYTES = 8 * 2**20  # for names: with the values of a chunk, a message stays below 48 MB
+_BYTES_PER_CELL = 16
+_BYTES_PER_ITEM = 64  # of an update, around its values
 
 
-class MongoBatches(MongoConnection):
-    """The writing and looking up of batches."""
+class MongoBatches:
+    """The batches that are written and looked up through a connection.
 
-    def __init__(self, uri: str) -> None:
-        self.min_sampled = MIN_SAMPLED
+    At most `max_documents` are written at a time, and `ids_per_query` looked up. Of a batch of at
+    least `min_sampled` records a sample is looked up, which decides how it is written.
+    """
+
+    def __init__(self, connection: MongoConnection) -> None:
+        self.max_documents = _MAX_DOCUMENTS
         self.ids_per_query = _IDS_PER_QUERY
-        super().__init__(uri)
-
-    def prepare(self, batch: Batch) -> None:
-        """Nothing: there are no transactions that others would wait for."""
+        self.min_sampled = MIN_SAMPLED
+        self._connection = connection
 
     def write(self, batch: Batch, mode: Mode) -> Written:
-        """Inserts the records whose keys are not there yet; those that are there may be replaced.
+        """Insert the records whose keys are new; with Mode.UPSERT, replace what else differs.
 
-        Where the keys of a large batch seem to be stored, as when a file is imported again, the
-        stored documents are looked up first.
+        If the keys of a large batch seem to be stored, as when a file is imported again, the stored
+        documents are looked up first. Otherwise all are inserted, and those whose keys are taken
+        are looked up.
         """
         if len(batch) == 0:
             return Written(0)
-        with self._errors():
+        with self._connection.translate_errors():
             if len(batch) >= self.min_sampled and self._are_stored(batch.sample()):
-                taken: Sequence[int] = range(len(batch))
-                stored = self.stored(batch, taken)
-                made = compare(batch, taken, stored, mode)
-                if lost := self._insert(batch.only(made.new)):  # somebody else was quicker
-                    stored |= self._kept(batch, [made.new[at] for at in lost])
-                    made = compare(batch, taken, stored, mode)
+                positions: Sequence[int] = range(len(batch))
+                stored = self.stored(batch, positions)
+                made = compare(batch, positions, stored, mode)
+                if lost := self._insert(batch.only(made.new)):  # another process was quicker
+                    stored |= self._stored_all(batch, [made.new[at] for at in lost])
+                    made = compare(batch, positions, stored, mode)
             else:
-                taken = self._insert(batch)
-                stored = self._kept(batch, taken)
-                made = compare(batch, taken, stored, mode)
+                positions = self._insert(batch)
+                stored = self._stored_all(batch, positions)
+                made = compare(batch, positions, stored, mode)
             self._update(batch, made.changed, stored)
             if mode is Mode.UPSERT:
-                self._mend(batch, stored)
-        return made.written(taken, len(batch) - len(taken))
+                self._restore_integers(batch, stored)
+        return made.written(positions, len(batch) - len(positions))
+
+    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+        """Return the stored values of the batch's columns, by key, for the records at positions."""
+        if not positions:
+            return {}
+        wanted = batch.only(positions)
+        keys = dict(zip(ids_of(wanted), wanted.keys))
+        with self._connection.translate_errors():
+            # Some servers take as long to leave fields out as to find the documents.
+            is_whole = set(batch.columns) >= set(batch.collection.columns)
+            columns = None if is_whole else batch.columns
+            documents = self.by_ids(batch.collection.name, list(keys), columns)
+        found = (keys[document["_id"]] for document in documents)
+        return dict(zip(found, records_of(documents, batch.columns)))
+
+    def absent(
+        self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
+    ) -> set[Key]:
+        """Return the keys, given as one column per field of `key`, that no record has."""
+        del key  # `_id` holds it
+        keys = dict.fromkeys(zip(*columns))
+        whole = [each for each in keys if None not in each]  # others match nothing
+        ids = key_texts(list(zip(*whole))) if whole else []
+        with self._connection.translate_errors():
+            stored = {document["_id"] for document in self.by_ids(collection, ids, ("_id",))}
+        present = {each for each, identity in zip(whole, ids) if identity in stored}
+        return set(keys) - present
+
+    def by_ids(
+        self, collection: str, ids: Sequence[Value], columns: Sequence[str] | None
+    ) -> list[RawDocument]:
+        """Return the documents with these ids, in no particular order, with all or some fields."""
+        projection = None if columns is None else list(columns)
+        size = self.ids_per_query
+        if len(ids) > size and self._connection.is_ferretdb:
+            size = _FERRETDB_IDS_PER_QUERY
+        documents: list[RawDocument] = []
+        for start in range(0, len(ids), size):
+            query = {"_id": {"$in": ids[start : start + size]}}
+            cursor = self._connection.collection(collection).find(query, projection)
+            documents += cursor.batch_size(size).to_list()
+        return documents
 
     def _are_stored(self, batch: Batch) -> bool:
         """Return whether the keys of all records are stored.
 
         They are looked up one by one, since a list of keys makes some servers read all documents.
         """
-        of = self._of(batch.collection.name)
-        return all(of.find_one({"_id": key}, {"_id": 1}) for key in ids_of(batch))
-
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
-        """What is stored under the keys at some positions: the values of the batch's columns."""
-        if not positions:
-            return {}
-        some = batch.only(positions)
-        keys = dict(zip(ids_of(some), some.keys))
-        with self._errors():
-            # To leave fields out takes some servers as long as to find the documents (measured).
-            is_whole = set(batch.columns) >= set(batch.collection.columns)
-            columns = None if is_whole else batch.columns
-            found = self._by_ids(batch.collection.name, list(keys), columns)
-        return dict(zip((keys[d["_id"]] for d in found), records_of(found, batch.columns)))
-
-    def absent(
-        self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
-    ) -> set[Key]:
-        """The keys that no record of the collection, whose key is `key`, has."""
-        del key  # `_id` holds it
-        keys = dict.fromkeys(zip(*columns))
-        # What is null in part matches nothing.
-        whole = [found for found in keys if None not in found]
-        ids = key_texts(list(zip(*whole))) if whole else []
-        with self._errors():
-            stored = {found["_id"] for found in self._by_ids(collection, ids, ("_id",))}
-        present = {found for found, identity in zip(whole, ids) if identity in stored}
-        return set(keys) - present
+        collection = self._connection.collection(batch.collection.name)
+        return all(collection.find_one({"_id": key}, {"_id": 1}) for key in ids_of(batch))
 
     def _insert(self, batch: Batch) -> list[int]:
-        """Inserts the documents, in no particular order; the positions of those left out."""
+        """Insert the records; return the positions of those whose keys are taken."""
         documents = documents_of(batch)
         taken: list[int] = []
         for start, reply in self._command(batch.collection, "insert", "documents", documents):
-            taken += [start + at for at in self._left_out(reply)]
+            taken += [start + at for at in self.check_reply(reply, allowed=DUPLICATE_KEY)]
         return taken
 
     def _update(
         self, batch: Batch, changed: Mapping[Key, int], stored: Mapping[Key, Record]
     ) -> None:
         if changed:
-            some = batch.only(list(changed.values()))
-            most = _FERRETDB_UPDATES if self._is_ferretdb else _MOST_DOCUMENTS
-            updates = updates_of(some, stored)
-            for _, reply in self._command(some.collection, "update", "updates", updates, most):
-                self._left_out(reply, but=None)
+            changes = batch.only(list(changed.values()))
+            updates = updates_of(changes, stored)
+            for _, reply in self._command(batch.collection, "update", "updates", updates):
+                self.check_reply(reply)
 
-    def _mend(self, batch: Batch, stored: Mapping[Key, Record]) -> None:
-        """Makes whole numbers of doubles, where another program has stored some as these.
+    def _restore_integers(self, batch: Batch, stored: Mapping[Key, Record]) -> None:
+        """Replace doubles that another program has stored for whole numbers.
 
-        To MongoDB they are the same number, so nobody's change is undone.
+        To MongoDB they are the same number, so no change of another program is lost.
         """
+        collection = self._connection.collection(batch.collection.name)
         for name in set(batch.collection.whole_numbers).intersection(batch.columns):
             at = batch.columns.index(name)
             for key in [key for key, record in stored.items() if isinstance(record[at], float)]:
@@ -127,63 +146,47 @@ class MongoBatches(MongoConnection):
                 if number is not None:
                     identity = key_texts([[part] for part in key])[0]
                     which = {"_id": identity, name: stored[key][at]}
-                    self._of(batch.collection.name).update_one(which, {"$set": {name: number}})
+                    collection.update_one(which, {"$set": {name: number}})
 
     def _command(
-        self,
-        collection: Collection,
-        verb: str,
-        field: str,
-        items: Sequence[RawDocument],
-        most: int = _MOST_DOCUMENTS,
+        self, collection: Collection, verb: str, field: str, items: Sequence[RawDocument]
     ) -> Iterator[tuple[int, RawDocument]]:
-        """Writes items, as many at a time as go into a message: where they begin, and the reply.
+        """Write items, as many at a time as fit into a message.
 
-        The command itself: pymongo's insert_many and bulk_write look at every item once more, in
-        Python, which takes as long as making it (measured). Their retries are no loss: a chunk is
-        repeated as a whole.
+        Yields the position of the first item of each message, and the server's reply. The commands
+        are sent without pymongo's insert_many and bulk_write, which go through all items once more
+        in Python. Their retries are not needed: a chunk is repeated as a whole.
         """
-        width = sum(len(name) + _BYTES_A_CELL for name in collection.columns) + _BYTES_AN_ITEM
-        size = max(1, min(most, _MOST_BYTES // width))
-        concern = self._database.write_concern.document
+        size = self.max_documents
+        if verb == "update" and self._connection.is_ferretdb:
+            size = _FERRETDB_UPDATES
+        width = sum(len(name) + _BYTES_PER_CELL for name in collection.columns) + _BYTES_PER_ITEM
+        size = max(1, min(size, _MAX_BYTES // width))
+        concern = self._connection.database.write_concern.document
         more: RawDocument = {"writeConcern": concern} if concern else {}
         for start in range(0, len(items), size):
-            some = items[start : start + size]
-            command = {verb: collection.name, "ordered": False, field: some} | more
-            yield start, self._database.command(command)
+            part = items[start : start + size]
+            command = {verb: collection.name, "ordered": False, field: part} | more
+            yield start, self._connection.database.command(command)
 
-    def _left_out(self, reply: RawDocument, but: int | None = DUPLICATE_KEY) -> list[int]:
-        """The positions of the items with faults of the code `but`; raises any other fault."""
+    def check_reply(self, reply: RawDocument, allowed: int | None = None) -> list[int]:
+        """Return the positions of the items with errors of the code `allowed`.
+
+        Raises StoreError for any other error in the reply.
+        """
         faults = reply.get("writeErrors", [])
-        others = [fault["errmsg"] for fault in faults if fault["code"] != but]
+        others = [fault["errmsg"] for fault in faults if fault["code"] != allowed]
         if "writeConcernError" in reply:
             others.append(reply["writeConcernError"].get("errmsg", "write concern"))
         if others:
-            raise StoreError(f"MongoDB at {self._shown} refused: {others[0][:300]}")
+            raise StoreError(f"MongoDB at {self._connection.shown} refused: {others[0][:300]}")
         return sorted(fault["index"] for fault in faults)
 
-    def _kept(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
-        """What is stored under the keys at some positions, which the server says are taken."""
+    def _stored_all(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+        """Return the stored records at positions, by key. Raises StoreError if one is missing."""
         stored = self.stored(batch, positions)
         for at in positions:
             if batch.keys[at] not in stored:
-                raise StoreError(
-                    f"the collection {batch.collection.name} at {self._shown} has a rule of its "
-                    f"own that keeps out the record {', '.join(map(str, batch.keys[at]))}; import "
-                    "into another database"
-                )
+                where = f"the collection {batch.collection.name} at {self._connection.shown}"
+                raise kept_out(where, batch.keys[at])
         return stored
-
-    def _by_ids(
-        self, collection: str, ids: Sequence[Value], columns: Sequence[str] | None
-    ) -> list[RawDocument]:
-        """Return the documents with these ids, in no particular order, with all or some fields."""
-        projection = None if columns is None else list(columns)
-        size = self.ids_per_query
-        if len(ids) > size and self._is_ferretdb:
-            size = _FERRETDB_IDS_PER_QUERY
-        found: list[RawDocument] = []
-        for start in range(0, len(ids), size):
-            query = {"_id": {"$in": ids[start : start + size]}}
-            found += self._of(collection).find(query, projection, batch_size=size).to_list()
-        return found

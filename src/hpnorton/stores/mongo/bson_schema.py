@@ -131,9 +131,9 @@ def _shape(value: dict[str, Any] | list[Any]) -> _Shape:
 def _fields(path: str, shape: _Shape) -> Iterator[tuple[str, str]]:
     """Yield the path and the name of the type of each field, and of each element, of a shape."""
     names, types, nested_shapes = shape
-    nested = iter(nested_shapes)
+    nested = list(reversed(nested_shapes))
     for index, kind in enumerate(types):
-        inner = next(nested) if kind in _NESTED else None
+        inner = nested.pop() if kind in _NESTED else None
         inner_path = _path(path, names[index] if names is not None else None)
         if inner_path is None:
             continue

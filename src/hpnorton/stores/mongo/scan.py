@@ -3,21 +3,21 @@
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
 from bson import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import errors
-from pymongo.collection import Collection as MongoCollection
 
 from hpnorton import log
 from hpnorton.stores.base import Key
 from hpnorton.stores.mongo import ranges
+from hpnorton.stores.mongo.batches import MongoBatches
 from hpnorton.stores.mongo.bson_schema import LENIENT, FieldCounter
-from hpnorton.stores.ranges import Absent, Range, Tell, lookup_key
+from hpnorton.stores.mongo.connection import MongoConnection
+from hpnorton.stores.ranges import Range, Tell, lookup_key
 from hpnorton.stores.tallies import FieldTally
 from hpnorton.workers import call_aside
 
@@ -28,24 +28,16 @@ _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocumen
 
 
 class MongoScan:
-    """All documents of a collection; `translated` says in our words what pymongo raises.
+    """All documents of a collection."""
 
-    `absent` is that of the store, which looks for `_id`s.
-    """
-
-    def __init__(
-        self,
-        collection: MongoCollection[dict[str, Any]],
-        translated: Callable[[], AbstractContextManager[None]],
-        absent: Absent,
-    ) -> None:
-        self._absent = absent
-        self._collection = collection.with_options(codec_options=LENIENT)
-        self._translated = translated
+    def __init__(self, connection: MongoConnection, batches: MongoBatches, name: str) -> None:
+        self._connection = connection
+        self._batches = batches
+        self._collection = connection.collection(name).with_options(codec_options=LENIENT)
 
     def count(self) -> int:
         """How many documents there are, as the server remembers; a view's are counted."""
-        with self._translated():
+        with self._connection.translate_errors():
             try:
                 return self._collection.estimated_document_count()
             except errors.OperationFailure:
@@ -57,7 +49,7 @@ class MongoScan:
         A single one where the server has nothing to find the others with: see mongo_ranges.
         """
         name = self._collection.name
-        with self._translated():
+        with self._connection.translate_errors():
             is_quick = ranges.are_quick(self._collection)
         if not is_quick:
             log.debug("{}: the server has no index for ranges of _id; one cursor reads all", name)
@@ -65,7 +57,7 @@ class MongoScan:
         wanted = math.ceil(self.count() / records)
         if wanted < 2:
             return [Range(name)]
-        with self._translated():
+        with self._connection.translate_errors():
             return ranges.cut(self._collection, wanted)
 
     def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
@@ -75,7 +67,7 @@ class MongoScan:
         the others: a thread more takes two workers 4% longer, and one 7% less (measured).
         """
         counter = FieldCounter(part.number)
-        with self._translated(), self._raw_batches(part) as batches:
+        with self._connection.translate_errors(), self._raw_batches(part) as batches:
             if tell is None:
                 for batch in batches:
                     counter.add(batch)
@@ -89,7 +81,7 @@ class MongoScan:
         A server with $sample may give a document twice.
         """
         counter = FieldCounter()
-        with self._translated():
+        with self._connection.translate_errors():
             try:
                 raw = self._collection.with_options(codec_options=_RAW)
                 for document in raw.aggregate([{"$sample": {"size": size}}]):
@@ -102,7 +94,7 @@ class MongoScan:
 
     def columns(self, part: Range, names: Sequence[str]) -> Iterator[list[list[Any]]]:
         """The values of some fields in a range; what a document lacks is None."""
-        with self._translated():
+        with self._connection.translate_errors():
             cursor = self._collection.find(
                 ranges.condition(part),
                 dict.fromkeys(("_id", *names), 1),
@@ -113,7 +105,7 @@ class MongoScan:
 
     def is_unique(self, names: Sequence[str]) -> bool:
         """Whether a unique index sees to it that no two documents share these values."""
-        with self._translated():
+        with self._connection.translate_errors():
             indexes = self._collection.index_information().values()
         return tuple(names) == ("_id",) or any(
             index.get("unique")
@@ -127,7 +119,7 @@ class MongoScan:
 
         The server counts, if it can; else all values are counted here.
         """
-        with self._translated():
+        with self._connection.translate_errors():
             repeated = self._repeated_there(names)
         if repeated is None:
             counts: Counter[Key] = Counter()
@@ -138,14 +130,14 @@ class MongoScan:
 
     def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
         """The keys that no document has as its `_id` or, in another's, in these fields."""
-        lost = self._absent(self._collection.name, names, columns)
+        lost = self._batches.absent(self._collection.name, names, columns)
         wanted = [key for key in lost if None not in key]
         for start in range(0, len(wanted), _KEYS_A_QUERY):
             some = wanted[start : start + _KEYS_A_QUERY]
             condition: dict[str, Any] = {"$or": [dict(zip(names, key)) for key in some]}
             if len(names) == 1:
                 condition = {names[0]: {"$in": [value for (value,) in some]}}
-            with self._translated():
+            with self._connection.translate_errors():
                 for document in self._collection.find(condition, dict.fromkeys(names, 1)):
                     lost.discard(lookup_key(map(document.get, names)))
         return lost
