@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from hpnorton.cli.widths import wrapped
+from hpnorton.cli.widths import wrap
 from tests.conftest import ROOT, Run
 from tests.helpers.shop import DATASET, import_files
 
@@ -119,12 +119,12 @@ def test_the_history_of_imports_adds_up(
 
 def test_paths_go_on_behind_a_slash() -> None:
     """A word that is wider than the screen is broken within a name only if that is wider too."""
-    assert wrapped(["from ", "/srv/deliveries/customers.csv"], 16) == [
+    assert wrap(["from ", "/srv/deliveries/customers.csv"], 16) == [
         "from /srv/",
         "deliveries/",
         "customers.csv",
     ]
-    assert wrapped(["s3://bucket/customers.csv"], 12) == ["s3://bucket/", "customers.cs", "v"]
+    assert wrap(["s3://bucket/customers.csv"], 12) == ["s3://bucket/", "customers.cs", "v"]
 
 
 @pytest.mark.parametrize("command", ["--quality", "--fields"])

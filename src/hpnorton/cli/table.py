@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Collection, Generator, Iterable, Iterator
 from itertools import chain, islice
 
-from hpnorton.cli.layout import Layout, Record, cell_of, measured
+from hpnorton.cli.columns import cell_of, measure_column
+from hpnorton.cli.layout import Layout, Record
 
 _SAMPLED_RECORDS = 1000
 _UNLIMITED = 10_000
@@ -67,7 +68,7 @@ class Table:
         self._records = chain(read, self._records)
         names = dict.fromkeys(name for record in sample for name in record if name != self._by)
         columns = [
-            measured(
+            measure_column(
                 name,
                 [record.get(name) for record in sample],
                 is_key=name in self._whole,
@@ -88,13 +89,13 @@ class Table:
         known = {column.name for column in layout.columns} | {self._by}
         title: object = None
         was_block = False
-        for at, record in enumerate(self._records):
-            title = title if at else self._title(record)
+        for index, record in enumerate(self._records):
+            title = title if index else self._title(record)
             if not known.issuperset(record) or self._title(record) != title:
                 return record
             self.count += 1
             is_block, lines = layout.lines(record)
-            if at and (is_block or was_block):
+            if index and (is_block or was_block):
                 yield ""
             was_block = is_block
             yield from lines

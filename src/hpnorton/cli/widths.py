@@ -1,4 +1,4 @@
-"""How wide texts are on a terminal; cut, padded and wrapped to a width."""
+"""The width of texts on a terminal, and texts cut, padded and wrapped to a width."""
 
 import re
 import unicodedata
@@ -49,7 +49,7 @@ def cut(text: str, width: int) -> str:
     return f"{kept}…"
 
 
-def padded(text: str, width: int, *, is_right: bool, is_safe: bool) -> str:
+def pad(text: str, width: int, *, is_right: bool, is_safe: bool) -> str:
     """Return a text cut or filled up to a width, which it has on most terminals.
 
     With `is_safe` no terminal needs more, and some show fewer columns.
@@ -66,7 +66,7 @@ def _usual_width(text: str) -> int:
     return cells.cell_len(text)
 
 
-def wrapped(words: Iterable[str], width: int) -> list[str]:
+def wrap(words: Iterable[str], width: int) -> list[str]:
     """Wrap words into lines of at most `width` columns; break those that are wider.
 
     A path is broken after a slash, if that is possible.
@@ -94,11 +94,11 @@ def _pieces(text: str, width: int, limit: int | None = None) -> list[str]:
     """
     pieces: list[str] = []
     start = taken = 0
-    for at, char in enumerate(text):
+    for index, char in enumerate(text):
         taken += _width_of_char(char)
-        if taken > width and at > start:
-            pieces.append(text[start:at])
+        if taken > width and index > start:
+            pieces.append(text[start:index])
             if len(pieces) == limit:
                 return pieces
-            start, taken = at, _width_of_char(char)
+            start, taken = index, _width_of_char(char)
     return [*pieces, text[start:]]
