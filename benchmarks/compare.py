@@ -33,7 +33,7 @@ from measure import (
 from shell import SIDE_FILES, generate, positive
 
 # measure.py has made it importable.
-from hpnorton.compare.children import Ended, open_children
+from hpnorton.compare.children import CommandResult, open_children
 
 COMPARE = ("--quiet", "--format", "json", "--compare")
 PRODUCTION = sorted(str(path) for path in (HOME / "data" / "production").glob("*.csv"))
@@ -61,7 +61,7 @@ def remove(database: Path) -> None:
         Path(f"{database}{suffix}").unlink(missing_ok=True)
 
 
-def both_watches(database: Path, way: str) -> tuple[Ended, float, int]:
+def both_watches(database: Path, way: str) -> tuple[CommandResult, float, int]:
     """An import as --compare runs it, with /usr/bin/time -v inside: its seconds, and its kB."""
     watch = tool("time", "for example: apt install time")
     remove(database)

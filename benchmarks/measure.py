@@ -19,8 +19,8 @@ sys.path[:0] = [str(HOME / "src"), str(HOME)]
 
 # The package is importable only now.
 # pylint: disable=wrong-import-position
-from hpnorton.compare.figures import Spread, spread
 from hpnorton.compare.machine import describe_machine
+from hpnorton.compare.stats import Spread, spread
 
 # pylint: enable=wrong-import-position
 __all__ = ["Spread", "describe_machine", "spread"]

@@ -35,8 +35,8 @@ def compare_with_report(home: CommandLine) -> dict[str, Any]:
 
 
 def test_json_has_all_figures(report: dict[str, Any]) -> None:
-    """The runs, the lengths, start-up and rate, where the time goes, the machine, and advice."""
-    assert (report["rows"], report["rows_refused"]) == (31, 0)
+    """The runs, the samples, start-up and rate, where the time goes, the machine, and advice."""
+    assert (report["rows"], report["rows_rejected"]) == (31, 0)
     assert [(run["mode"], run["workers"]) for run in report["runs"]] == [
         ("linear", None),
         ("per file", None),
@@ -49,7 +49,7 @@ def test_json_has_all_figures(report: dict[str, Any]) -> None:
         assert run["peak_bytes"] > 10_000_000
     assert report["runs"][0]["speed_up"] == 1
     assert ADVICE.match(report["advice"])
-    assert {entry["rows"] for entry in report["lengths"]} == {3, 7, 16, 31}
+    assert {entry["rows"] for entry in report["samples"]} == {3, 7, 16, 31}
     assert len(report["where_the_time_goes"]) == 3
     assert report["machine"]["Database"] == "SQLite, a file"
 

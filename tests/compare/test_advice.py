@@ -18,9 +18,11 @@ def evidence(
     files: Line | None = None,
     usual: int = 10_000,
 ) -> Evidence:
-    """What would be measured if the ways took exactly as long as their lines say."""
+    """What would be measured if the variants took exactly as long as their lines say."""
     lines = {"--linear": linear, POOL: pool, FILES: files}
-    seconds = {(way, usual): line.seconds(rows) if line else 99 for way, line in lines.items()}
+    seconds = {
+        (variant, usual): line.seconds(rows) if line else 99 for variant, line in lines.items()
+    }
     return Evidence(rows, seconds, lines, usual, 10_000)
 
 
@@ -44,12 +46,12 @@ def test_a_line_is_found_again(start: float, per_row: float, rows: list[int]) ->
 
 @pytest.mark.parametrize("points", [[], [(5, 1.0)], [(5, 1.0), (5, 2.0)], [(3, 0.2), (31, 0.19)]])
 def test_too_little_tells_no_rate(points: list[tuple[int, float]]) -> None:
-    """One length, or lengths that take as long as starting does, give no line."""
+    """One sample, or samples that take as long as starting does, give no line."""
     assert fit(points) is None
 
 
 def test_a_crossing_is_where_both_take_as_long() -> None:
-    """From there on the other way is faster; if it is hardly faster a row, there is no crossing."""
+    """The other variant is faster from there on; there is none if it is hardly faster per row."""
     linear, pool = Line(FAST_START, 6e-6), Line(SLOW_START, 4e-6)
     rows = crossover(linear, pool)
     assert rows == pytest.approx(130_000)

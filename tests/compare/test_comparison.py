@@ -1,4 +1,4 @@
-"""Timing runs: every way by turns, the same records in all databases, or an error that says so."""
+"""Comparisons: all variants in turn leave the same records, or there is an error."""
 
 import os
 import sqlite3
@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from hpnorton.compare import comparison as timing
-from hpnorton.compare.trials import Comparison, Grid, Way, default_workers
+from hpnorton.compare.results import Comparison, Matrix, Variant, default_workers
 from hpnorton.errors import ComparisonError, UsageError
 from hpnorton.importer.sources import dataset_sources, parse_source
 from tests.helpers.commandline import ROOT
 
 PROGRAM = str(ROOT / "HPNorton.py")
 TEST = ROOT / "data" / "test"
-GRID = Grid([2], [5, 100], 2)
+GRID = Matrix([2], [5, 100], 2)
 # The program, and afterwards something that is done to the database of a run.
 TAMPERING = """
 import os, sqlite3, subprocess, sys
@@ -29,13 +29,13 @@ sys.exit(status)
 
 
 def compare(
-    uri: str, *files: str, grid: Grid = GRID, program: Sequence[str] = (PROGRAM,)
+    uri: str, *files: str, matrix: Matrix = GRID, program: Sequence[str] = (PROGRAM,)
 ) -> Comparison:
     """The comparison of some files, by default those of the test dataset."""
     return timing.compare(
         uri,
         [parse_source(file) for file in files] or dataset_sources(TEST),
-        grid,
+        matrix,
         folders=[TEST],
         program=[sys.executable, *program],
         environment={k: v for k, v in os.environ.items() if not k.startswith("HPNORTON_")},
@@ -52,7 +52,7 @@ def tampering(folder: Path, flag: str, statement: str) -> str:
 
 
 def test_every_way_is_timed(sqlite_uri: str) -> None:
-    """Each chunk size with each way, so often as asked, and fewer rows, shared by all workers.
+    """Each chunk size with each variant, so often as asked, and fewer rows, shared by all workers.
 
     The real database stays as it is, byte for byte.
     """
@@ -63,28 +63,30 @@ def test_every_way_is_timed(sqlite_uri: str) -> None:
     made = compare(sqlite_uri)
     assert real.read_bytes() == before
     assert not list(real.parent.glob(".hpnorton*"))
-    ways = [Way(), Way(True), Way(True, 2)]
-    assert (made.rows, made.refused) == (31, 0)
-    assert [(t.chunk_rows, t.way) for t in made.grid] == [(n, w) for n in (5, 100) for w in ways]
-    assert {timed.length.rows for timed in made.lengths} == {3, 7, 16, 31}
-    assert {t.chunk_rows for t in made.lengths if t.way.workers == 0} == {100}
-    pool = [t for t in made.lengths if t.way.workers == 2]
-    assert [(t.length.longest, t.chunk_rows) for t in pool] == [(1, 100), (3, 100), (6, 2), (11, 3)]
-    for timed in (*made.grid, *made.lengths):
-        assert len(timed.runs) == 2
-        assert 0 < timed.seconds.low <= timed.seconds.median <= timed.seconds.high
+    variants = [Variant(), Variant(True), Variant(True, 2)]
+    assert (made.rows, made.rejected) == (31, 0)
+    assert [(t.chunk_rows, t.variant) for t in made.measurements] == [
+        (n, w) for n in (5, 100) for w in variants
+    ]
+    assert {measurement.sample.rows for measurement in made.samples} == {3, 7, 16, 31}
+    assert {t.chunk_rows for t in made.samples if t.variant.workers == 0} == {100}
+    pool = [t for t in made.samples if t.variant.workers == 2]
+    assert [(t.sample.longest, t.chunk_rows) for t in pool] == [(1, 100), (3, 100), (6, 2), (11, 3)]
+    for measurement in (*made.measurements, *made.samples):
+        assert len(measurement.runs) == 2
+        assert 0 < measurement.seconds.low <= measurement.seconds.median <= measurement.seconds.high
         slowest, fastest = (
-            timed.length.rows / timed.seconds.high,
-            timed.length.rows / timed.seconds.low,
+            measurement.sample.rows / measurement.seconds.high,
+            measurement.sample.rows / measurement.seconds.low,
         )
-        assert timed.rows_per_second.low == pytest.approx(slowest)
-        assert timed.rows_per_second.high == pytest.approx(fastest)
-        assert timed.peak > 10_000_000
-    assert [parts.way for parts in made.parts] == ways
-    assert all(0 < min(parts.phases.values()) and 0 < parts.rest for parts in made.parts)
-    assert set(made.lines) == {way.flags for way in ways}
+        assert measurement.rows_per_second.low == pytest.approx(slowest)
+        assert measurement.rows_per_second.high == pytest.approx(fastest)
+        assert measurement.peak > 10_000_000
+    assert [parts.variant for parts in made.phase_times] == variants
+    assert all(0 < min(parts.phases.values()) and 0 < parts.rest for parts in made.phase_times)
+    assert set(made.lines) == {variant.flags for variant in variants}
     assert made.advice.flags.split()[0] in ("--linear", "--parallel")
-    assert made.linear == min(t.seconds.median for t in made.grid if t.way == Way())
+    assert made.linear == min(t.seconds.median for t in made.measurements if t.variant == Variant())
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_every_way_is_timed(sqlite_uri: str) -> None:
 def test_other_records_are_an_error(
     sqlite_uri: str, tmp_path: Path, flag: str, statement: str
 ) -> None:
-    """What differs is named, and the ways between which; nothing is left behind."""
+    """What differs is named, and the variants between which; nothing is left behind."""
     program = tampering(tmp_path, flag, statement)
     pattern = rf"the records of product are not the same after {'--parallel'}.* and after --linear"
     with pytest.raises(ComparisonError, match=pattern):
@@ -117,12 +119,12 @@ def test_refused_rows_are_counted(sqlite_uri: str, tmp_path: Path) -> None:
     """They are no failure: every run refuses the same."""
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n1,x\n2\n1,y\n", encoding="utf-8")
-    made = compare(sqlite_uri, str(path), grid=Grid([2], [10], 1))
-    assert (made.rows, made.refused) == (3, 2)
+    made = compare(sqlite_uri, str(path), matrix=Matrix([2], [10], 1))
+    assert (made.rows, made.rejected) == (3, 2)
 
 
 def test_parents_have_to_be_there(sqlite_uri: str) -> None:
-    """Rentals alone would all be refused: that would be no comparison."""
+    """Rentals alone would all be rejected: that would be no comparison."""
     with pytest.raises(UsageError, match="rental.csv refer to customers.*name that file as well"):
         compare(sqlite_uri, str(TEST / "rental.csv"))
 
@@ -138,7 +140,7 @@ def test_there_have_to_be_rows(sqlite_uri: str, tmp_path: Path) -> None:
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n", encoding="utf-8")
     with pytest.raises(ComparisonError, match="there are no rows in the files"):
-        compare(sqlite_uri, str(path), grid=Grid([2], [10], 1))
+        compare(sqlite_uri, str(path), matrix=Matrix([2], [10], 1))
 
 
 def test_the_default_workers_span_the_cores() -> None:

@@ -10,49 +10,62 @@ from pathlib import Path
 import pytest
 
 from hpnorton.compare.advice import Advice, Line
-from hpnorton.compare.children import Ended
+from hpnorton.compare.children import CommandResult
 from hpnorton.compare.page import page, write_report
 from hpnorton.compare.phases import PHASES
 from hpnorton.compare.plots import Plot, draw
-from hpnorton.compare.trials import Comparison, Length, Parts, Timed, Way
+from hpnorton.compare.results import Comparison, Measurement, PhaseTimes, Sample, Variant
 from hpnorton.errors import ComparisonError
 from hpnorton.importer.sources import Source
 
-WAYS = (Way(), Way(True), Way(True, 1), Way(True, 2), Way(True, 4))
+VARIANTS = (Variant(), Variant(True), Variant(True, 1), Variant(True, 2), Variant(True, 4))
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = ["rows", "rates", "workers", "chunks", "parts"]
 # Elements of HTML that have no end.
 VOID = ("meta", "br")
 
 
-def seconds_of(way: Way, chunk_rows: int, rows: int) -> float:
+def seconds_of(variant: Variant, chunk_rows: int, rows: int) -> float:
     """A plausible time."""
-    start = 0.15 + 0.1 * way.is_parallel + 0.05 * way.workers
-    return start + rows * 6e-6 / max(1, way.workers / 1.3) + 20 / chunk_rows
+    start = 0.15 + 0.1 * variant.is_parallel + 0.05 * variant.workers
+    return start + rows * 6e-6 / max(1, variant.workers / 1.3) + 20 / chunk_rows
 
 
-def timed(way: Way, chunk_rows: int, rows: int) -> Timed:
+def measurement(variant: Variant, chunk_rows: int, rows: int) -> Measurement:
     """Three runs."""
-    middle = seconds_of(way, chunk_rows, rows)
-    runs = [Ended(0, middle * factor, 0.1, 40_000_000, b"", "") for factor in (1, 0.9, 1.2)]
-    return Timed(way, chunk_rows, Length([Source("a.csv", "a")], rows, rows), runs)
+    middle = seconds_of(variant, chunk_rows, rows)
+    runs = [CommandResult(0, middle * factor, 0.1, 40_000_000, b"", "") for factor in (1, 0.9, 1.2)]
+    return Measurement(variant, chunk_rows, Sample([Source("a.csv", "a")], rows, rows), runs)
 
 
-def comparison(*, ways: tuple[Way, ...] = WAYS, pays: int | None = 60_000) -> Comparison:
+def comparison(
+    *, variants: tuple[Variant, ...] = VARIANTS, pays: int | None = 60_000
+) -> Comparison:
     """What might have been measured."""
     lines = {
-        way.flags: Line(seconds_of(way, 10_000, 0), 6e-6 / max(1, way.workers)) for way in ways
+        variant.flags: Line(seconds_of(variant, 10_000, 0), 6e-6 / max(1, variant.workers))
+        for variant in variants
     }
     return Comparison(
         files=["data/a&b.csv", "<b>.csv"],
         rows=30_000,
-        refused=12,
+        rejected=12,
         usual=10_000,
-        grid=[timed(way, size, 30_000) for size in (1000, 10_000) for way in ways],
-        lengths=[timed(way, 10_000, rows) for rows in (3, 15_000, 30_000) for way in ways],
-        parts=[Parts(way, dict.fromkeys(PHASES, 0.1), 0.2, 0.5) for way in ways],
+        measurements=[
+            measurement(variant, size, 30_000) for size in (1000, 10_000) for variant in variants
+        ],
+        samples=[
+            measurement(variant, 10_000, rows)
+            for rows in (3, 15_000, 30_000)
+            for variant in variants
+        ],
+        phase_times=[
+            PhaseTimes(variant, dict.fromkeys(PHASES, 0.1), 0.2, 0.5) for variant in variants
+        ],
         lines=lines if pays else dict.fromkeys(lines),
-        advice=Advice("--linear", pays, ways[-1].flags if pays else None, "Use --linear: 1 < 2."),
+        advice=Advice(
+            "--linear", pays, variants[-1].flags if pays else None, "Use --linear: 1 < 2."
+        ),
         machine={"CPU": "a & b", "Memory": "24 GiB"},
     )
 
@@ -112,7 +125,7 @@ def test_axes_have_names_and_units(plots: list[Plot]) -> None:
         "rates": ["rows per second, start-up included"],
         "workers": ["worker processes", "times as fast as linear"],
         "chunks": ["rows in a chunk", "seconds"],
-        "parts": ["seconds of all processes together; ◇ is what a person waits"],
+        "parts": ["seconds of all processes together; ◇ is the time that a person waits"],
     }
     for plot in plots:
         assert set(expected[plot.name]) <= set(texts(plot)), plot.name
@@ -123,7 +136,7 @@ def test_ways_differ_without_colours(plots: list[Plot]) -> None:
     by_name = {plot.name: plot for plot in plots}
     for name in ("rows", "chunks"):
         markers = set(re.findall(r'<path id="[^"]*" d="([^"]+)" style="stroke', by_name[name].svg))
-        assert len(markers) >= len(WAYS), name
+        assert len(markers) >= len(VARIANTS), name
         dashes = set(re.findall(r"stroke-dasharray: ([\d., ]+)", by_name[name].svg))
         assert len(dashes) >= 3, name
     for name in ("rates", "parts"):
@@ -132,7 +145,7 @@ def test_ways_differ_without_colours(plots: list[Plot]) -> None:
 
 
 def test_where_parallel_pays_is_written(plots: list[Plot]) -> None:
-    """In the plot of lengths, if anybody knows it."""
+    """In the plot of samples, if anybody knows it."""
     assert "about 60,000 rows" in " ".join(texts(plots[0]))
     (other, *_) = draw(comparison(pays=None))
     assert "parallel is faster from" not in " ".join(texts(other))
@@ -141,8 +154,8 @@ def test_where_parallel_pays_is_written(plots: list[Plot]) -> None:
 @pytest.mark.parametrize("workers", [[1], [2], [1, 2, 4, 8, 16, 32, 64]])
 def test_any_number_of_pools_can_be_drawn(workers: list[int]) -> None:
     """Also more than there are styles, and one alone."""
-    ways = (Way(), Way(True), *(Way(True, count) for count in workers))
-    assert [plot.name for plot in draw(comparison(ways=ways))] == NAMES
+    variants = (Variant(), Variant(True), *(Variant(True, count) for count in workers))
+    assert [plot.name for plot in draw(comparison(variants=variants))] == NAMES
 
 
 def test_the_page_is_whole(plots: list[Plot]) -> None:
@@ -152,7 +165,7 @@ def test_the_page_is_whole(plots: list[Plot]) -> None:
     reader.feed(page(made, plots))
     assert not reader.open
     assert reader.tags["svg"] == reader.tags["figure"] == reader.tags["figcaption"] == 5
-    assert reader.tags["tr"] == 1 + len(made.grid)
+    assert reader.tags["tr"] == 1 + len(made.measurements)
     for text in ("Use --linear: 1 < 2.", "data/a&b.csv, <b>.csv", "a & b", "12 of the rows"):
         assert text in reader.text
 
@@ -161,11 +174,13 @@ def test_the_page_names_the_flags_of_each_run(plots: list[Plot]) -> None:
     """Each row of the table shows what to type; with one run each there is no range."""
     made = comparison()
     text = page(made, plots)
-    for way in WAYS:
-        assert f"<td><code>{way.flags}</code></td>" in text
+    for variant in VARIANTS:
+        assert f"<td><code>{variant.flags}</code></td>" in text
     assert "0.32 – 0.42" in text and 'class="caution"' not in text
     once = replace(
-        made, grid=[replace(t, runs=t.runs[:1]) for t in made.grid], caution="Chance & luck."
+        made,
+        measurements=[replace(t, runs=t.runs[:1]) for t in made.measurements],
+        caution="Chance & luck.",
     )
     text = page(once, plots)
     assert '<p class="caution">Chance &amp; luck.</p>' in text
@@ -175,7 +190,7 @@ def test_the_page_names_the_flags_of_each_run(plots: list[Plot]) -> None:
 def test_a_way_without_a_line_has_none_in_the_legend() -> None:
     """Where start-up hides the time per row, the legend shows the points alone."""
     made = comparison()
-    flags = WAYS[-1].flags
+    flags = VARIANTS[-1].flags
     with_line, without = (
         draw(replace(made, lines={**made.lines, flags: line}))[0].svg
         for line in (made.lines[flags], None)

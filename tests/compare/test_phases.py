@@ -83,14 +83,14 @@ def test_a_phase_ends_with_an_error(clock: ProcessClock) -> None:
     assert clock.spent[Phase.CHECK].wall == before
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel", "--parallel --workers 2"])
+@pytest.mark.parametrize("variant", ["--linear", "--parallel", "--parallel --workers 2"])
 def test_every_process_has_a_clock(
-    hpnorton: CommandLine, tmp_path: Path, uri: str, way: str
+    hpnorton: CommandLine, tmp_path: Path, uri: str, variant: str
 ) -> None:
     """The import's result is the same, and every phase has taken time, in all its processes."""
     folder = tmp_path / "clocks"
     folder.mkdir()
-    program, *arguments = hpnorton.command([*way.split(), "--quiet", "--dataset", "test"], uri)
+    program, *arguments = hpnorton.command([*variant.split(), "--quiet", "--dataset", "test"], uri)
     code = "from hpnorton.compare.phases import main; main()"
     done = subprocess.run(
         [program, "-c", code, str(folder), *arguments],
@@ -103,7 +103,7 @@ def test_every_process_has_a_clock(
     counts = [report for entry in json.loads(done.stdout) for report in entry.values()]
     assert [report["inserted"] for report in counts] == [10, 10, 11]
     clocks = list(folder.iterdir())
-    assert len(clocks) >= (1 if way == "--linear" else 2)
+    assert len(clocks) >= (1 if variant == "--linear" else 2)
     spent = read_clocks(folder)
     assert set(spent) == set(PHASES)
     assert all(each.wall > 0 for each in spent.values())

@@ -18,7 +18,7 @@ with lazy_imports():
     import importlib.util
 
     from hpnorton import workers
-    from hpnorton.compare import comparison, page, trials
+    from hpnorton.compare import comparison, page, results
     from hpnorton.importer import sources
 
 _REPEAT = 3
@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     measured = comparison.compare(
         settings.uri,
         named or sources.dataset_sources(settings.data),
-        _grid(arguments, settings),
+        _matrix(arguments, settings),
         folders=settings.description_folders,
         program=_program(),
         environment=os.environ | {name: value for name, value in own.items() if value},
@@ -92,24 +92,25 @@ def _program() -> list[str]:
     return [sys.executable, *(["-m", "hpnorton"] if is_module else sys.argv[:1])]
 
 
-def _grid(arguments: argparse.Namespace, settings: Settings) -> trials.Grid:
-    numbers = arguments.workers or trials.default_workers()
+def _matrix(arguments: argparse.Namespace, settings: Settings) -> results.Matrix:
+    numbers = arguments.workers or results.default_workers()
     counts = [count or workers.cores() for count in numbers]
     chunk_rows = arguments.chunk_rows or sorted({*_CHUNK_ROWS, settings.chunk_rows})
     repeat = arguments.repeat or _REPEAT
-    return trials.Grid(list(dict.fromkeys(counts)), list(dict.fromkeys(chunk_rows)), repeat)
+    return results.Matrix(list(dict.fromkeys(counts)), list(dict.fromkeys(chunk_rows)), repeat)
 
 
-def _show(measured: trials.Comparison, arguments: argparse.Namespace) -> None:
+def _show(measured: results.Comparison, arguments: argparse.Namespace) -> None:
     form = chosen_format(arguments.format)
     rows = [
-        {"rows": measured.rows, **timed.as_document(measured.linear)} for timed in measured.grid
+        {"rows": measured.rows, **timed.as_document(measured.linear)}
+        for timed in measured.measurements
     ]
     show(rows, form, as_json=[measured.as_document()], as_table=_records_for_table(measured))
     text = f"\n{measured.advice.sentence}"
-    if measured.refused:
-        verb = "was" if measured.refused == 1 else "were"
-        text += f"\n{measured.refused:,} of {measured.rows:,} rows {verb} rejected, in every run."
+    if measured.rejected:
+        verb = "was" if measured.rejected == 1 else "were"
+        text += f"\n{measured.rejected:,} of {measured.rows:,} rows {verb} rejected, in every run."
     if measured.caution:
         text += f"\n{measured.caution}"
     if form == TABLE:
@@ -118,13 +119,13 @@ def _show(measured: trials.Comparison, arguments: argparse.Namespace) -> None:
         print_message(text.strip())
 
 
-def _records_for_table(measured: trials.Comparison) -> Iterator[dict[str, Any]]:
+def _records_for_table(measured: results.Comparison) -> Iterator[dict[str, Any]]:
     """Yield what fits into 80 columns."""
-    for timed in measured.grid:
+    for timed in measured.measurements:
         seconds = timed.seconds
         yield {
-            "mode": timed.way.mode,
-            "workers": timed.way.workers or None,
+            "mode": timed.variant.mode,
+            "workers": timed.variant.workers or None,
             "chunk rows": timed.chunk_rows,
             "seconds (min-max)": f"{seconds.median:.2f} ({seconds.low:.2f}-{seconds.high:.2f})",
             "rows/s": round(timed.rows_per_second.median),

@@ -1,7 +1,7 @@
-"""Linear against parallel, measured on the files and the machine at hand.
+"""Linear against parallel imports, measured on the user's files and machine.
 
-From the ground up: `stopwatch` and `children` (commands, measured), `figures`, `machine`, `advice`
-(what to use, and why), `scratch` (databases of our own), `shorten` (files cut to fewer rows),
-`phases` (where the time of an import goes), `trials` (what is run, and what comes of it),
-`comparison` (the runs), `styles`, `plots` and `page` (what came out, drawn).
+From the ground up: `stopwatch` and `children` (commands, measured), `stats`, `machine`, `advice`
+(what to use, and why), `scratch` (temporary databases), `shorten` (files cut to fewer rows),
+`phases` (where the time of an import goes), `results` (variants, samples and their measurements),
+`comparison` (the runs), `styles`, `painters`, `plots` and `page` (the report).
 """

@@ -1,4 +1,4 @@
-"""Commands as processes of their own: measured, and ended when we are told to end."""
+"""Commands in processes of their own, which are measured, and stopped when this process is."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from time import monotonic, sleep
 from hpnorton.errors import ComparisonError
 from hpnorton.interrupts import handle_signals
 
-PATIENCE_SECONDS = 20  # for a command that was asked to end
+MAX_STOP_SECONDS = 20  # until a command that was asked to end is killed
 _KILL_SECONDS = 2
 _STEP = 0.01
 _MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -24,12 +24,12 @@ _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a command took, and what it said.
+class CommandResult:
+    """The exit status, the resources and the output of a command.
 
-    `seconds` count from before its process is made until it has ended: what a person waits for.
-    `cpu` are the user and system seconds of the process and of all that it has waited for, `peak`
-    the most bytes that the largest of these processes held. A negative `status` is a signal's.
+    `seconds` is the elapsed time, `cpu` are the user and system seconds of the process and its
+    children, `peak` the bytes that the largest of these processes had at most. A negative `status`
+    is the number of a signal.
     """
 
     status: int
@@ -41,22 +41,22 @@ class Ended:
 
 
 class Children:
-    """Runs commands, one at a time; `open_children` makes one."""
+    """Runs commands, one at a time; made by `open_children`."""
 
     def __init__(self) -> None:
         self._is_ending = False
         self._group: int | None = None
 
     def check(self) -> None:
-        """Raises KeyboardInterrupt if we were told to end: where it does no harm."""
+        """Raise KeyboardInterrupt if a signal has asked this process to end."""
         if self._is_ending:
             raise KeyboardInterrupt
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Ended:
-        """Runs a command to its end. Raises KeyboardInterrupt if we were told to end meanwhile."""
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> CommandResult:
+        """Run a command. Raises KeyboardInterrupt if a signal asks this process to end."""
         self.check()
         with TemporaryFile() as out, TemporaryFile() as err, TemporaryFile() as result:
-            # pylint: disable-next=consider-using-with # it is waited for, whatever signals come
+            # pylint: disable-next=consider-using-with # it is waited for below
             process = subprocess.Popen(
                 [*_STOPWATCH, str(result.fileno()), *command],
                 stdin=subprocess.DEVNULL,
@@ -64,12 +64,12 @@ class Children:
                 stderr=err,
                 env=environment,
                 pass_fds=[result.fileno()],
-                start_new_session=True,  # Ctrl+C is for us to pass on
+                start_new_session=True,  # Ctrl+C is passed on by `end`
             )
             self._group = process.pid
             if self._is_ending:  # between the check above and now
                 self._send(signal.SIGINT)
-            while process.poll() is None:  # a signal just before wait() would not be heard
+            while process.poll() is None:  # a signal just before wait() would be missed
                 sleep(_STEP)
             result.seek(0)
             figures = [float(figure) for figure in result.read().split()]
@@ -79,26 +79,28 @@ class Children:
             self.check()
             out.seek(0)
             err.seek(0)
-            told = err.read().decode(errors="replace")
+            message = err.read().decode(errors="replace")
             if process.returncode:
-                raise ComparisonError(f"{command[0]} could not be run: {told.strip()}")
+                raise ComparisonError(f"{command[0]} could not be run: {message.strip()}")
             status, seconds, cpu, peak = figures
-            return Ended(int(status), seconds, cpu, int(peak) * _MAXRSS_BYTES, out.read(), told)
+            return CommandResult(
+                int(status), seconds, cpu, int(peak) * _MAXRSS_BYTES, out.read(), message
+            )
 
     def end(self, _number: int, _frame: object) -> None:
-        """Handles a signal: asks the command to end. At the second one, or late, it is killed."""
+        """Handle a signal: ask the command to end, or kill it at the second signal."""
         self._send(signal.SIGKILL if self._is_ending else signal.SIGINT)
         self._is_ending = True
-        signal.alarm(PATIENCE_SECONDS)
+        signal.alarm(MAX_STOP_SECONDS)
 
     def _kill_the_rest(self) -> None:
-        """Kills what a command has left behind, and sees it end, so that it writes no more."""
+        """Kill the processes that a command has left, and wait until they have ended."""
         deadline = monotonic() + _KILL_SECONDS
         while self._send(signal.SIGKILL) and monotonic() < deadline:
             sleep(_STEP)
 
     def _send(self, number: int) -> bool:
-        """Sends a signal to the command and its processes; False if there are none."""
+        """Send a signal to the command and its processes; return whether there are any."""
         if self._group is None:
             return False
         try:
@@ -110,11 +112,10 @@ class Children:
 
 @contextmanager
 def open_children() -> Iterator[Children]:
-    """Gives what runs commands, and takes Ctrl+C, SIGTERM and SIGHUP while it is open.
+    """Yield an object that runs commands, and handle Ctrl+C, SIGTERM and SIGHUP meanwhile.
 
-    A signal is only noted, and passed on to the command that runs; so cleaning up is never
-    interrupted. SIGHUP is left alone where it is ignored, as nohup asks. Only in the main thread,
-    where Python handles signals.
+    A signal is recorded and passed on to the running command, so that it never interrupts the
+    cleaning up. SIGHUP stays ignored if it was, as with nohup.
     """
     children = Children()
     numbers = [n for n in _ENDINGS if n != signal.SIGHUP or signal.getsignal(n) != signal.SIG_IGN]

@@ -1,4 +1,4 @@
-"""The machine that something was measured on."""
+"""The machine on which imports were measured."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def describe_machine() -> dict[str, str]:
-    """What figures depend on, by name: processor, memory, system, Python, SQLite, and the load."""
+    """Return what measurements depend on, by name: processor, memory, software and load."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     busy = ", ".join(f"{load:.2f}" for load in os.getloadavg())
     return {
@@ -23,7 +23,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """The model of the processor, or its kind where the model is not known."""
+    """Return the model of the processor, or its architecture if the model is unknown."""
     try:
         if sys.platform == "darwin":
             ask = ("sysctl", "-n", "machdep.cpu.brand_string")

@@ -1,4 +1,4 @@
-"""A comparison as one page that needs nothing else: table, plots and machine."""
+"""The report of a comparison: one HTML page with table, plots and machine."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpnorton import __version__
 from hpnorton.compare.plots import Plot, draw
-from hpnorton.compare.trials import Comparison
+from hpnorton.compare.results import Comparison
 from hpnorton.errors import ComparisonError
 from hpnorton.files import replace_atomically
 
@@ -48,18 +48,18 @@ dd { margin: 0; }
 """
 
 
-def write_report(made: Comparison, folder: Path) -> Path:
-    """Writes the page and each plot, as NAME.svg, to a folder; returns the page's path.
+def write_report(comparison: Comparison, folder: Path) -> Path:
+    """Write the page and each plot, as NAME.svg, to a folder; return the path of the page.
 
-    Raises ComparisonError if that cannot be written.
+    Raises ComparisonError if they cannot be written.
     """
-    plots = draw(made)
+    plots = draw(comparison)
     path = folder / PAGE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for plot in plots:
             _write(folder / f"{plot.name}.svg", plot.svg)
-        _write(path, page(made, plots))
+        _write(path, page(comparison, plots))
     except OSError as error:
         raise ComparisonError(
             f"the report cannot be written to {folder}: {error.strerror}; name another folder "
@@ -73,64 +73,68 @@ def _write(path: Path, text: str) -> None:
         out.write(text.encode())
 
 
-def page(made: Comparison, plots: Sequence[Plot]) -> str:
-    """The page as HTML."""
-    return "\n".join(_lines(made, plots))
+def page(comparison: Comparison, plots: Sequence[Plot]) -> str:
+    """Return the page as HTML."""
+    return "\n".join(_lines(comparison, plots))
 
 
-def _lines(made: Comparison, plots: Sequence[Plot]) -> Iterator[str]:
+def _lines(comparison: Comparison, plots: Sequence[Plot]) -> Iterator[str]:
     yield "<!DOCTYPE html>"
     yield '<html lang="en">'
     yield '<head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f"<title>Linear or parallel? {made.rows:,} rows</title>"
+    yield f"<title>Linear or parallel? {comparison.rows:,} rows</title>"
     yield f"<style>{_STYLE}</style></head>"
     yield "<body><main>"
     yield "<h1>Linear or parallel?</h1>"
-    files = ", ".join(escape(name) for name in made.files)
-    yield f'<p class="files">{made.rows:,} rows in {files}</p>'
-    yield f'<p class="advice">{escape(made.advice.sentence)}</p>'
-    if made.caution:
-        yield f'<p class="caution">{escape(made.caution)}</p>'
+    files = ", ".join(escape(name) for name in comparison.files)
+    yield f'<p class="files">{comparison.rows:,} rows in {files}</p>'
+    yield f'<p class="advice">{escape(comparison.advice.sentence)}</p>'
+    if comparison.caution:
+        yield f'<p class="caution">{escape(comparison.caution)}</p>'
     yield "<h2>What was measured</h2>"
-    yield from _table(made)
+    yield from _table(comparison)
     for number, plot in enumerate(plots):
         yield "<h2>The same as plots</h2>" if not number else ""
         yield f"<figure>{plot.svg}<figcaption>{escape(plot.about)}</figcaption></figure>"
     yield "<h2>The machine</h2>"
-    yield from _facts(made.machine.items())
-    made_at = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    yield f'<p class="note">Measured with HPNorton {__version__}, {made_at}.</p>'
+    yield from _facts(comparison.machine.items())
+    measured_at = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    yield f'<p class="note">Measured with HPNorton {__version__}, {measured_at}.</p>'
     yield "</main></body></html>"
 
 
-def _table(made: Comparison) -> Iterator[str]:
+def _table(comparison: Comparison) -> Iterator[str]:
     yield '<div class="wide"><table><thead><tr>'
     yield "".join(f"<th>{name}</th>" for name in _HEADER)
     yield "</tr></thead><tbody>"
-    best = min(made.grid, key=lambda timed: timed.seconds.median)
-    for timed in made.grid:
-        seconds = timed.seconds
+    best = min(comparison.measurements, key=lambda each: each.seconds.median)
+    for each in comparison.measurements:
+        seconds = each.seconds
         cells = (
-            f"<code>{timed.way.flags}</code>",
-            f"{timed.chunk_rows:,}",
+            f"<code>{each.variant.flags}</code>",
+            f"{each.chunk_rows:,}",
             f"{seconds.median:.2f}",
-            f"{seconds.low:.2f} – {seconds.high:.2f}" if len(timed.runs) > 1 else "–",
-            f"{timed.rows_per_second.median:,.0f}",
-            f"{made.linear / seconds.median:.2f}",
-            f"{timed.peak / 1e6:.0f}",
+            f"{seconds.low:.2f} – {seconds.high:.2f}" if len(each.runs) > 1 else "–",
+            f"{each.rows_per_second.median:,.0f}",
+            f"{comparison.linear / seconds.median:.2f}",
+            f"{each.peak / 1e6:.0f}",
         )
         row = "".join(f"<td>{cell}</td>" for cell in cells)
-        yield f'<tr class="best">{row}</tr>' if timed is best else f"<tr>{row}</tr>"
+        yield f'<tr class="best">{row}</tr>' if each is best else f"<tr>{row}</tr>"
     yield "</tbody></table></div>"
-    refused = f" {made.refused:,} of the rows were rejected, in every run." if made.refused else ""
+    rejected = (
+        f" {comparison.rejected:,} of the rows were rejected, in every run."
+        if comparison.rejected
+        else ""
+    )
     times = len(best.runs)
-    turns = f"Medians of {times} runs each, which took turns." if times > 1 else "One run each."
+    turns = f"Medians of {times} runs each, run in turns." if times > 1 else "One run each."
     yield (
         f'<p class="note">{turns} Every run was '
-        "the command line in a process of its own, Python's start and that of the workers "
-        "included, into an empty database; all left the same records. Speed-up is over linear at "
-        f"its best. Peak memory is that of the largest process.{refused}</p>"
+        "the command in a process of its own, with the start-up of Python and the workers, into an "
+        "empty database; all left the same records. Speed-up is relative to the best linear run. "
+        f"Peak memory is that of the largest process.{rejected}</p>"
     )
 
 

@@ -1,7 +1,7 @@
-"""Where the time of an import goes: the command line once more, with a clock in every process.
+"""Where the time of an import goes: another run of the command, with a clock in every process.
 
-The import reports its phases to a listener (importer/phases.py): here a clock. Clocks cost a few
-percent, so these runs are no timing runs.
+The import reports its phases to a listener (importer/phases.py): here a clock. Clocks cost
+some time, so these runs are not compared with others.
 """
 
 import json
@@ -19,23 +19,23 @@ READ, CHECK, WAIT, DATABASE = PHASES = tuple(Phase)
 
 
 @dataclass
-class Spent:
-    """Seconds by the clock on the wall, and those of the processor."""
+class ElapsedTime:
+    """Elapsed seconds (`wall`) and seconds of the processor (`cpu`)."""
 
     wall: float = 0.0
     cpu: float = 0.0
 
 
 class Clock:
-    """Adds up what is spent in each phase of a process.
+    """Adds up the time of each phase of a process.
 
-    A phase inside another one does not count for both.
+    Time in a phase inside another one counts for the inner phase only.
     """
 
     def __init__(self) -> None:
-        self.spent = {phase: Spent() for phase in PHASES}
+        self.spent = {phase: ElapsedTime() for phase in PHASES}
         self._running: list[Phase] = []
-        self._since = Spent()
+        self._since = ElapsedTime()
 
     def enter(self, phase: Phase) -> None:
         """Count for a phase from now on."""
@@ -48,7 +48,7 @@ class Clock:
         self._running.pop()
 
     def _turn(self) -> None:
-        now = Spent(perf_counter(), process_time())
+        now = ElapsedTime(perf_counter(), process_time())
         if self._running:
             spent = self.spent[self._running[-1]]
             spent.wall += now.wall - self._since.wall
@@ -61,16 +61,16 @@ _CLOCKS: dict[str, Clock] = {}
 
 @dataclass(frozen=True)
 class ClockListener:
-    """A listener that leads to the clock of the process it is called in.
+    """A listener that uses the clock of the process it is called in.
 
-    What the clock shows is written to a file of the process in `folder`.
+    The times of each process are written to a file in `folder`.
     """
 
     folder: str
 
     @property
     def clock(self) -> Clock:
-        """The clock of this process."""
+        """Return the clock of this process."""
         return _CLOCKS.setdefault(self.folder, Clock())
 
     def enter(self, phase: Phase) -> None:
@@ -82,14 +82,14 @@ class ClockListener:
         self.clock.leave()
 
     def end_task(self) -> None:
-        """Write what the clock shows."""
+        """Write the times of this process."""
         text = json.dumps({phase: asdict(spent) for phase, spent in self.clock.spent.items()})
         Path(self.folder, f"{os.getpid()}.json").write_text(text, encoding="utf-8")
 
 
-def read_clocks(folder: Path) -> Mapping[str, Spent]:
-    """Return what all processes of a run have spent together, by phase."""
-    total: dict[str, Spent] = {phase: Spent() for phase in PHASES}
+def read_clocks(folder: Path) -> Mapping[str, ElapsedTime]:
+    """Return the time of all processes of a run together, by phase."""
+    total: dict[str, ElapsedTime] = {phase: ElapsedTime() for phase in PHASES}
     for path in folder.glob("*.json"):
         for phase, spent in json.loads(path.read_text("utf-8")).items():
             total[phase].wall += spent["wall"]
@@ -98,11 +98,18 @@ def read_clocks(folder: Path) -> Mapping[str, Spent]:
 
 
 def main() -> None:
-    """Run a program with a clock: the arguments are a folder, the program, and its arguments."""
+    """Run a program with a clock.
+
+    The arguments are a folder, the program (a script, or -m and a module), and its arguments.
+    """
     folder, *sys.argv = sys.argv[1:]
     listener = ClockListener(folder)
     listen(listener)
     try:
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        if sys.argv[0] == "-m":
+            del sys.argv[0]
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
     finally:
         listener.end_task()

@@ -1,4 +1,4 @@
-"""Databases of our own beside the real one, for a while: nothing of anybody's is touched."""
+"""Temporary databases beside the real one, which is not changed."""
 
 import re
 import secrets
@@ -24,9 +24,9 @@ _MONGO_URI = re.compile(r"(?P<server>mongodb(?:\+srv)?://[^/?]*)(?:/(?P<name>[^?
 
 
 class Scratch:
-    """Empty databases on the same kind of store, one after the other, and a folder for files.
+    """Empty databases on the same kind of store, and a folder for files; made by `open_scratch`.
 
-    `collections` are those that will be made. `open_scratch` makes it.
+    `collections` are the names of those that will be created.
     """
 
     def __init__(self, uri: str, folder: Path, collections: Sequence[str]) -> None:
@@ -35,35 +35,35 @@ class Scratch:
         self._collections = collections
         self._name = f"{DATABASE_PREFIX}{secrets.token_hex(6)}"
         self._count = 0
-        self._made: list[str] = []
+        self._created: list[str] = []
         self._is_shared = False
 
     def new_uri(self) -> str:
-        """The URI of another database, which is empty."""
+        """Return the URI of another database, which is empty."""
         self._count += 1
         if self._real.startswith(SQLITE_PREFIX):
             return f"{SQLITE_PREFIX}{self.folder}/{self._count}.db"
         name = f"{self._name}_{self._count}"
         uri = self._real if self._is_shared else other_database(self._real, name)
-        self._made.append(uri)
+        self._created.append(uri)
         return uri
 
     def drop(self, uri: str) -> None:
-        """Removes a database. Raises StoreError."""
+        """Remove a database. Raises StoreError."""
         with closing(open_store(uri, create=True)) as store:
             if self._is_shared:
                 for name in (*self._collections, *(notes.name for notes in OWN_COLLECTIONS)):
                     store.drop_collection(name)
             else:
                 store.drop_database()
-        if uri in self._made:
-            self._made.remove(uri)
+        if uri in self._created:
+            self._created.remove(uri)
 
     def check_server(self) -> None:
-        """Finds out whether a server keeps databases apart. Raises ComparisonError if it may harm.
+        """Test whether a server separates its databases. Raises ComparisonError if it is unsafe.
 
-        nx-27017 keeps all in one. There our collections have to be in the real database, so none
-        of them may be there before, and `drop_database` would drop everybody's.
+        nx-27017 keeps all collections in one database. There the temporary ones are in the real
+        database, so none of them may exist before, and `drop_database` would drop all.
         """
         with closing(open_store(self._real)) as real:
             self._is_shared = self._shows_others(real)
@@ -80,9 +80,9 @@ class Scratch:
             )
 
     def _shows_others(self, real: Store) -> bool:
-        """Whether the real database shows a collection that is made in another one.
+        """Return whether the real database shows a collection that is created in another one.
 
-        A database without collections is none; nx-27017 remembers the name, so it is always one.
+        nx-27017 remembers the name of the other database, so it is always the same one.
         """
         probe = Collection(f"probe_{self._name}", (Field("id"),), ("id",))
         with closing(open_store(other_database(self._real, _PROBED))) as other:
@@ -93,31 +93,33 @@ class Scratch:
                 other.drop_collection(probe.name)
 
     def clean_up(self) -> None:
-        """Removes what is left. Raises ComparisonError that names what could not be removed."""
+        """Remove what is left. Raises ComparisonError that names what could not be removed."""
         shutil.rmtree(self.folder, ignore_errors=True)
         left = [str(self.folder)] if self.folder.exists() else []
-        for uri in list(self._made):
+        for uri in list(self._created):
             try:
                 self.drop(uri)
             except StoreError as error:
                 left.append(f"{redact(uri)} ({error})")
         if left:
-            raise ComparisonError(f"this could not be removed, do so yourself: {', '.join(left)}")
+            raise ComparisonError(
+                f"this could not be removed; remove it yourself: {', '.join(left)}"
+            )
 
 
 @contextmanager
 def open_scratch(uri: str, collections: Sequence[str]) -> Iterator[Scratch]:
-    """Gives a Scratch for the store at `uri`, and removes everything of it in the end.
+    """Yield a Scratch for the store at `uri`, and remove all of it in the end.
 
-    SQLite files are made in a folder beside the real one, so on the same disk. Raises StoreError,
+    SQLite files are created in a folder beside the real one, on the same disk. Raises StoreError,
     ComparisonError, and HPNortonError if nothing can be written there.
     """
     is_sqlite = uri.startswith(SQLITE_PREFIX)
-    place = Path(tempfile.gettempdir())
+    parent = Path(tempfile.gettempdir())
     if is_sqlite:
-        place = _nearest_folder(Path(uri.removeprefix(SQLITE_PREFIX)))
-    with temporary_file_errors(place):
-        scratch = Scratch(uri, Path(tempfile.mkdtemp(prefix=FILE_PREFIX, dir=place)), collections)
+        parent = _nearest_folder(Path(uri.removeprefix(SQLITE_PREFIX)))
+    with temporary_file_errors(parent):
+        scratch = Scratch(uri, Path(tempfile.mkdtemp(prefix=FILE_PREFIX, dir=parent)), collections)
         try:
             if not is_sqlite:
                 scratch.check_server()
@@ -127,12 +129,12 @@ def open_scratch(uri: str, collections: Sequence[str]) -> Iterator[Scratch]:
 
 
 def _nearest_folder(path: Path) -> Path:
-    """The folder of a file, or where that is not there yet, the nearest one above."""
+    """Return the nearest existing folder above a file."""
     return next(folder for folder in path.parents if folder.is_dir())
 
 
 def other_database(uri: str, name: str) -> str:
-    """A MongoDB URI for another database of the same server, with the same login.
+    """Return a MongoDB URI for another database of the same server, with the same login.
 
     A login counts for the database that the URI names, unless authSource names another one
     (https://www.mongodb.com/docs/manual/reference/connection-string-options/).
@@ -141,7 +143,7 @@ def other_database(uri: str, name: str) -> str:
     from pymongo.uri_parser import parse_uri
 
     found = _MONGO_URI.fullmatch(uri)
-    assert found is not None, "settings.absolute_uri has let it through"
+    assert found is not None, "settings.absolute_uri has validated it"
     more = found["more"]
     if found["name"] and "@" in found["server"]:
         options = {name.lower(): value for name, value in parse_uri(uri)["options"].items()}

@@ -1,4 +1,4 @@
-"""Files cut to fewer rows, so that what refers to each other stays together."""
+"""Copies of files with fewer rows, in which references stay valid."""
 
 import gzip
 import json
@@ -22,50 +22,50 @@ Needed = dict[str, set[tuple[str, ...]]]
 
 
 def shorten(opened: Opened, rows: Sequence[int], folder: Path) -> list[Source]:
-    """Writes the first rows of files to `folder`, so many as `rows` says for each.
+    """Write the first rows of files to `folder`, for each as many as `rows` says.
 
-    Rows that others of the files refer to come first: of a rental's customer and product both are
-    there. `opened` are read to their ends. Beside each file is a copy of the data packages that
-    describe it. Raises FileError, and OSError if nothing can be written.
+    Rows to which the rows of another file refer are preferred, such as the customers of rentals.
+    The files in `opened` are read to their ends. Data packages are copied too. Raises FileError,
+    and OSError if nothing can be written.
     """
-    made: dict[int, Source] = {}
+    sources: dict[int, Source] = {}
     needed: Needed = {}
     for number, (file, layout) in _children_first(opened):
-        place = folder / str(number) / "rows"
-        place.mkdir(parents=True)
-        path = place / f"{file.collection}.csv{'.gz' if is_gzipped(file.path) else ''}"
+        parent = folder / str(number) / "rows"
+        parent.mkdir(parents=True)
+        path = parent / f"{file.collection}.csv{'.gz' if is_gzipped(file.path) else ''}"
         with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as out:
             out.write(with_line_end(file.raw_header))
-            for raw in _chosen(file, layout, rows[number], needed):
+            for raw in _choose_rows(file, layout, rows[number], needed):
                 out.write(with_line_end(raw))
         if not is_url(file.path):
-            _copy_packages(Path(file.path).absolute().parent, place, layout)
-        made[number] = Source(str(path), file.collection)
-    return [made[number] for number in range(len(opened))]
+            _copy_packages(Path(file.path).absolute().parent, parent, layout)
+        sources[number] = Source(str(path), file.collection)
+    return [sources[number] for number in range(len(opened))]
 
 
 def _children_first(opened: Opened) -> Iterator[tuple[int, tuple[CsvFile, Layout]]]:
-    """The files with their places in the order given, none before one that refers to it."""
+    """Yield the files with their indexes; a file comes after those that refer to it."""
     needs = {
         layout.collection.name: {foreign.parent for foreign in layout.collection.foreign_keys}
         for _, layout in opened
     }
     try:
         order = [*TopologicalSorter(needs).static_order()]
-    except CycleError:  # which no import takes: any order
+    except CycleError:  # an import would reject these; any order will do
         order = [*needs]
-    places = {name: at for at, name in enumerate(order)}
-    numbered = sorted(enumerate(opened), key=lambda each: -places[each[1][0].collection])
+    positions = {name: at for at, name in enumerate(order)}
+    numbered = sorted(enumerate(opened), key=lambda each: -positions[each[1][0].collection])
     yield from numbered
 
 
-def _chosen(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterator[bytes]:
-    """The rows that others need, and the first of the rest; notes what they need themselves."""
+def _choose_rows(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterator[bytes]:
+    """Yield the rows that others need and the first other ones; add what these need to `needed`."""
     wanted = needed.get(file.collection, set())
     free, missing = max(0, rows - len(wanted)), set(wanted)
-    own = _places(layout, layout.collection.key)
+    own = _columns(layout, layout.collection.key)
     foreign = [
-        (needed.setdefault(each.parent, set()), _places(layout, each.fields))
+        (needed.setdefault(each.parent, set()), _columns(layout, each.fields))
         for each in layout.collection.foreign_keys
         if set(each.fields) <= set(layout.columns)
     ]
@@ -77,8 +77,8 @@ def _chosen(file: CsvFile, layout: Layout, rows: int, needed: Needed) -> Iterato
                     continue
                 free -= 1
             missing.discard(key)
-            for keys, places in foreign:
-                if "" not in (parent := _cells(row, places)):
+            for keys, columns in foreign:
+                if "" not in (parent := _cells(row, columns)):
                     keys.add(parent)
             yield raw
         if not free and not missing:
@@ -90,20 +90,20 @@ def _raw_and_parsed(chunk: Chunk) -> Iterator[tuple[bytes, Row]]:
     return ((raw, row) for (raw, _), row in zip(read_raw_records(chunk), parsed))
 
 
-def _places(layout: Layout, names: Sequence[str]) -> list[int]:
-    """Where the cells of some fields stand in a row."""
+def _columns(layout: Layout, names: Sequence[str]) -> list[int]:
+    """Return the indexes of the columns of fields."""
     return [layout.positions[layout.columns.index(name)] for name in names]
 
 
-def _cells(row: Row, places: Sequence[int]) -> tuple[str, ...]:
-    return tuple(row[place] if place < len(row) else "" for place in places)
+def _cells(row: Row, columns: Sequence[int]) -> tuple[str, ...]:
+    return tuple(row[column] if column < len(row) else "" for column in columns)
 
 
-def _copy_packages(folder: Path, place: Path, layout: Layout) -> None:
-    """Copies the descriptions of a collection and its parents, as schema.describe finds them."""
+def _copy_packages(folder: Path, new_folder: Path, layout: Layout) -> None:
+    """Copy the descriptions of a collection and its parents to new folders."""
     collection = layout.collection
     names = {collection.name, *(foreign.parent for foreign in collection.foreign_keys)}
-    for source, target in ((folder, place), (folder.parent, place.parent)):
+    for source, target in ((folder, new_folder), (folder.parent, new_folder.parent)):
         path = source / PACKAGE_NAME
         if not path.is_file():
             continue

@@ -1,7 +1,7 @@
-"""Runs a command, and writes what it took: a script for `children.py`, with nothing to import.
+"""A script for `children.py` that runs a command and measures it.
 
-A process is born as a copy of its parent, whose memory counts as its own from then on. So this
-parent is as small as Python can be.
+The peak memory of a process includes that of its parent when it was forked, so this parent imports
+as little as possible.
 """
 
 import os
@@ -11,9 +11,9 @@ from time import perf_counter
 
 
 def main() -> None:
-    """Writes exit status, seconds, CPU seconds and peak memory to the file descriptor given first.
+    """Write exit status, seconds, CPU seconds and peak memory to a file descriptor.
 
-    The rest of the arguments are the command. Ctrl+C is for the command alone.
+    The arguments are the file descriptor and the command. Only the command handles Ctrl+C.
     """
     result, *command = sys.argv[1:]
     os.set_inheritable(int(result), False)

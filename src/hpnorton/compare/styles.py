@@ -1,4 +1,4 @@
-"""How plots look: each way with a colour, a marker, a line and a hatch of its own."""
+"""The styles of plots: a colour, a marker, a line and a hatch for each variant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from hpnorton.compare.figures import Spread
-from hpnorton.compare.trials import Way
+from hpnorton.compare.results import Variant
+from hpnorton.compare.stats import Spread
 
 SETTINGS: Mapping[str, object] = {
     "svg.fonttype": "none",
@@ -37,7 +37,7 @@ SETTINGS: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a way looks. The colours are those of Okabe and Ito, dark and light by turns."""
+    """The style of a variant, with colours of Okabe and Ito."""
 
     colour: str
     marker: str
@@ -56,17 +56,21 @@ POOL_STYLES = (
 )
 
 
-def styles_of(ways: Sequence[Way]) -> dict[Way, Style]:
-    """The style of each way; pools beyond the fifth begin again."""
+def styles_of(variants: Sequence[Variant]) -> dict[Variant, Style]:
+    """Return the style of each variant; pools beyond the fifth repeat the styles."""
     pools = cycle(POOL_STYLES)
     return {
-        way: next(pools) if way.workers else FILE_STYLE if way.is_parallel else LINEAR_STYLE
-        for way in ways
+        variant: next(pools)
+        if variant.workers
+        else FILE_STYLE
+        if variant.is_parallel
+        else LINEAR_STYLE
+        for variant in variants
     }
 
 
 def line_style(style: Style) -> dict[str, Any]:
-    """What matplotlib is to know of a line with points."""
+    """Return the arguments of matplotlib for a line with points."""
     return {
         "color": style.colour,
         "marker": style.marker,
@@ -78,11 +82,11 @@ def line_style(style: Style) -> dict[str, Any]:
 
 
 def add_legend(axes: Axes, handles: Sequence[Line2D] | None = None) -> None:
-    """The legend beside the plot, where it hides nothing."""
+    """Add the legend beside the plot."""
     shown = axes.get_legend_handles_labels()[0] if handles is None else handles
     axes.legend(handles=shown, loc="upper left", bbox_to_anchor=(1.01, 1), fontsize=9)
 
 
-def errors_of(spreads: Sequence[Spread]) -> list[list[float]]:
-    """How far the lowest and the highest are from the medians."""
+def error_bars(spreads: Sequence[Spread]) -> list[list[float]]:
+    """Return the distances of the lowest and the highest numbers from the medians."""
     return [[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]]

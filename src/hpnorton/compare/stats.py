@@ -1,4 +1,4 @@
-"""Figures that were measured several times."""
+"""The spread of repeated measurements."""
 
 import statistics
 from collections.abc import Iterable
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some figures, the lowest and the highest of them."""
+    """The median of numbers, with the lowest and the highest of them."""
 
     median: float
     low: float
     high: float
 
     def show(self, form: str = ",.0f") -> str:
-        """The median with its range, as cells of a table show it."""
+        """Return the median and the range as text."""
         return f"{self.median:{form}} ({self.low:{form}} - {self.high:{form}})"
 
 
-def spread(figures: Iterable[float]) -> Spread:
-    """The median, the lowest and the highest of some figures."""
-    known = list(figures)
+def spread(numbers: Iterable[float]) -> Spread:
+    """Return the spread of at least one number."""
+    known = list(numbers)
     return Spread(statistics.median(known), min(known), max(known))
