@@ -20,9 +20,9 @@ from measure import BenchmarkError, exit_status
 # The package is importable by what measure does.
 from hpnorton.parallel import parallel_map
 from hpnorton.settings import SQLITE_PREFIX
+from hpnorton.stores.base import CounterStore
+from hpnorton.stores.field_statistics import CollectionStatistics
 from hpnorton.stores.mongo.bson_schema import FieldCounter
-from hpnorton.stores.ranges import Database
-from hpnorton.stores.tallies import FieldTally
 from hpnorton.workers import no_garbage_collection
 
 _RANGES_A_WORKER = 8  # as many as --fields makes
@@ -67,22 +67,22 @@ def _parts(path: Path, workers: int) -> Iterator[_Part]:
 
 
 @no_garbage_collection()
-def _look(_store: Database, part: _Part, *, path: Path) -> FieldTally:
+def _look(_store: CounterStore, part: _Part, *, path: Path) -> CollectionStatistics:
     number, ends = part
     counter = FieldCounter(number)
     with path.open("rb") as file:
         file.seek(ends[0])
         for start, end in pairwise(ends):
             counter.add(file.read(end - start))
-    return counter.tally()
+    return counter.statistics()
 
 
 def count(path: Path, workers: int) -> None:
     """Counts the fields, and says of how many documents."""
-    found = FieldTally()
+    found = CollectionStatistics()
     uri = f"{SQLITE_PREFIX}{_database(path)}"
-    for tally in parallel_map(uri, partial(_look, path=path), _parts(path, workers), workers):
-        found.merge(tally)
+    for statistics in parallel_map(uri, partial(_look, path=path), _parts(path, workers), workers):
+        found.merge(statistics)
     if found.fields["rare"].records != RARE:
         raise BenchmarkError("the rare field was not found")
     print(found.records)

@@ -56,10 +56,10 @@ def read_csv(folder: Path, data: bytes) -> None:
         with closing(CsvFile(str(path), "any")) as file:
             rows = _check_chunks(file, lambda header: undescribed_collection("any", header), data)
         with closing(CsvFile(str(path), "any")) as file:
-            tally = analyze(file, make_questions(file, None, ()), 1, None)
+            statistics = analyze(file, make_questions(file, None, ()), 1, None)
     except HPNortonError:
         return
-    assert tally.rows == rows
+    assert statistics.rows == rows
 
 
 def read_typed_csv(folder: Path, data: bytes) -> None:

@@ -19,8 +19,9 @@ from hpnorton.errors import StoreMissingError, UnknownCollectionError
 from hpnorton.log import start_log
 from hpnorton.profile.fields import profile_fields
 from hpnorton.stores import open_store
+from hpnorton.stores.base import CounterStore
 from hpnorton.stores.mongo import ranges
-from hpnorton.stores.ranges import Database, Range
+from hpnorton.stores.scan import Range
 from hpnorton.stores.sqlite.store import SqliteStore
 from tests.helpers.stores import ANNA, BEN, CUSTOMERS, put
 
@@ -85,9 +86,9 @@ def test_a_sample_says_that_it_is_one(filled: str) -> None:
     """So many documents are looked at, and no more."""
     (found,) = profile_fields(filled, ["mixed"], sample=10)
     assert found.scope == "10 of 1,000 documents, sampled"
-    assert found.tally.fields["_id"].records == 10
+    assert found.statistics.fields["_id"].records == 10
     (found,) = profile_fields(filled, ["mixed"], sample=5000)
-    assert found.tally.records == 1000
+    assert found.statistics.records == 1000
 
 
 def test_an_empty_collection_has_no_fields(filled: str) -> None:
@@ -148,7 +149,7 @@ KINDS = [
 
 
 @contextmanager
-def things(uri: str, kinds: Sequence[str]) -> Iterator[Database]:
+def things(uri: str, kinds: Sequence[str]) -> Iterator[CounterStore]:
     """A store whose documents have `_id`s of all these types, 120 of each."""
     source = random.Random(1)
     made = {repr(one): one for _ in range(120) for one in (IDS[kind](source) for kind in kinds)}
@@ -297,7 +298,7 @@ def test_a_sample_of_a_table(tmp_path: Path) -> None:
         uri = table(tmp_path / f"{at}.db", definition, ROWS)
         (found,) = profile_fields(uri, ["t"], sample=7)
         assert found.scope == "7 of 100 documents, sampled"
-        assert found.tally.fields["a"].types.total() == 7
+        assert found.statistics.fields["a"].types.total() == 7
 
 
 @given(st.sets(st.integers(-50, 50)), st.integers(1, 60))

@@ -22,7 +22,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Document, Mode, batch_of
-from hpnorton.stores.case_twins import folded_twins
+from hpnorton.stores.case_variants import folded_case_variants
 
 CLEAN = QualityCounts()
 PACKAGE = {
@@ -292,7 +292,7 @@ def test_what_nobody_sees_is_counted(uri: str) -> None:
     with closing(open_store(uri, create=True)) as store:
         store.ensure(schema)
         store.write(batch_of(schema, documents), Mode.INSERT)
-        assert folded_twins(store, schema) == {"a"}
+        assert folded_case_variants(store, schema) == {"a"}
     found = {
         field.name: assess_column(
             field,

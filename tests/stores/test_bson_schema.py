@@ -12,8 +12,8 @@ from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hpnorton.stores.field_statistics import CollectionStatistics
 from hpnorton.stores.mongo.bson_schema import FieldCounter
-from hpnorton.stores.tallies import FieldTally
 
 Fields = dict[str, tuple[dict[str, int], int]]
 
@@ -69,18 +69,20 @@ def plain(found: Sequence[dict[str, Any]]) -> Fields:
     return {path: (dict(counts), records[path]) for path, counts in types.items()}
 
 
-def fields_of(tally: FieldTally) -> Fields:
-    """The same of a tally."""
-    return {path: (dict(seen.types), seen.records) for path, seen in tally.fields.items()}
+def fields_of(statistics: CollectionStatistics) -> Fields:
+    """The same of a statistics."""
+    return {path: (dict(seen.types), seen.records) for path, seen in statistics.fields.items()}
 
 
-def tally_of(found: Sequence[dict[str, Any]], batch: int = 1000, number: int = 0) -> FieldTally:
-    """The tally of documents that come in batches."""
+def statistics_of(
+    found: Sequence[dict[str, Any]], batch: int = 1000, number: int = 0
+) -> CollectionStatistics:
+    """The statistics of documents that come in batches."""
     counter = FieldCounter(number)
     for start in range(0, len(found), batch):
         some = found[start : start + batch]
         assert counter.add(b"".join(map(bson.encode, some))) == len(some)
-    return counter.tally()
+    return counter.statistics()
 
 
 @given(documents, st.integers(1, 200), st.integers(1, 50))
@@ -89,9 +91,9 @@ def test_fields_are_those_of_a_plain_walk(
     found: list[dict[str, Any]], times: int, batch: int
 ) -> None:
     """Whatever the documents, however often they are repeated and wherever a batch ends."""
-    tally = tally_of(found * times, batch)
-    assert tally.records == len(found) * times
-    assert fields_of(tally) == plain(found * times)
+    statistics = statistics_of(found * times, batch)
+    assert statistics.records == len(found) * times
+    assert fields_of(statistics) == plain(found * times)
 
 
 @given(documents, documents, documents)
@@ -103,13 +105,13 @@ def test_tallies_merge_in_any_order(
     parts = [first, second, third]
     merged = []
     for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0)):
-        whole = FieldTally()
+        whole = CollectionStatistics()
         for number in order:
-            whole.merge(tally_of(parts[number], number=number))
+            whole.merge(statistics_of(parts[number], number=number))
         merged.append(whole)
-    left = tally_of(first, number=0)
-    right = tally_of(second, number=1)
-    right.merge(tally_of(third, number=2))
+    left = statistics_of(first, number=0)
+    right = statistics_of(second, number=1)
+    right.merge(statistics_of(third, number=2))
     left.merge(right)
     assert merged[0] == merged[1] == merged[2] == left
     assert fields_of(left) == plain(first + second + third)
@@ -118,15 +120,15 @@ def test_tallies_merge_in_any_order(
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_an_example_fits_into_json(number: float) -> None:
     """What is a number, but none that JSON has, is shown as text."""
-    example = tally_of([{"a": number}]).fields["a"].example
+    example = statistics_of([{"a": number}]).fields["a"].example
     assert example is not None and example.value == str(number)
 
 
 def test_merging_leaves_the_other_as_it_was() -> None:
-    """What is merged into a tally may be merged into another one too."""
-    part = tally_of([{"a": 1}])
+    """What is merged into a statistics may be merged into another one too."""
+    part = statistics_of([{"a": 1}])
     for _ in range(2):
-        whole = FieldTally()
+        whole = CollectionStatistics()
         whole.merge(part)
         whole.merge(part)
         assert whole.fields["a"].types == {"int": 2}
@@ -138,8 +140,8 @@ def test_a_text_that_looks_like_fields_misleads_nobody() -> None:
     honest = [{"a": "x", "b": n} for n in range(500)]
     forged = {"a": "x\0\x10b\0\x01\x02\x03"}
     assert len(bson.encode(forged)) == len(bson.encode(honest[0]))
-    tally = tally_of([*honest, forged])
-    assert fields_of(tally) == {"a": ({"string": 501}, 501), "b": ({"int": 500}, 500)}
+    statistics = statistics_of([*honest, forged])
+    assert fields_of(statistics) == {"a": ({"string": 501}, 501), "b": ({"int": 500}, 500)}
 
 
 def test_every_type_of_bson_is_known() -> None:
@@ -166,18 +168,18 @@ def test_every_type_of_bson_is_known() -> None:
         "maxKey": MaxKey(),
     }
     for times in (1, 300):
-        found = fields_of(tally_of([document] * times))
+        found = fields_of(statistics_of([document] * times))
         assert found == {
             name: ({"binData" if name == "other" else name: times}, times) for name in document
         }
         without = {name: value for name, value in document.items() if "Scope" not in name}
-        assert len(fields_of(tally_of([without] * times))) == len(document) - 1
+        assert len(fields_of(statistics_of([without] * times))) == len(document) - 1
 
 
 def test_elements_of_arrays_count_one_by_one() -> None:
     """`[]` counts elements, and the documents that have any."""
-    tally = tally_of([{"a": [1, "x", {"b": 1}]}, {"a": []}, {"a": [[2.5]]}])
-    assert fields_of(tally) == {
+    statistics = statistics_of([{"a": [1, "x", {"b": 1}]}, {"a": []}, {"a": [[2.5]]}])
+    assert fields_of(statistics) == {
         "a": ({"array": 3}, 3),
         "a[]": ({"int": 1, "string": 1, "object": 1, "array": 1}, 2),
         "a[].b": ({"int": 1}, 1),
@@ -188,7 +190,7 @@ def test_elements_of_arrays_count_one_by_one() -> None:
 def test_our_own_fields_are_left_out() -> None:
     """What HPNorton notes at the top of a document, with all that is in it; not deeper names."""
     document = {"a": {"hpnorton_x": 1}, "hpnorton_run": {"b": [1]}, "c": 1}
-    assert sorted(fields_of(tally_of([document]))) == ["a", "a.hpnorton_x", "c"]
+    assert sorted(fields_of(statistics_of([document]))) == ["a", "a.hpnorton_x", "c"]
 
 
 @pytest.mark.parametrize(
@@ -205,15 +207,15 @@ def test_our_own_fields_are_left_out() -> None:
 )
 def test_examples_can_be_shown(value: object, shown: object) -> None:
     """A value as JSON can hold it, not for ever; none of what holds other fields."""
-    example = tally_of([{"a": value}]).fields["a"].example
+    example = statistics_of([{"a": value}]).fields["a"].example
     assert (example and example.value) == shown
 
 
 def test_an_example_is_not_null_if_any_value_is_not() -> None:
     """It comes from the first range that has one."""
-    whole = FieldTally()
+    whole = CollectionStatistics()
     for number, value in ((2, 7), (0, None), (1, 5)):
-        whole.merge(tally_of([{"a": value}], number=number))
+        whole.merge(statistics_of([{"a": value}], number=number))
     assert whole.fields["a"].example is not None
     assert whole.fields["a"].example.value == 5
 
@@ -221,8 +223,8 @@ def test_an_example_is_not_null_if_any_value_is_not() -> None:
 def test_many_shapes_are_counted() -> None:
     """More shapes than are kept, and documents of many fields."""
     many = [{f"f{n}": n, "all": n} for n in range(10_500)]
-    tally = tally_of(many, 500)
-    assert tally.fields["all"].types == {"int": 10_500}
-    assert len(tally.fields) == 10_501
+    statistics = statistics_of(many, 500)
+    assert statistics.fields["all"].types == {"int": 10_500}
+    assert len(statistics.fields) == 10_501
     wide = [{f"f{n}": n for n in range(300)}] * 150
-    assert tally_of(wide).fields["f299"].types == {"int": 150}
+    assert statistics_of(wide).fields["f299"].types == {"int": 150}

@@ -62,7 +62,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
 def _document(profiled: fields.CollectionFields) -> Record:
     return {
         "collection": profiled.collection,
-        "looked_at": profiled.tally.records,
+        "looked_at": profiled.statistics.records,
         "of": profiled.total,
         "sampled": profiled.is_sampled,
         "fields": profiled.fields(),
@@ -75,5 +75,5 @@ def _records(profiled: Sequence[fields.CollectionFields], form: str | None) -> I
         for field in each.fields():
             if form in (TABLE, CSV):
                 field["types"] = ", ".join(f"{kind} {n:,}" for kind, n in field["types"].items())
-            scope = dict(zip(_SCOPE, (each.tally.records, each.total)))
+            scope = dict(zip(_SCOPE, (each.statistics.records, each.total)))
             yield {"collection": each.collection, **scope, **field}

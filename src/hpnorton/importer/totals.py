@@ -7,7 +7,7 @@ from hpnorton.errors import HPNortonError
 from hpnorton.importer.file_import import FileImport
 from hpnorton.schema.remarks import Case, own_text_key
 from hpnorton.stores.base import Store
-from hpnorton.stores.case_twins import find_twins
+from hpnorton.stores.case_variants import find_case_variants
 
 
 def report_totals(files: Sequence[FileImport], store: Store) -> None:
@@ -43,6 +43,6 @@ def _warn_of_twins(group: Sequence[FileImport], store: Store) -> None:
     is_added_to = any(each.report.counts.inserted for each in read)
     if not cases.may_be_twins and (group[0].entry.was_empty or not is_added_to):
         return
-    twins = group[-1].ask(partial(find_twins, store, read[0].spec.collection))
+    twins = group[-1].ask(partial(find_case_variants, store, read[0].spec.collection))
     if sentence := twins.sentence():
         read[-1].report.warnings.append(sentence)

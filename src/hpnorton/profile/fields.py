@@ -11,8 +11,9 @@ from hpnorton import log
 from hpnorton.errors import UnknownCollectionError, did_you_mean
 from hpnorton.parallel import open_pool
 from hpnorton.stores import open_store
-from hpnorton.stores.ranges import Database, Range
-from hpnorton.stores.tallies import FieldTally
+from hpnorton.stores.base import CounterStore
+from hpnorton.stores.field_statistics import CollectionStatistics
+from hpnorton.stores.scan import Range
 from hpnorton.workers import cores, no_garbage_collection
 
 _RANGES_PER_WORKER = 8  # so that workers end at about the same time
@@ -29,12 +30,12 @@ class CollectionFields:
     collection: str
     total: int
     is_sampled: bool
-    tally: FieldTally = field(default_factory=FieldTally)
+    statistics: CollectionStatistics = field(default_factory=CollectionStatistics)
 
     @property
     def scope(self) -> str:
         """Return how many documents were read, of how many, in words."""
-        documents = f"{self.tally.records:,} of {self.total:,} documents"
+        documents = f"{self.statistics.records:,} of {self.total:,} documents"
         return f"{documents}, sampled" if self.is_sampled else documents
 
     def fields(self) -> list[dict[str, Any]]:
@@ -45,14 +46,14 @@ class CollectionFields:
                 "types": dict(seen.types.most_common()),
                 "count": seen.count,
                 "documents": seen.records,
-                "percentage": round(100 * seen.records / (self.tally.records or 1), 4),
+                "percentage": round(100 * seen.records / (self.statistics.records or 1), 4),
                 "example": None if seen.example is None else seen.example.value,
             }
-            for path, seen in self.tally.in_order()
+            for path, seen in self.statistics.in_order()
         ]
 
 
-def choose_collections(store: Database, names: Sequence[str]) -> list[str]:
+def choose_collections(store: CounterStore, names: Sequence[str]) -> list[str]:
     """Return the collections to read, all if none is named. Raises UnknownCollectionError."""
     present = store.collections()
     if not present:
@@ -103,11 +104,11 @@ def profile_fields(
             _profile_range, size=sample, on_records=report if processes == 1 else None
         )
         with open_pool(uri, store, processes) as pool:
-            for name, tally in pool.map(profile, ranges):
-                found[name].tally.merge(tally)
-                report(name, found[name].tally.records - done[name])
+            for name, statistics in pool.map(profile, ranges):
+                found[name].statistics.merge(statistics)
+                report(name, found[name].statistics.records - done[name])
     for each in found.values():
-        if sample is None and each.tally.records != each.total:
+        if sample is None and each.statistics.records != each.total:
             log.warning("{}: {}; it was changed meanwhile", each.collection, each.scope)
     return list(found.values())
 
@@ -120,7 +121,7 @@ def choose_workers(wanted: int | None, records: int) -> int:
 
 
 def _ranges(
-    store: Database, collections: Iterable[CollectionFields], processes: int
+    store: CounterStore, collections: Iterable[CollectionFields], processes: int
 ) -> list[Range]:
     """Return ranges of collections: one of each for a single process or a sample, else several."""
     if processes == 1:
@@ -135,12 +136,12 @@ def _ranges(
 
 @no_garbage_collection()
 def _profile_range(
-    store: Database,
+    store: CounterStore,
     part: Range,
     *,
     size: int | None,
     on_records: Callable[[str, int], None] | None,
-) -> tuple[str, FieldTally]:
+) -> tuple[str, CollectionStatistics]:
     scan = store.scan(part.collection)
     if size is not None:
         return part.collection, scan.sample(size)

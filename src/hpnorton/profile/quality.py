@@ -23,10 +23,10 @@ from hpnorton.schema.collection import Collection, undescribed_collection
 from hpnorton.schema.datapackage import find_collection
 from hpnorton.schema.remarks import own_text_key
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import Key
-from hpnorton.stores.case_twins import folded_keys
+from hpnorton.stores.base import CounterStore, Key
+from hpnorton.stores.case_variants import folded_keys
 from hpnorton.stores.history import HISTORY
-from hpnorton.stores.ranges import Database, Range, lookup_key
+from hpnorton.stores.scan import Range, lookup_key
 from hpnorton.workers import no_garbage_collection
 
 _HUNDRED = 10_000  # a score is a whole number of hundredths
@@ -124,7 +124,9 @@ def assess(
     return list(found.values())
 
 
-def _described(store: Database, names: Sequence[str], folders: Sequence[Path]) -> list[Collection]:
+def _described(
+    store: CounterStore, names: Sequence[str], folders: Sequence[Path]
+) -> list[Collection]:
     described: list[Collection] = []
     chosen = choose_collections(store, names)
     for name in chosen:
@@ -146,7 +148,7 @@ def _described(store: Database, names: Sequence[str], folders: Sequence[Path]) -
     return described
 
 
-def _description(store: Database, name: str, folders: Sequence[Path]) -> Collection | None:
+def _description(store: CounterStore, name: str, folders: Sequence[Path]) -> Collection | None:
     """Return the description of a collection, from where its last import found it.
 
     If that is gone, it is the one that the import stored, unless nothing described it then.
@@ -161,7 +163,7 @@ def _description(store: Database, name: str, folders: Sequence[Path]) -> Collect
 
 
 @no_garbage_collection()
-def _assess_range(store: Database, part: Range, *, path: str) -> Quality:
+def _assess_range(store: CounterStore, part: Range, *, path: str) -> Quality:
     """Return the quality of a range: the second pass."""
     facts = read_facts(path)[part.collection]
     schema = facts.schema
@@ -212,7 +214,7 @@ def _find_twins(
 
 
 def _find_orphans(
-    store: Database, schema: Collection, columns: dict[str, Sequence[object]]
+    store: CounterStore, schema: Collection, columns: dict[str, Sequence[object]]
 ) -> Iterator[_Faults]:
     for foreign in schema.foreign_keys:
         keys = [lookup_key(key) for key in zip(*(columns[name] for name in foreign.fields))]

@@ -13,9 +13,9 @@ from hpnorton.parallel import Pool
 from hpnorton.profile.column_quality import finite_numbers
 from hpnorton.profile.moments import Moments
 from hpnorton.schema.collection import Collection
-from hpnorton.stores.base import Key
-from hpnorton.stores.case_twins import folded_twins
-from hpnorton.stores.ranges import Database, Range
+from hpnorton.stores.base import CounterStore, Key
+from hpnorton.stores.case_variants import folded_case_variants
+from hpnorton.stores.scan import Range
 from hpnorton.workers import no_garbage_collection
 
 _NUMERIC = ("integer", "number")
@@ -39,19 +39,19 @@ class Facts:
 
 
 def collect_facts(
-    store: Database, pool: Pool, schemas: Mapping[str, Collection], ranges: Sequence[Range]
+    store: CounterStore, pool: Pool, schemas: Mapping[str, Collection], ranges: Sequence[Range]
 ) -> dict[str, Facts]:
     """Return the facts of each collection; `ranges` are those of all collections."""
     limits = _find_limits(pool, schemas, ranges)
     return {
         name: Facts(
-            schema, limits[name], _find_repeated(store, schema), folded_twins(store, schema)
+            schema, limits[name], _find_repeated(store, schema), folded_case_variants(store, schema)
         )
         for name, schema in schemas.items()
     }
 
 
-def _find_repeated(store: Database, collection: Collection) -> dict[tuple[str, ...], set[Key]]:
+def _find_repeated(store: CounterStore, collection: Collection) -> dict[tuple[str, ...], set[Key]]:
     """Return the repeated values of the key, and of each field that should be unique."""
     scan = store.scan(collection.name)
     single = [(each.name,) for each in collection.fields if each.unique]
@@ -82,7 +82,7 @@ def _find_limits(
 
 @no_garbage_collection()
 def _compute_moments(
-    store: Database, part: Range, *, numeric: dict[str, list[str]]
+    store: CounterStore, part: Range, *, numeric: dict[str, list[str]]
 ) -> tuple[str, dict[str, Moments]]:
     moments = {column: Moments() for column in numeric[part.collection]}
     for block in store.scan(part.collection).columns(part, list(moments)):

@@ -9,15 +9,14 @@ from typing import overload
 
 from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX, redact
-from hpnorton.stores.base import Store
+from hpnorton.stores.base import CounterStore, Store
 from hpnorton.stores.format import check_format
-from hpnorton.stores.ranges import Database
 from hpnorton.workers import warm_up
 
 
 def open_store(
     uri: str, *, create: bool = False, patience: float | None = None, any_format: bool = False
-) -> Database:
+) -> CounterStore:
     """Open the store at a URI as settings.absolute_uri gives it.
 
     Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised
@@ -36,7 +35,7 @@ def open_store(
     return store
 
 
-def _open_adapter(uri: str, *, create: bool, patience: float | None) -> Database:
+def _open_adapter(uri: str, *, create: bool, patience: float | None) -> CounterStore:
     # Each adapter is imported when it is used: pymongo alone takes 0.1 s.
     # pylint: disable=import-outside-toplevel
     if uri.startswith(SQLITE_PREFIX):
@@ -62,7 +61,9 @@ _LOCK = Lock()
 
 
 @overload
-def process_store(uri: str, *, create: bool = True, patience: float | None = None) -> Database: ...
+def process_store(
+    uri: str, *, create: bool = True, patience: float | None = None
+) -> CounterStore: ...
 
 
 @overload

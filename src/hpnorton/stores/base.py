@@ -1,4 +1,4 @@
-"""What every store can do, and the values that it takes and gives."""
+"""What every store can do, and the values that it takes and returns."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -11,19 +11,19 @@ from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.history import Change, RecordKey
-
-FIRST_STOCK = OWN_PREFIX + "stock"  # the column or field for the stock that was imported
-MIN_SAMPLED = 100  # records of a batch; smaller ones are not worth a sample
+from hpnorton.stores.scan import Scan
 
 Document = dict[str, Value]
 Key = tuple[Value, ...]
 Condition = tuple[str, Literal["=", ">", "<"], Value]
 
+FIRST_STOCK = OWN_PREFIX + "stock"  # the column or field for the stock that was imported
 IMPORT_FIELD = OWN_PREFIX + "import"  # of a tracked record: the import that inserted it
+MIN_SAMPLED = 100  # records of a batch; smaller ones are not worth a sample
 
 
 class Mode(StrEnum):
-    """What becomes of a record whose key is taken: it is kept out, or replaces the stored one."""
+    """What happens to a record whose key is stored: it is rejected, or replaces the stored one."""
 
     INSERT = "insert"
     UPSERT = "upsert"
@@ -58,7 +58,7 @@ class Batch:
 
     @cached_property
     def in_line(self) -> Sequence[Value]:
-        """All values, record by record: the parameters of statements of many rows."""
+        """All values, record by record, as parameters of a statement of many rows."""
         return in_line(self.values)
 
     def sample(self) -> "Batch":
@@ -69,25 +69,25 @@ class Batch:
         return self.only([0, len(self) // 2, len(self) - 1])
 
     def columns_of(self, fields: Sequence[str]) -> list[Sequence[Value]]:
-        """The values of all records, for each of some fields."""
+        """Return the columns of these fields."""
         return [self.values[self.columns.index(name)] for name in fields]
 
     def keys_of(self, fields: Sequence[str]) -> Iterator[Key]:
-        """The values of some of the fields, for each record."""
+        """Return the values of these fields for each record."""
         return zip(*self.columns_of(fields))
 
     def record(self, at: int) -> Record:
-        """The record at a position."""
+        """Return the record at a position."""
         return tuple(column[at] for column in self.values)
 
     def without(self, name: str) -> "Batch":
-        """The same without one column."""
+        """Return the batch without one column."""
         columns = tuple(column for column in self.columns if column != name)
         values = [self.values[self.columns.index(c)] for c in columns]
         return Batch(self.collection, columns, values, self.import_number)
 
     def only(self, positions: Sequence[int]) -> "Batch":
-        """The records at some positions."""
+        """Return a batch of the records at these positions."""
         if list(positions) == list(range(len(self))):
             return self
         values = [[column[at] for at in positions] for column in self.values]
@@ -96,10 +96,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Conflict:
-    """A record whose key is taken by another one with other values.
+    """A record whose key is stored with other values.
 
-    `at` is its position in the batch, `field` the first field that differs, `kept` the value there
-    of the record that is kept.
+    `at` is its position in the batch, `field` the first field that differs, and `kept` the stored
+    value of that field.
     """
 
     at: int
@@ -109,10 +109,11 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of the records of a batch: those of which nothing is said were there already.
+    """The result of writing a batch.
 
-    `taken` are the positions of the records that were not inserted, because their keys were taken,
-    `replacing` those of them that replaced what was stored.
+    `inserted` and `updated` are numbers of records. `taken` are the positions of the records that
+    were not inserted because their keys were stored; of these, `replacing` have replaced the stored
+    record and `conflicts` differ from it. All others are stored as they are in the batch.
     """
 
     inserted: int
@@ -123,7 +124,7 @@ class Written:
 
 
 def in_line(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
-    """All values of some columns of the same length, row by row."""
+    """Return the values of columns row by row: [["a", "b"], [1, 2]] gives ["a", 1, "b", 2]."""
     width = len(columns)
     if width == 1:
         return columns[0]
@@ -134,7 +135,7 @@ def in_line(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
 
 
 def batch_of(collection: Collection, documents: Sequence[Mapping[str, Value]]) -> Batch:
-    """Records as a batch: the columns are the fields of the first."""
+    """Return records as a batch, whose columns are the fields of the first."""
     columns = tuple(documents[0])
     return Batch(collection, columns, [[d[name] for d in documents] for name in columns])
 
@@ -143,50 +144,50 @@ class Store(Protocol):
     """A database of collections. All methods raise StoreError."""
 
     def close(self) -> None:
-        """Ends the connection."""
+        """End the connection."""
 
     def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
-        """Makes the collection and its indexes if they are not there, and adds new fields to it.
+        """Create the collection and its indexes, or add the fields that it lacks.
 
-        `with_indexes` says whether those beside its key's are made, too.
+        Without `with_indexes`, only the index of its key is created.
         """
 
     def check_fit(self, collection: Collection) -> None:
-        """Raises StoreError if records of another kind are stored under the collection's name."""
+        """Raise MisfitError if records of another kind are stored under the collection's name."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All that is written inside is in the database together or, after an error, not at all.
+        """Write all that is written inside or, after an error, nothing.
 
-        In SQLite, that is. Elsewhere a chunk can be repeated, which comes to the same in the end.
+        MongoDB writes at once: there, an import repeats its chunk, which has the same result.
         """
 
     def prepare(self, batch: Batch) -> None:
-        """Does what can be done for write() before the transaction, in which others wait."""
+        """Do what write() can do before the transaction, for which other processes wait."""
 
     def write(self, batch: Batch, mode: Mode) -> Written:
-        """Inserts the records whose keys are not there yet, in order: the first of a key wins.
+        """Insert the records whose keys are not stored, in order: the first of a key wins.
 
-        With Mode.UPSERT the records whose keys are there replace what is stored, as far as it
-        differs: the last of a key wins. Only the batch's columns are compared and replaced.
-        Repeating a write changes nothing.
+        With Mode.UPSERT, the other records replace what is stored, where it differs: the last of a
+        key wins. Only the batch's columns are compared and replaced. Repeating a write changes
+        nothing.
         """
 
     def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
-        """What is stored under the keys at some positions: the values of the batch's columns."""
+        """Return the stored values of the batch's columns, by key, for the records at positions."""
 
     def is_empty(self, collection: str) -> bool:
-        """Whether the collection has no records, or is not there."""
+        """Return whether the collection has no records, or does not exist."""
 
     def absent(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
-        """The keys that no record of the collection, whose key is `key`, has.
+        """Return the keys, given as one column per field of `key`, that no record has.
 
-        Those that are asked for come as `columns`, one for each part of the key.
+        With the key ("id",), [["C1", "C2"]] asks for two keys.
         """
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
-        """The record of the collection, whose key is `key`, that has this one; None if none has."""
+        """Return the record with the key `value`, or None; `key` has the names of its fields."""
 
     def find(
         self,
@@ -196,9 +197,9 @@ class Store(Protocol):
         *,
         sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records that meet all conditions, sorted by the fields `sort`, or else by the key.
+        """Yield the records that meet all conditions, sorted by `sort`, or else by the key.
 
-        `key` is the collection's. None if there is no such collection.
+        `key` has the names of the key's fields. Yields nothing if there is no such collection.
         """
 
     def find_joined(
@@ -209,93 +210,91 @@ class Store(Protocol):
         key: str,
         reference: str | None = None,
     ) -> Iterator[Document]:
-        """The records of `target` that the matching records of `collection` refer to.
+        """Yield the records of `target` that the matching records of `collection` refer to.
 
-        `key` is the target's, by which they are sorted, and `reference` the field that refers to
-        it: the one of the same name if it is not given.
+        They are sorted by the target's `key`. The field `reference` refers to it; by default it is
+        the field of the same name.
         """
 
     def key_columns(
         self, collection: str, key: Sequence[str]
     ) -> Iterator[Sequence[Sequence[Value]]]:
-        """The keys of all records, in blocks: a column for each of the fields `key`."""
+        """Yield the keys of all records in blocks: a column for each of the fields `key`."""
 
     def count(self, collection: str, expected: int | None = None) -> int:
-        """How many records the collection has; 0 if there is none of that name.
+        """Return how many records the collection has; 0 if it does not exist.
 
-        A server that counts slowly may say how many it has noted, if these are the `expected`.
+        A server that is slow at counting may compare its own statistics with `expected` instead.
         """
 
     def collections(self) -> list[str]:
-        """The names of all collections, sorted, but for those that hold our own notes."""
+        """Return the names of all collections, sorted, except those for internal use."""
 
     def delete(self, collection: str, *where: Condition) -> None:
         """Delete the records that meet all conditions; none if there is no such collection."""
 
     def drop_collection(self, collection: str) -> None:
-        """Removes a collection and its records."""
+        """Delete a collection with its records."""
 
     def drop_database(self) -> None:
-        """Removes the whole database; for SQLite, its file. The store is closed then."""
+        """Delete the whole database (in SQLite, its file), and close the store."""
 
 
-class CounterStore(Store, Protocol):
-    """A store whose records can be changed one by one, by many at once."""
+class CounterStore(Store, Protocol):  # pylint: disable=too-many-public-methods # with Store's
+    """A store that many clerks change at once, one record at a time."""
+
+    def scan(self, collection: str) -> Scan:
+        """Return a scan of all records of a collection that exists."""
 
     def search(
         self, collection: str, key: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, by key.
-
-        None that does is left out; letters beyond ASCII are for the caller to compare.
-        """
+        """Yield all records that may hold the text in one of the fields, in any case, by key."""
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
     ) -> Iterator[tuple[Value, Value, Value, int | None]]:
-        """For each record its key, the value of the field `stock`, first and now, and a number.
+        """Yield of each record its key, its first stock, its stock, and a number.
 
-        It is that of the last line of the history that is in the stock: 0 if the record has none,
-        None where a snapshot holds both. `only` is the key of a single record to read.
+        That is the number of the last history entry whose change is in the stock: 0 if there is
+        none, None if both are read in a snapshot. `only` is the key of a single record.
         """
 
     def correct_stock(self, batch: Batch) -> None:
-        """Takes the batch's stock for what was there at first; it is so much more or less now."""
+        """Replace the first stock by that of the batch, and add the difference to the stock."""
 
     def set_stock(
-        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
-        """Puts a stock in the place of one that is still as it was `seen`.
+        """Replace a stock that is still as it was `seen`.
 
-        With `moved`, what the history has added to it, the first stock becomes what goes with it.
+        With `moved`, the sum of its changes in the history, the first stock becomes stock - moved.
         """
 
     def cached_schema(self) -> AbstractContextManager[None]:
-        """Read at most once inside which collections there are, and what they are made of.
+        """Read which collections and fields exist at most once inside.
 
-        For a command that takes moments: what others create or drop meanwhile is not seen.
+        For a command that takes moments: changes of other processes to them are not seen.
         """
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """What is read inside belongs together: in SQLite it is the database of one moment."""
+        """Read what is inside from the database as it is at one moment, in SQLite."""
 
-    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
-        """The number of the last line in each record's history; 0 if it has none.
+    def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
+        """Return the number of the last entry in each record's history; 0 if it has none.
 
-        That line's change has been carried out: where somebody has died over it, it is done here.
+        The change of that entry is carried out: this waits for it, and does it for a dead process.
         """
 
     def post(self, changes: Sequence[Change]) -> list[int]:
-        """Writes lines of the history, each with its change; the positions of those not written.
+        """Write history entries with their changes; return the positions of those not written.
 
-        A line is not written if its number is taken: somebody else was quicker, so what was read
-        before has to be read again. Otherwise line and change are there together. SQLite and
-        MongoDB's replica sets have transactions for that. On other servers the line is what
-        counts: who finds one whose change is not carried out, carries it out.
+        An entry is not written if its number is taken: another clerk was quicker, so the caller has
+        to read and decide again. Otherwise entry and change are stored together.
         """
 
     def unfinished(self) -> list[str]:
-        """The lines, by their ids, whose changes are not carried out, now or for ever."""
+        """Return the ids of the entries whose changes are not, or not yet, carried out."""
 
-    def finish(self, lines: Sequence[str]) -> None:
-        """Waits for these lines' changes, and carries out those of somebody who has died."""
+    def finish(self, entries: Sequence[str]) -> None:
+        """Wait until the entries with these ids are carried out; do it for dead processes."""

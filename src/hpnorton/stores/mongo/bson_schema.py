@@ -27,7 +27,7 @@ from bson import (
 from bson.codec_options import DatetimeConversion
 
 from hpnorton.schema.collection import OWN_PREFIX
-from hpnorton.stores.tallies import Example, FieldTally, Seen
+from hpnorton.stores.field_statistics import CollectionStatistics, Example, FieldStatistics
 
 # Reads dates that Python does not have, and texts that are not UTF-8.
 LENIENT: CodecOptions[dict[str, Any]] = CodecOptions(
@@ -72,7 +72,7 @@ class FieldCounter:
 
     def __init__(self, range_number: int = 0) -> None:
         self._number = range_number
-        self._tally = FieldTally()
+        self._statistics = CollectionStatistics()
         self._counts: Counter[_Shape] = Counter()
 
     def add(self, batch: bytes) -> int:
@@ -90,22 +90,22 @@ class FieldCounter:
             self._fold()
         return len(documents)
 
-    def tally(self) -> FieldTally:
+    def statistics(self) -> CollectionStatistics:
         """Return the fields of all documents so far."""
         self._fold()
-        return self._tally
+        return self._statistics
 
     def _fold(self) -> None:
         """Add up the fields of all shapes, and forget the shapes."""
         for shape, count in self._counts.items():
-            self._tally.add(list(_fields("", shape)), count)
+            self._statistics.add(list(_fields("", shape)), count)
         self._counts.clear()
 
     def _add_examples(self, path: str, value: Any) -> None:
         """Keep the values within a document or an array as examples where there are none yet."""
         for inner_path, inner in _inner_values(path, value):
             if type(inner) not in _WITHOUT_EXAMPLE:
-                seen = self._tally.fields.setdefault(inner_path, Seen())
+                seen = self._statistics.fields.setdefault(inner_path, FieldStatistics())
                 if seen.example is None:
                     seen.example = Example.of(self._number, inner)
             self._add_examples(inner_path, inner)

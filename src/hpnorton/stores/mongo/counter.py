@@ -66,11 +66,11 @@ class MongoCounter:
                 yield document.get(key), document.get(FIRST_STOCK), document.get(stock), last
 
     def set_stock(
-        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        name, identity = address_of(place)
-        field = str(place.collection.stock)
+        name, identity = address_of(record)
+        field = str(record.collection.stock)
         values: RawDocument = {field: stock}
         if moved is not None:
             values[FIRST_STOCK] = stock - moved if isinstance(stock, int) else None
@@ -92,15 +92,15 @@ class MongoCounter:
             if operations:
                 self._in(name).bulk_write(operations, ordered=False)
 
-    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
+    def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
         with self._connection.translate_errors():
-            if len(places) == 1:
-                number = self._latest_number(places[0])
-                return [self.last_changes(places).get(address_of(places[0])) or number]
-            self._settle({"record": {"$in": [place.text for place in places]}})
-            known = self.last_changes(places)
-            unknown = [p.text for p in places if known.get(address_of(p)) is None]
+            if len(records) == 1:
+                number = self._latest_number(records[0])
+                return [self.last_changes(records).get(address_of(records[0])) or number]
+            self._settle({"record": {"$in": [record.text for record in records]}})
+            known = self.last_changes(records)
+            unknown = [p.text for p in records if known.get(address_of(p)) is None]
             numbers: dict[tuple[str, str], int] = {}
             for entry in self._entries_of(unknown) if unknown else ():
                 # A pending one was written meanwhile: what it changes may still be read.
@@ -108,8 +108,8 @@ class MongoCounter:
                     key = (entry["collection"], entry["record"])
                     numbers[key] = max(numbers.get(key, 0), entry["number"])
         return [
-            known.get(address_of(place)) or numbers.get((place.collection.name, place.text), 0)
-            for place in places
+            known.get(address_of(record)) or numbers.get((record.collection.name, record.text), 0)
+            for record in records
         ]
 
     def post(self, changes: Sequence[Change]) -> list[int]:
@@ -132,11 +132,11 @@ class MongoCounter:
         with self._connection.translate_errors():
             return [entry["_id"] for entry in self._history.find({PENDING: 1}, ["_id"])]
 
-    def finish(self, lines: Sequence[str]) -> None:
+    def finish(self, entries: Sequence[str]) -> None:
         """Wait until the entries with these ids are carried out; do it for dead processes."""
-        if lines:
+        if entries:
             with self._connection.translate_errors():
-                self._settle({"_id": {"$in": list(lines)}})
+                self._settle({"_id": {"$in": list(entries)}})
 
     def pending_entries(self, changes: Sequence[Change]) -> list[RawDocument]:
         """Return the documents of the entries, with the steps that carry them out."""
@@ -193,11 +193,11 @@ class MongoCounter:
                 done += sum(error.details[count] for count in ("nMatched", "nInserted", "nRemoved"))
         return done
 
-    def last_changes(self, places: Iterable[RecordKey]) -> dict[Address, int | None]:
+    def last_changes(self, records: Iterable[RecordKey]) -> dict[Address, int | None]:
         """Return the number of the last entry that changed each of the records that exist."""
         ids: dict[str, list[Any]] = {}
-        for place in places:
-            ids.setdefault(place.collection.name, []).append(address_of(place)[1])
+        for record in records:
+            ids.setdefault(record.collection.name, []).append(address_of(record)[1])
         return {
             (name, document["_id"]): document.get(LAST)
             for name, wanted in ids.items()
@@ -215,13 +215,13 @@ class MongoCounter:
         """Return the numbers of all entries of records, by their texts."""
         return self._history.find({"record": {"$in": records}}, [*HISTORY.key, PENDING])
 
-    def _latest_number(self, place: RecordKey) -> int:
+    def _latest_number(self, record: RecordKey) -> int:
         """Return the number of the latest entry of a record, once it is carried out; 0 without one.
 
         Only the latest one can be pending: numbers are given after those before are carried out.
         """
-        record = {"record": place.text, "collection": place.collection.name}
-        while entry := self._history.find_one(record, ["number", PENDING], sort=[("number", -1)]):
+        which = {"record": record.text, "collection": record.collection.name}
+        while entry := self._history.find_one(which, ["number", PENDING], sort=[("number", -1)]):
             if PENDING not in entry:
                 return int(entry["number"])
             self._settle({"_id": entry["_id"]})

@@ -14,7 +14,7 @@ from bson import Decimal128, ObjectId
 from pymongo import errors
 from pymongo.collection import Collection as MongoCollection
 
-from hpnorton.stores.ranges import Range
+from hpnorton.stores.scan import Range
 
 _Collection = MongoCollection[dict[str, Any]]
 

@@ -13,12 +13,12 @@ from pymongo import errors
 
 from hpnorton import log
 from hpnorton.stores.base import Key
+from hpnorton.stores.field_statistics import CollectionStatistics
 from hpnorton.stores.mongo import ranges
 from hpnorton.stores.mongo.batches import MongoBatches
 from hpnorton.stores.mongo.bson_schema import LENIENT, FieldCounter
 from hpnorton.stores.mongo.connection import MongoConnection
-from hpnorton.stores.ranges import Range, Tell, lookup_key
-from hpnorton.stores.tallies import FieldTally
+from hpnorton.stores.scan import OnRead, Range, lookup_key
 from hpnorton.workers import call_aside
 
 _DOCUMENTS_A_BATCH = 10_000  # but for servers that end a batch at 16 MB before
@@ -60,7 +60,7 @@ class MongoScan:
         with self._connection.translate_errors():
             return ranges.cut(self._collection, wanted)
 
-    def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
+    def fields(self, part: Range, on_read: OnRead | None = None) -> CollectionStatistics:
         """The fields of the documents of a range.
 
         While they are counted the server makes the next batch. One worker of several leaves that to
@@ -68,14 +68,14 @@ class MongoScan:
         """
         counter = FieldCounter(part.number)
         with self._connection.translate_errors(), self._raw_batches(part) as batches:
-            if tell is None:
+            if on_read is None:
                 for batch in batches:
                     counter.add(batch)
             else:
-                call_aside(counter.add, batches, tell)
-        return counter.tally()
+                call_aside(counter.add, batches, on_read)
+        return counter.statistics()
 
-    def sample(self, size: int) -> FieldTally:
+    def sample(self, size: int) -> CollectionStatistics:
         """The fields of so many documents, chosen at random: by the server, or of all of them.
 
         A server with $sample may give a document twice.
@@ -90,7 +90,7 @@ class MongoScan:
                 counter = FieldCounter()
                 for chosen in _reservoir(self._raw_documents(), size):
                     counter.add(chosen)
-        return counter.tally()
+        return counter.statistics()
 
     def columns(self, part: Range, names: Sequence[str]) -> Iterator[list[list[Any]]]:
         """The values of some fields in a range; what a document lacks is None."""

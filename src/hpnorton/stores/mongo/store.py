@@ -25,7 +25,7 @@ from hpnorton.stores.mongo.connection import MongoConnection, RawDocument
 from hpnorton.stores.mongo.counter import MongoCounter
 from hpnorton.stores.mongo.scan import MongoScan
 from hpnorton.stores.mongo.steps import OWN_FIELDS
-from hpnorton.stores.ranges import Range
+from hpnorton.stores.scan import Range
 
 _NO_SUCH_STAGE = (40324, 238)  # MongoDB's own code for an unknown stage, and FerretDB's
 _OPERATORS = {"=": "$eq", ">": "$gt", "<": "$lt"}
@@ -164,18 +164,18 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         return self.counter.stocks(collection, key, stock, only)
 
     def set_stock(
-        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self.counter.set_stock(place, seen, stock, moved)
+        self.counter.set_stock(record, seen, stock, moved)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
         self.counter.correct_stock(batch)
 
-    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
+    def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
-        return self.counter.last_numbers(places)
+        return self.counter.last_numbers(records)
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Write entries with their changes; return the positions of those not written."""
@@ -185,9 +185,9 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         """Return the ids of the entries whose changes are not, or not yet, carried out."""
         return self.counter.unfinished()
 
-    def finish(self, lines: Sequence[str]) -> None:
+    def finish(self, entries: Sequence[str]) -> None:
         """Wait until the entries with these ids are carried out; do it for dead processes."""
-        self.counter.finish(lines)
+        self.counter.finish(entries)
 
     def count(self, collection: str, expected: int | None = None) -> int:
         """How many records the collection has; 0 if there is none of that name.

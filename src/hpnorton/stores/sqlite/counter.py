@@ -40,10 +40,10 @@ class SqliteCounter:
                     yield *row, None
 
     def set_stock(
-        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        collection, key = place
+        collection, key = record
         statement = sql.replace_stock(collection.name, str(collection.stock), collection.key)
         with self._connection.transaction():
             self._connection.run(statement, (*key, seen, stock, moved))
@@ -57,14 +57,14 @@ class SqliteCounter:
             rows = ((number, *key) for number, key in zip(first, batch.keys))
             self._connection.run_many(statement, rows)
 
-    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
+    def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
-        if not places:
+        if not records:
             return []
         with self._connection.translate_errors():
             if not self._connection.column_types(HISTORY.name):
-                return [0] * len(places)
-            wanted = json.dumps([[place.text, place.collection.name] for place in places])
+                return [0] * len(records)
+            wanted = json.dumps([[record.text, record.collection.name] for record in records])
             return [number for (number,) in self._connection.run(_LAST_NUMBERS, (wanted,))]
 
     def post(self, changes: Sequence[Change]) -> list[int]:

@@ -7,11 +7,11 @@ from typing import Any
 
 from hpnorton.schema.collection import OWN_PREFIX
 from hpnorton.stores.base import Key
-from hpnorton.stores.ranges import Range, Tell
+from hpnorton.stores.field_statistics import CollectionStatistics, Example, FieldStatistics
+from hpnorton.stores.scan import OnRead, Range
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
 from hpnorton.stores.sqlite.connection import SqliteConnection
-from hpnorton.stores.tallies import Example, FieldTally, Seen
 
 _ROWS_A_BLOCK = 10_000
 _NULL = "null"
@@ -52,16 +52,16 @@ class SqliteScan:
         pairs = pairwise([None, *bounds, None])
         return [Range(self._table, number, low, high) for number, (low, high) in enumerate(pairs)]
 
-    def fields(self, part: Range, tell: Tell | None = None) -> FieldTally:
+    def fields(self, part: Range, on_read: OnRead | None = None) -> CollectionStatistics:
         """The columns in the rows of a range."""
         source, bounds = self._source(part)
         with self._connection.translate_errors():
-            tally = self._tally(source, bounds, part.number)
-        if tell is not None:
-            tell(tally.records)
-        return tally
+            statistics = self._statistics(source, bounds, part.number)
+        if on_read is not None:
+            on_read(statistics.records)
+        return statistics
 
-    def sample(self, size: int) -> FieldTally:
+    def sample(self, size: int) -> CollectionStatistics:
         """The columns in so many rows, chosen at random."""
         chosen = f"(SELECT * FROM {self._quoted} ORDER BY random() LIMIT ?) WHERE 1"
         if self._rowid is not None:  # rows need not be carried through the sorting
@@ -71,7 +71,7 @@ class SqliteScan:
         with self._connection.translate_errors():
             self._connection.run(f"CREATE TEMP TABLE {name} AS SELECT * FROM {chosen}", (size,))
             try:
-                return self._tally(f"{name} WHERE 1", (), 0)
+                return self._statistics(f"{name} WHERE 1", (), 0)
             finally:
                 self._connection.run(f"DROP TABLE temp.{name}")
 
@@ -144,24 +144,24 @@ class SqliteScan:
         where = " AND ".join(conditions) or "1"
         return f"{self._quoted} WHERE {where}", [bound for _, bound in given]
 
-    def _tally(self, source: str, bounds: Sequence[int], number: int) -> FieldTally:
+    def _statistics(self, source: str, bounds: Sequence[int], number: int) -> CollectionStatistics:
         (records,) = self._connection.run(f"SELECT count(*) FROM {source}", bounds).fetchone()
-        tally = FieldTally(records)
+        statistics = CollectionStatistics(records)
         names = list(self._types)
         for start in range(0, len(names), _COLUMNS_A_STATEMENT):
             some = names[start : start + _COLUMNS_A_STATEMENT]
-            for place, (name, types) in enumerate(
+            for index, (name, types) in enumerate(
                 self._types_of(some, source, bounds, records), start
             ):
-                seen = Seen(types, records, place=place)
+                seen = FieldStatistics(types, records, column=index)
                 if types.total() > types[_NULL]:
                     column = sql.quote(name)
                     (value,) = self._connection.run(
                         f"SELECT {column} FROM {source} AND {column} IS NOT NULL LIMIT 1", bounds
                     ).fetchone()
                     seen.example = Example.of(number, value)
-                tally.fields[name] = seen
-        return tally
+                statistics.fields[name] = seen
+        return statistics
 
     def _types_of(
         self, names: Sequence[str], source: str, bounds: Sequence[int], records: int

@@ -22,7 +22,7 @@ from hpnorton.stores.base import (
     Written,
 )
 from hpnorton.stores.history import Change, RecordKey
-from hpnorton.stores.ranges import Range
+from hpnorton.stores.scan import Range
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
 from hpnorton.stores.sqlite.connection import LOCK_SECONDS, SqliteConnection
@@ -208,18 +208,18 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         return self._counter.stocks(collection, key, stock, only)
 
     def set_stock(
-        self, place: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self._counter.set_stock(place, seen, stock, moved)
+        self._counter.set_stock(record, seen, stock, moved)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
         self._counter.correct_stock(batch)
 
-    def last_numbers(self, places: Sequence[RecordKey]) -> list[int]:
+    def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
-        return self._counter.last_numbers(places)
+        return self._counter.last_numbers(records)
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Write entries with their changes; return the positions of those not written."""
@@ -229,7 +229,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         """Return nothing: entry and change are one transaction."""
         return []
 
-    def finish(self, lines: Sequence[str]) -> None:
+    def finish(self, entries: Sequence[str]) -> None:
         """Do nothing: no entry is ever unfinished."""
 
     def _shown(self, table: str) -> dict[str, str]:

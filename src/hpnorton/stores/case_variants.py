@@ -16,7 +16,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Twins:
+class CaseVariants:
     """How many keys of a collection are there twice but for case, and the first of these."""
 
     collection: str
@@ -40,17 +40,17 @@ class Twins:
         )
 
 
-def find_twins(store: Store, collection: Collection) -> Twins:
+def find_case_variants(store: Store, collection: Collection) -> CaseVariants:
     """The keys of a collection that differ in case alone. Raises StoreError."""
     with _several(store, collection) as scratch:
         ((count,),) = scratch.execute("SELECT count(*) FROM several")
         found = scratch.execute(f"SELECT folded FROM several LIMIT {_SHOWN}").fetchall()
         spellings = "SELECT key FROM spelled WHERE folded = ? ORDER BY key"
         examples = [[key for (key,) in scratch.execute(spellings, row)] for row in found]
-        return Twins(collection.name, count, examples)
+        return CaseVariants(collection.name, count, examples)
 
 
-def folded_twins(store: Store, collection: Collection) -> set[str]:
+def folded_case_variants(store: Store, collection: Collection) -> set[str]:
     """Such keys without regard to case: see folded_keys. Raises StoreError."""
     with _several(store, collection) as scratch:
         return {key for (key,) in scratch.execute("SELECT folded FROM several")}

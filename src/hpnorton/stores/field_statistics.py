@@ -1,4 +1,4 @@
-"""What is known of the fields of some records: tallies, which merge in any order."""
+"""How often the fields of records have which types: statistics that merge in any order."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,46 +6,50 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
-_LONGEST = 60
+_MAX_CHARACTERS = 60
 
 
 @dataclass(frozen=True)
 class Example:
-    """A value of a field as it can be shown; of several the one of the first range is kept."""
+    """A value of a field as it can be shown; the one of the first range is kept."""
 
     range_number: int
     value: str | int | float | bool
 
     @classmethod
     def of(cls, range_number: int, value: Any) -> "Example":
-        """The example that a value makes: long texts are cut, and what JSON lacks becomes text."""
+        """Return a value as an example: long texts are cut; what JSON lacks becomes text."""
         if isinstance(value, bytes):
             value = value.hex()
         if isinstance(value, bool | int) or (isinstance(value, float) and isfinite(value)):
             return cls(range_number, value)
         text = str(value)
-        return cls(range_number, text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...")
+        return cls(
+            range_number,
+            text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 3]}...",
+        )
 
 
 @dataclass
-class Seen:
+class FieldStatistics:
     """How often a field was seen with which types, and in how many records.
 
-    The two differ for what is in an array. `place` is the column's number in a table, for sorting.
+    The two numbers differ for fields within arrays. `column` is the index of a table's column, for
+    sorting.
     """
 
     types: Counter[str] = field(default_factory=Counter)
     records: int = 0
     example: Example | None = None
-    place: int = 0
+    column: int = 0
 
     @property
     def count(self) -> int:
         """How often the field was seen."""
         return self.types.total()
 
-    def merge(self, other: "Seen") -> None:
-        """Adds what was seen elsewhere."""
+    def merge(self, other: "FieldStatistics") -> None:
+        """Add what was seen in other records."""
         self.types.update(other.types)
         self.records += other.records
         examples = [one for one in (self.example, other.example) if one is not None]
@@ -53,22 +57,22 @@ class Seen:
 
 
 @dataclass
-class FieldTally:
-    """The fields of some records, by path, and how many records these are."""
+class CollectionStatistics:
+    """The fields of records, by path such as `address.city` or `tags[]`, and how many records."""
 
     records: int = 0
-    fields: dict[str, Seen] = field(default_factory=dict)
+    fields: dict[str, FieldStatistics] = field(default_factory=dict)
 
     def add(self, fields: Sequence[tuple[str, str]], records: int) -> None:
-        """Counts so many more records that have these fields: paths with types, in any order."""
+        """Count `records` more records with these fields, given as (path, type) in any order."""
         self.records += records
         for path, kind in fields:
-            self.fields.setdefault(path, Seen()).types[kind] += records
+            self.fields.setdefault(path, FieldStatistics()).types[kind] += records
         for path in {path for path, _ in fields}:
             self.fields[path].records += records
 
-    def merge(self, other: "FieldTally") -> None:
-        """Adds the tally of other records."""
+    def merge(self, other: "CollectionStatistics") -> None:
+        """Add the statistics of other records."""
         self.records += other.records
         for path, seen in other.fields.items():
             if path in self.fields:
@@ -76,6 +80,6 @@ class FieldTally:
             else:
                 self.fields[path] = replace(seen, types=Counter(seen.types))
 
-    def in_order(self) -> list[tuple[str, Seen]]:
-        """The fields in the order of a table's columns, or of their names."""
-        return sorted(self.fields.items(), key=lambda item: (item[1].place, item[0]))
+    def in_order(self) -> list[tuple[str, FieldStatistics]]:
+        """Return the fields in the order of a table's columns, or of their paths."""
+        return sorted(self.fields.items(), key=lambda item: (item[1].column, item[0]))
