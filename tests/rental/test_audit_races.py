@@ -126,7 +126,7 @@ def _give_one_back(counter: RentalCounter) -> None:
 
 
 def test_a_lost_rental_is_told_whatever_clerks_do(shop: str) -> None:
-    """It was rented out by the history, and is no rental."""
+    """It was rented out according to the history, but there is no rental."""
     Hand(shop).remove(RENTALS, user_id="BEN", product_id="P2")
     for moment in MOMENTS:
         assert checked(shop, {moment: ACTIONS["count"]}) == ["rental P2"]

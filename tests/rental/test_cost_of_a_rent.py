@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pymongo
@@ -13,6 +14,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
+from hpnorton.stores import open_store
 from hpnorton.stores.mongo.connection import RawDocument
 from tests.conftest import Run
 from tests.helpers.shop import DATASET, import_files
@@ -112,12 +114,20 @@ def test_a_refused_rent_writes_nothing(run: Run, sqlite_uri: str, statements: li
     assert not [each for each in statements if each.startswith(("INSERT", "UPDATE", "CREATE"))]
 
 
-def test_a_command_asks_mongodb_little(run: Run, nx_server: str, commands: list[str]) -> None:
-    """A server without transactions needs four writes; whatever is read before decides on them."""
+@pytest.fixture(name="nx_uri")
+def database_without_transactions(nx_server: str) -> Iterator[str]:
+    """The URI of an empty database on a server that has no transactions."""
     uri = f"{nx_server}/cost_of_a_rent"
-    import_files(uri, *DATASET)
-    assert run("--rent C000002 P000003", uri).status == 0  # the first one adds what is missing
+    yield uri
+    with closing(open_store(uri)) as store:
+        store.drop_database()
+
+
+def test_a_command_asks_mongodb_little(run: Run, nx_uri: str, commands: list[str]) -> None:
+    """A server without transactions needs four writes; whatever is read before decides on them."""
+    import_files(nx_uri, *DATASET)
+    assert run("--rent C000002 P000003", nx_uri).status == 0  # the first one adds what is missing
     for command in COMMANDS:
         commands.clear()
-        assert run(command, uri).status == 0
+        assert run(command, nx_uri).status == 0
         assert 0 < len(commands) <= MAX_COMMANDS, (command, commands)

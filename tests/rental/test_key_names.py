@@ -100,7 +100,7 @@ def test_a_lost_customer_is_found_by_that_key(run: Run, uri: str, tmp_path: Path
     hand.remove("customers", id="C2")
     hand.remove("product", sku="P2")
     faults = [f["message"] for f in run("--check", uri).data]
-    assert faults == ["the rental's customer is not there", "the rental's product is not there"]
+    assert faults == ["the rental's customer does not exist", "the rental's product does not exist"]
 
 
 PARTS = (

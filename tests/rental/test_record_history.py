@@ -169,14 +169,15 @@ def test_a_stock_changed_by_hand_is_found(counter: RentalCounter, hand: Hand) ->
             "fault": "stock",
             "product_id": "P1",
             "user_id": None,
-            "message": "10 in stock, but 11 should be: 5 at its import, -1 rented out, "
+            "message": "10 in stock, but there should be 11: 5 at its import, -1 rented out, "
             "+6 adjusted, +1 taken back since",
         },
         {
             "fault": "stock",
             "product_id": "P2",
             "user_id": None,
-            "message": "7 in stock, but 3 should be: 3 at its import, and nothing happened since",
+            "message": "7 in stock, but there should be 3: 3 at its import, and nothing happened "
+            "since",
         },
     ]
 
@@ -198,8 +199,8 @@ def test_a_rental_without_customer_or_product_is_found(counter: RentalCounter, h
     assert faults(counter.store) == ["orphan P1 ANN", "orphan P2 BEN"]
     hand.remove("customers", user_id="ANN")
     assert [f["message"] for f in Audit(counter.store).faults() if f["user_id"] == "ANN"] == [
-        "the rental's customer is not there",
-        "the rental's product is not there",
+        "the rental's customer does not exist",
+        "the rental's product does not exist",
     ]
 
 
@@ -214,7 +215,7 @@ def test_a_rental_removed_by_hand_is_found(counter: RentalCounter, hand: Hand) -
             "fault": "rental",
             "product_id": "P1",
             "user_id": "ANN",
-            "message": "it was rented out, but is no rental",
+            "message": "it was rented out, but there is no rental",
         }
     ]
 
@@ -250,7 +251,7 @@ def test_a_rental_whose_file_is_imported_again_is_found(
             "fault": "rental",
             "product_id": "P2",
             "user_id": "BEN",
-            "message": "it was taken back, but is a rental; was its file imported again?",
+            "message": "it was taken back, but there is a rental; was its file imported again?",
         }
     ]
     counter.give_back("BEN", "P2")
@@ -274,7 +275,7 @@ def test_what_others_have_noted_is_told_by_its_name(counter: RentalCounter) -> N
     """As a line of a history that a newer version has written."""
     put_line(counter, "P1", kind="gift", delta=5)
     (found,) = Audit(counter.store).faults()
-    assert found["message"] == "5 in stock, but 10 should be: 5 at its import, +5 gift since"
+    assert found["message"] == "5 in stock, but there should be 10: 5 at its import, +5 gift since"
 
 
 def test_an_id_in_small_letters_has_its_history(counter: RentalCounter) -> None:

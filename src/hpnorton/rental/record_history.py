@@ -1,4 +1,4 @@
-"""The books: what happened to a record."""
+"""The history of a record: its imports, and what clerks did to it."""
 
 import json
 from typing import Any
@@ -11,55 +11,37 @@ from hpnorton.stores.base import CounterStore, Document
 from hpnorton.stores.history import HISTORY, Kind
 from hpnorton.stores.lookup import typed
 
+# An entry of the history, with `before` and `after` as dictionaries, and the `file` of an import.
 Event = dict[str, Any]
 
 
-def history(store: CounterStore, identity: str) -> list[Event]:
-    """Every import, rental, return, count and edit that touched a record, the oldest first.
+def history(store: CounterStore, record_id: str) -> list[Event]:
+    """Return every import, rental, return, adjustment and edit of a record, the oldest first.
 
-    `identity` is the id of a product or a customer, or the key of any record that was changed at
-    the counter, as somebody types it: see lookup.py. Raises UnknownIdError if nothing is known of
-    it, or several ids differ from it in case alone.
+    `record_id` is the id of a product or a customer, or the key of any record that was changed at
+    the counter, as a clerk types it (see lookup.py). Raises UnknownIdError if nothing is known of
+    it, or several ids differ from it in case only.
     """
-    exact = typed(identity)
-    if (events := _history(store, exact)) or is_known(store, exact):
+    exact = typed(record_id)
+    if (events := _events(store, exact)) or is_known(store, exact):
         return events
     alike = sorted(set(ids_alike(store, exact)))
     if len(alike) > 1:
         listed = " and ".join(map(repr, alike))
         raise UnknownIdError(
-            f"nothing is known of {identity!r}, but of {listed}, which differ from it in case "
+            f"nothing is known of {record_id!r}, but of {listed}, which differ from it in case "
             "only; type one of them exactly"
         )
     for candidate in (*alike, exact.upper()):
-        if (events := _history(store, candidate)) or is_known(store, candidate):
+        if (events := _events(store, candidate)) or is_known(store, candidate):
             return events
     raise UnknownIdError(
-        f"nothing is known of {identity!r}; --all-products and --all-customers list the ids"
+        f"nothing is known of {record_id!r}; --all-products and --all-customers list the ids"
     )
 
 
-def _history(store: CounterStore, identity: str) -> list[Event]:
-    lines = {
-        tuple(line[name] for name in HISTORY.key): line
-        for field in ("record", USER_ID)
-        for line in store.find(HISTORY.name, HISTORY.key, ((field, "=", identity),))
-    }
-    events = [_event(line) for line in lines.values()]
-    imports = {note.id: note for note in journal.imports_of(store, identity)}
-    for event in events:  # one that changed a stock
-        if event["kind"] == Kind.IMPORT and (note := imports.pop(event["reason"], None)):
-            event["file"] = note.file
-    events += [
-        _event({"record": identity, "at": note.started, "kind": Kind.IMPORT.value})
-        | {"reason": note.id, "changed": note.collection, "file": note.file}
-        for note in imports.values()
-    ]
-    return sorted(events, key=lambda event: (event["at"], event.get("number") or 0))
-
-
 def describe_event(event: Event) -> str:
-    """What has happened, in words: the reason, the file, or what was changed."""
+    """Return what has happened in words: the file, the reason, or what was changed."""
     if event["file"]:
         return f"{event['changed']} from {event['file']}"
     if event["reason"]:
@@ -72,14 +54,32 @@ def describe_event(event: Event) -> str:
     return ""
 
 
-def _shown(value: object) -> str:
-    return "empty" if value is None else str(value)
+def _events(store: CounterStore, record: str) -> list[Event]:
+    entries = {
+        tuple(entry[name] for name in HISTORY.key): entry
+        for field in ("record", USER_ID)
+        for entry in store.find(HISTORY.name, HISTORY.key, ((field, "=", record),))
+    }
+    events = [_event(entry) for entry in entries.values()]
+    imports = {entry.id: entry for entry in journal.imports_of(store, record)}
+    for event in events:  # an import that changed a stock has an entry of its own
+        if event["kind"] == Kind.IMPORT and (found := imports.pop(event["reason"], None)):
+            event["file"] = found.file
+    events += [
+        _event({"record": record, "at": entry.started, "kind": Kind.IMPORT.value})
+        | {"reason": entry.id, "changed": entry.collection, "file": entry.file}
+        for entry in imports.values()
+    ]
+    return sorted(events, key=lambda event: (event["at"], event.get("number") or 0))
 
 
-def _event(line: Document) -> Event:
-    """A line of the history with its records as they were; of an import, whose `file` is added."""
-    event: Event = {name: line.get(name) for name in ("at", "kind", *HISTORY.columns)}
+def _event(entry: Document) -> Event:
+    event: Event = {name: entry.get(name) for name in ("at", "kind", *HISTORY.columns)}
     for name in ("before", "after"):
         if event[name] is not None:
             event[name] = json.loads(event[name])
     return event | {"file": None}
+
+
+def _shown(value: object) -> str:
+    return "empty" if value is None else str(value)
