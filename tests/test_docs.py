@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hpnorton import cli
-from tests.helpers.commandline import ROOT
+from tests.helpers.commandline import ROOT, CommandLine
 from tests.helpers.scripts import load_script
 
 README = ROOT / "README.md"
@@ -109,3 +109,20 @@ def test_every_command_shown_can_be_given(page: Path) -> None:
     for arguments in commands_of(page):
         if "--help" not in arguments and "help" not in arguments:
             cli.parse(arguments)
+
+
+def test_the_example_of_a_datapackage_works(hpnorton: CommandLine) -> None:
+    """The files in docs/importing.md are imported as the page shows."""
+    page = (ROOT / "docs" / "importing.md").read_text("utf-8")
+    blocks = re.findall(r"^```(?:json|csv)\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    for name, text in zip(("datapackage.json", "parts.csv", "orders.csv"), blocks, strict=True):
+        (hpnorton.folder / name).write_text(text, "utf-8")
+    outcome = hpnorton("--linear", "parts.csv", "orders.csv", "--format", "table", "--quiet")
+    assert outcome.status == 3
+    numbers = [line.split()[:7] for line in outcome.out.splitlines()]
+    assert numbers[2:] == [
+        line.split()[:7] for line in re.findall("^    (?:parts|orders) .*", page, re.MULTILINE)
+    ]
+    reasons = [line for line in outcome.err.splitlines() if ", row " in line]
+    assert len(reasons) == 3
+    assert all(f"    {reason}\n" in page for reason in reasons)
