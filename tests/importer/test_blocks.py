@@ -19,7 +19,7 @@ from hpnorton.schema.validate import ValidatedRows
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Batch, Mode
 from hpnorton.tabular import chunk as chunks
-from hpnorton.tabular.chunk import Chunk
+from hpnorton.tabular.chunk import BlockSizes, Chunk
 from hpnorton.tabular.reader import CsvFile
 
 ONE = Collection("things", (Field("id", "integer"), Field("stock", "integer", minimum=0)), ("id",))
@@ -62,8 +62,7 @@ def read_both_ways(
     Their good rows are the same, with the same places.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "_PARSED_BYTES", parsed)
-        patch.setattr(chunks, "_PARSED_ROWS", parsed)
+        patch.setattr(chunks, "BLOCK_SIZES", BlockSizes(parsed, parsed))
         patch.setattr(blocks, "_SAMPLE_STEP", 1)
         made = read(layout, chunk, folder)
         with closing(open_store(f"sqlite:///{folder}/x.db")) as store:
@@ -137,7 +136,7 @@ def test_texts_in_no_order_come_by_key_too(
 
 def test_rows_in_order_stay_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What fits into the processor's cache is written as it was checked."""
-    monkeypatch.setattr(chunks, "_PARSED_BYTES", 1000)
+    monkeypatch.setattr(chunks, "BLOCK_SIZES", BlockSizes(bytes=1000))
     layout = layout_of(ONE)
     made = read(
         layout, chunk_of(tmp_path, [(n, 1) for n in range(1000, 3000)], "id,stock"), tmp_path
@@ -184,7 +183,7 @@ def test_each_reference_is_held_against_its_parents(
         store.write(Batch(ONE, ONE.columns, [[1, 9], [0, 0]]), Mode.INSERT)
         store.write(Batch(PARENTS, PARENTS.columns, [["x"], [1]]), Mode.INSERT)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(chunks, "_PARSED_BYTES", parsed)
+            patch.setattr(chunks, "BLOCK_SIZES", BlockSizes(bytes=parsed))
             parts = list(read_checked(layout_of(GRANDCHILD), chunk, store))
     expected = {
         (at, fields)

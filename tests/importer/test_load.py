@@ -30,7 +30,7 @@ from hpnorton.stores import close_process_stores, journal, open_store, process_s
 from hpnorton.stores.base import Batch, Document, Mode
 from hpnorton.stores.journal import ChunkEntry, StartedChunk
 from hpnorton.tabular import chunk as chunks_module
-from hpnorton.tabular.chunk import Chunk, Span
+from hpnorton.tabular.chunk import BlockSizes, Chunk, Span
 from hpnorton.tabular.reader import CsvFile
 from hpnorton.workers import open_workers
 from tests.helpers.properties import costly
@@ -421,8 +421,7 @@ def test_every_row_is_accounted_for(
     path.write_text(text, "utf-8", newline="")
     spec = job_for(uri, mode=mode, commit=commit)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks_module, "_PARSED_BYTES", block)
-        patch.setattr(chunks_module, "_PARSED_ROWS", block)
+        patch.setattr(chunks_module, "BLOCK_SIZES", BlockSizes(block, block))
         notes = load(spec, path, rows)
     wanted = _one_by_one(spec, text)
     assert [

@@ -22,6 +22,7 @@ from hpnorton.profile.analysis import RangeSizes, analyze
 from hpnorton.profile.file_profile import FileProfile, profile_chunks
 from hpnorton.profile.questions import Questions, find_column, make_questions
 from hpnorton.tabular import chunk as chunks_module
+from hpnorton.tabular.chunk import BlockSizes
 from hpnorton.tabular.reader import CsvFile
 from hpnorton.workers import SerialExecutor
 
@@ -126,8 +127,7 @@ def test_the_answers_are_those_of_a_plain_loop(
     path.write_bytes(data.encode())
     questions = Questions(3, 1, ((2, "a"),))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks_module, "_PARSED_BYTES", parsed)
-        patch.setattr(chunks_module, "_PARSED_ROWS", parsed)
+        patch.setattr(chunks_module, "BLOCK_SIZES", BlockSizes(parsed, parsed))
         with closing(CsvFile(str(path), "")) as file:
             whole = analyze(file, questions, 1, None, sizes=RangeSizes(chunk, smallest=share))
         with closing(CsvFile(str(path), "")) as file:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import FileError
 from hpnorton.tabular import chunk as chunks
-from hpnorton.tabular.chunk import Chunk, RowBlock, read_blocks
+from hpnorton.tabular.chunk import BlockSizes, Chunk, RowBlock, read_blocks
 from hpnorton.tabular.reader import CsvFile
 
 LINES = b'a,1|b,2|c,3|b,4|ab,5||b|"a",6|a"b,7|,8|b,"x,y"|\xc3\xa9,9|\xff,10|d,\0|c,"\n"'.split(b"|")
@@ -45,8 +45,7 @@ def test_sorted_rows_are_the_same_rows(
     """Each is where it says that it is; those with one first cell are in the file's order."""
     chunk = only_chunk(folder / "things.csv", b"id,x" + end + end.join(lines) + end)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chunks, "_PARSED_BYTES", parsed)
-        patch.setattr(chunks, "_PARSED_ROWS", parsed)
+        patch.setattr(chunks, "BLOCK_SIZES", BlockSizes(parsed, parsed))
         plain, found = list(read_blocks(chunk)), list(read_blocks(chunk, may_sort=True))
     assert by_position(found) == by_position(plain)
     assert any(rows.is_suspicious for rows in found) == any(rows.is_suspicious for rows in plain)

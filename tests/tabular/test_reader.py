@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hpnorton.errors import FileError
 from hpnorton.tabular import chunk as chunks_module
 from hpnorton.tabular import reader as csvfile
-from hpnorton.tabular.chunk import Chunk, RowBlock, Span, read_blocks, read_raw_records
+from hpnorton.tabular.chunk import BlockSizes, Chunk, RowBlock, Span, read_blocks, read_raw_records
 from hpnorton.tabular.reader import CsvFile, ReadSizes
 from hpnorton.tabular.record_ends import RecordSlice, has_open_quote, slice_records
 
@@ -102,8 +102,8 @@ class Sample:
         path.write_bytes(gzip.compress(self.data, 1) if self.is_zipped else self.data)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(csvfile, "READ_SIZES", ReadSizes(block=self.block))
-            patch.setattr(chunks_module, "_PARSED_BYTES", self.parsed)
-            patch.setattr(chunks_module, "_PARSED_ROWS", self.parsed)
+            sizes = BlockSizes(self.parsed, self.parsed)
+            patch.setattr(chunks_module, "BLOCK_SIZES", sizes)
             yield path
 
 

@@ -20,10 +20,19 @@ from hpnorton.tabular.rows import (
     split_lines,
 )
 
-_PARSED_BYTES = 10**5
-_PARSED_ROWS = 2000
 _SAMPLES = 200
 _SUSPICIOUS_BYTES = MAX_RECORD_BYTES // 2
+
+
+@dataclass(frozen=True)
+class BlockSizes:
+    """The sizes of a RowBlock, which fits into the processor's cache."""
+
+    bytes: int = 10**5
+    rows: int = 2000
+
+
+BLOCK_SIZES = BlockSizes()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +83,10 @@ class RowBlock(NamedTuple):
     recomposed: Sequence[tuple[int, int]] = ()
 
 
-def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[RowBlock]:
-    """Yield the rows of a chunk in blocks that fit into the processor's cache.
+def read_blocks(
+    chunk: Chunk, *, may_sort: bool = False, sizes: BlockSizes | None = None
+) -> Iterator[RowBlock]:
+    """Yield the rows of a chunk in blocks.
 
     With `may_sort`, rows whose first cells are in no order are sorted by these, and rows with equal
     first cells stay in the file's order: to sort lines takes less time than to sort values later.
@@ -83,10 +94,14 @@ def read_blocks(chunk: Chunk, *, may_sort: bool = False) -> Iterator[RowBlock]:
     Bytes that are not UTF-8 become lone surrogates (PEP 383). Raises FileError if the file has
     changed since the chunk was made.
     """
-    data = _bytes_of(chunk)
+    data, sizes = _bytes_of(chunk), sizes or BLOCK_SIZES
     lines = _lines_in_no_order(data) if may_sort and chunk.is_row_a_line else None
+    if lines is None:
+        blocks = _read_in_order(data, chunk.is_row_a_line, sizes)
+    else:
+        blocks = _sorted(*lines, sizes)
     count = 0
-    for rows in _read_in_order(data, chunk.is_row_a_line) if lines is None else _sorted(*lines):
+    for rows in blocks:
         if len(rows.cells) != len(rows.positions):
             break
         count += len(rows.cells)
@@ -130,19 +145,19 @@ def _read_bytes(chunk: Chunk) -> bytes:
     return data
 
 
-def _line_blocks(data: bytes) -> Iterator[bytes]:
-    """Yield `data` in blocks of whole lines."""
+def _line_blocks(data: bytes, size: int) -> Iterator[bytes]:
+    """Yield `data` in blocks of whole lines, of about `size` bytes."""
     start = 0
-    while end := data.find(b"\n", start + _PARSED_BYTES) + 1:
+    while end := data.find(b"\n", start + size) + 1:
         yield data[start:end]
         start = end
     if start < len(data):
         yield data[start:]
 
 
-def _read_in_order(data: bytes, is_row_a_line: bool) -> Iterator[RowBlock]:
+def _read_in_order(data: bytes, is_row_a_line: bool, sizes: BlockSizes) -> Iterator[RowBlock]:
     first = 0
-    for block in _line_blocks(data) if is_row_a_line else [data]:
+    for block in _line_blocks(data, sizes.bytes) if is_row_a_line else [data]:
         try:
             text = block.decode()
             is_suspicious = "\0" in text or len(block) > _SUSPICIOUS_BYTES
@@ -151,7 +166,7 @@ def _read_in_order(data: bytes, is_row_a_line: bool) -> Iterator[RowBlock]:
             is_suspicious = True
         has_marks = may_start_cells(text)
         is_nfc = keys.is_surely_nfc(block) or keys.is_nfc(text)
-        for cells, misquoted in parse_rows(text, is_row_a_line, _PARSED_ROWS):
+        for cells, misquoted in parse_rows(text, is_row_a_line, sizes.rows):
             changed = () if is_nfc else _recompose(cells)
             positions = range(first, first + len(cells))
             yield RowBlock(cells, positions, is_suspicious, misquoted, has_marks, changed)
@@ -174,10 +189,10 @@ def _recompose(rows: list[Row]) -> list[tuple[int, int]]:
 
 
 def _lines_in_no_order(data: bytes) -> tuple[list[str], list[str], bool] | None:
-    """The lines of rows whose first cells come in no order, these cells, and Rows.has_marks.
+    """Return the lines of rows whose first cells are in no order, these cells, and has_marks.
 
-    None if they do, if a first cell may not be what stands before the first comma, or if it may
-    not be a key as it stands: of two rows with one key the first has to stay the first.
+    It is None if they are in order, if a first cell may not end at the first comma, or if it may
+    not be a clean key, since rows with equal keys have to stay in order.
     """
     if not _is_scattered(data) or b"\0" in data or len(data) > _SUSPICIOUS_BYTES:
         return None
@@ -194,7 +209,7 @@ def _lines_in_no_order(data: bytes) -> tuple[list[str], list[str], bool] | None:
 
 
 def _is_scattered(data: bytes) -> bool:
-    """Whether the first cells of lines, by a sample, do not ascend."""
+    """Return whether the first cells of lines, by a sample, are not in ascending order."""
     found = []
     for at in range(0, len(data), len(data) // _SAMPLES + 1):
         start = data.find(b"\n", at) + 1
@@ -204,9 +219,11 @@ def _is_scattered(data: bytes) -> bool:
     return found != sorted(found)
 
 
-def _sorted(lines: Sequence[str], firsts: Sequence[str], has_marks: bool) -> Iterator[RowBlock]:
+def _sorted(
+    lines: Sequence[str], firsts: Sequence[str], has_marks: bool, sizes: BlockSizes
+) -> Iterator[RowBlock]:
     order = sorted(range(len(lines)), key=firsts.__getitem__)
-    for start in range(0, len(order), _PARSED_ROWS):
-        some = order[start : start + _PARSED_ROWS]
-        cells, misquoted = parse_lines([lines[at] for at in some])
-        yield RowBlock(cells, some, False, misquoted, has_marks)
+    for start in range(0, len(order), sizes.rows):
+        positions = order[start : start + sizes.rows]
+        cells, misquoted = parse_lines([lines[at] for at in positions])
+        yield RowBlock(cells, positions, False, misquoted, has_marks)
