@@ -24,7 +24,7 @@ LINES = ("id,day,note", "1,01/31/2019,a cacao", "2,2020-02-30,", "3,2020-03-01,c
 
 
 def test_the_answers_in_json(hpnorton: CommandLine, csv_file: Write) -> None:
-    """A list of one object: the columns, the years and the counts that were asked for."""
+    """The answer is a list of one object, with the columns, the years and the counts asked for."""
     path = csv_file("days.csv", *LINES, "5,2021-01-01T10:00:00Z")
     flags = ["--year-of", "day", "--count", "note=ao", "--count", "3=cacao"]
     done = hpnorton("--analyze", path, *flags)
@@ -81,7 +81,7 @@ def test_all_sources_tell_the_same(hpnorton: CommandLine, tmp_path: Path, flags:
 
 
 def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
-    """Three tables, what has no date, and how many rows there are; long texts are cut."""
+    """There are three tables with the rows without a date, and a sentence; long texts are cut."""
     path = csv_file("days.csv", *LINES, f"5,,{'long ' * 30}", "6")
     flags = ["--year-of", "2", "--count", "note=ao", "--format", "table"]
     done = hpnorton("--analyze", path, *flags)
@@ -101,13 +101,13 @@ def test_a_table_for_people(hpnorton: CommandLine, csv_file: Write) -> None:
 
 
 def test_a_terminal_gets_the_table(hpnorton: CommandLine, csv_file: Write) -> None:
-    """Without --format a terminal gets what --format table gives."""
+    """Without --format a terminal shows what --format table writes."""
     text = on_terminal(hpnorton, "--analyze", csv_file("days.csv", *LINES), "--quiet")
     assert text.startswith("#  column") and text.endswith("4 rows\n")
 
 
 def test_estimates_are_said_to_be_estimates(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """More than 100,000 different texts are estimated, in a table and in JSON."""
+    """The number of more than 100,000 different texts is an estimate, in a table and in JSON."""
     path = tmp_path / "ids.csv"
     path.write_text("id\n" + "".join(f"{number}\n" for number in range(100_001)), encoding="utf-8")
     table = hpnorton("--analyze", path, "--format", "table").out.splitlines()[2].split()
@@ -118,7 +118,7 @@ def test_estimates_are_said_to_be_estimates(hpnorton: CommandLine, tmp_path: Pat
 
 
 def test_csv_and_json_lines(hpnorton: CommandLine) -> None:
-    """As CSV the columns are a line each, as JSON lines the whole answer is one."""
+    """CSV has a line for each column, JSON lines have one line for the whole answer."""
     table = list(
         csv.DictReader(io.StringIO(hpnorton("--analyze", CUSTOMERS, "--format", "csv").out))
     )
@@ -145,7 +145,7 @@ def test_csv_and_json_lines(hpnorton: CommandLine) -> None:
 def test_wrong_usage(
     hpnorton: CommandLine, status: int, arguments: list[str], message: str
 ) -> None:
-    """Exit 2, one line that says what is wrong, nothing on stdout."""
+    """The exit status is 2, one line says what is wrong, and stdout is empty."""
     done = hpnorton("--analyze", CUSTOMERS, *arguments)
     assert (done.status, done.out) == (status, "")
     (told,) = done.err.splitlines()
@@ -165,14 +165,14 @@ def test_wrong_usage(
 def test_what_is_no_csv_file(
     hpnorton: CommandLine, csv_file: Write, tmp_path: Path, lines: list[str] | None, message: str
 ) -> None:
-    """Exit 1, and what to do about it."""
+    """The exit status is 1, and the message says what to do."""
     path = tmp_path / "none.csv" if lines is None else csv_file("bad.csv", *lines)
     done = hpnorton("--analyze", path)
     assert (done.status, done.out) == (1, "") and message in done.err
 
 
 def test_how_goes_with_what(hpnorton: CommandLine) -> None:
-    """Flags that say how to analyze have no meaning elsewhere."""
+    """The flags of --analyze are wrong usage with other commands."""
     done = hpnorton("--all-products", "--year-of", "x")
     assert done.status == 2
     assert "--year-of goes with --analyze, not with --all-products" in done.err
@@ -180,7 +180,7 @@ def test_how_goes_with_what(hpnorton: CommandLine) -> None:
 
 
 def is_waiting(process: "subprocess.Popen[bytes]") -> bool:
-    """Whether a process has read all of its stdin, a pipe, and sleeps until there is more.
+    """Return whether a process has read all of its stdin, a pipe, and sleeps until there is more.
 
     A signal that came just before it begins to sleep would be handled only afterwards.
     """
@@ -192,7 +192,7 @@ def is_waiting(process: "subprocess.Popen[bytes]") -> bool:
 
 
 def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
-    """Exit 130 at once, also while it waits for stdin."""
+    """The exit status is 130 at once, also while it waits for stdin."""
     with hpnorton.start("--analyze", "-", stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         rows = b"id\n" + b"1\n" * 2**20
@@ -207,7 +207,7 @@ def test_ctrl_c_ends_it(hpnorton: CommandLine) -> None:
 def test_numbers_and_codes_are_shown_in_full(
     run: Run, csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Digits that no database holds as a number are text; long texts alone are cut."""
+    """Digits that no database can store as a number are text; only long texts are cut."""
     monkeypatch.setenv("COLUMNS", "200")
     path = csv_file(
         "parcels.csv",
@@ -230,7 +230,7 @@ def test_numbers_and_codes_are_shown_in_full(
 def test_no_number_is_cut_on_a_terminal(
     hpnorton: CommandLine, csv_file: Write, columns: int
 ) -> None:
-    """Numbers of any length stand whole, however narrow it is; long texts are cut."""
+    """Numbers of any length stay whole on the narrowest terminal; long texts are cut."""
     numbers = ["94001112025551234567", "-9223372036854775808", "-0.30000000000000004"]
     text = "a description that is long enough to be cut in every window that is tried here"
     path = csv_file("odd.csv", "parcel,least,share,text", ",".join([*numbers, text]))

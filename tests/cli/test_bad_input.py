@@ -62,7 +62,7 @@ BAD_ROWS = {
 def test_a_bad_row_is_told_and_the_good_rows_are_in(
     hpnorton: CommandLine, csv_file: Write, uri: str, case: str
 ) -> None:
-    """Exit 3; the message names file, row and field; the rows around the bad one are imported."""
+    """The exit status is 3, a message names file, row and field; all other rows are imported."""
     line, message = BAD_ROWS[case]
     path = csv_file("customers.csv", HEADER, ANN, line, BEN)
     done = hpnorton("--linear", path, "--quiet", uri=uri)
@@ -91,7 +91,7 @@ GOOD_FILES = {
 def test_odd_but_good_files_are_imported_whole(
     hpnorton: CommandLine, csv_file: Write, uri: str, case: str
 ) -> None:
-    """Exit 0, every record in, nothing said."""
+    """The exit status is 0, every record is imported, and there is no message."""
     path = csv_file("customers.csv", *GOOD_FILES[case])
     done = hpnorton("--linear", path, "--quiet", uri=uri)
     assert (done.status, done.err) == (0, "")
@@ -122,7 +122,7 @@ BAD_FILES = {
 def test_a_file_that_cannot_be_imported_is_refused_before_anything_is_written(
     hpnorton: CommandLine, csv_file: Write, uri: str, case: str
 ) -> None:
-    """Exit 1, one line that names the file, and a good file beside it is not imported either."""
+    """The exit status is 1, one line names the file, and a good file beside it is not imported."""
     lines, message = BAD_FILES[case]
     good = csv_file("product.csv", "product_id,description,product_type,quantity_available")
     path = good.parent / "customers.csv" if lines is None else csv_file("customers.csv", *lines)
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_imported_is_refused_before_anything_is_written(
 def test_names_that_one_database_cannot_hold_are_refused_on_both(
     hpnorton: CommandLine, csv_file: Write, uri: str, column: str, reason: str
 ) -> None:
-    """Exit 1 on SQLite and on MongoDB alike, so that data can move between them."""
+    """The exit status is 1 on SQLite and on MongoDB, so that data can move between them."""
     path = csv_file("thing.csv", f"id,{column}", "1,2")
     done = hpnorton("--linear", path, uri=uri)
     assert done.status == 1
@@ -157,7 +157,7 @@ def test_names_that_one_database_cannot_hold_are_refused_on_both(
 def test_names_that_no_collection_can_have_are_refused(
     hpnorton: CommandLine, csv_file: Write, uri: str, name: str
 ) -> None:
-    """Exit 1, and the message says how to name the collection oneself."""
+    """The exit status is 1, and the message says how to name the collection."""
     done = hpnorton("--linear", f"{name}={csv_file('x.csv', 'id', '1')}", uri=uri)
     if name:
         assert done.status == 1 and "COLLECTION=FILE" in done.err
@@ -168,7 +168,7 @@ def test_names_that_no_collection_can_have_are_refused(
 def test_a_name_in_other_capitals_is_asked_about(
     hpnorton: CommandLine, csv_file: Write, uri: str
 ) -> None:
-    """SQLite would take Customers for customers and MongoDB would not: both refuse, with advice."""
+    """SQLite cannot tell Customers from customers, but MongoDB can: it is an error on both."""
     described = hpnorton("--linear", csv_file("Customers.csv", HEADER, ANN), uri=uri)
     assert described.status == 1 and "Customers.csv: the collection is called" in described.err
     assert "say customers=" in described.err
@@ -183,7 +183,7 @@ def test_a_name_in_other_capitals_is_asked_about(
 def test_a_rule_of_another_tools_table_is_told(
     hpnorton: CommandLine, csv_file: Write, tmp_path: Path
 ) -> None:
-    """A row that a table of somebody else's keeps out is neither lost nor counted as stored."""
+    """A row that another program's table rejects is neither lost nor counted as stored."""
     with closing(sqlite3.connect(tmp_path / "theirs.db")) as database:
         database.executescript(
             "CREATE TABLE one (k TEXT PRIMARY KEY, v TEXT UNIQUE);"
@@ -215,7 +215,7 @@ def test_the_line_that_excel_adds_is_told(hpnorton: CommandLine, csv_file: Write
 
 
 def test_odd_places_are_told_plainly(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """A name no file can have, a closed stdin, a full disk for the result: no bug to report."""
+    """An impossible file name, a closed stdin and a full disk are reported as such."""
     assert hpnorton("--linear").status == 0
     long_name = hpnorton("--linear", "thing=" + "x" * 300 + ".csv")
     assert long_name.status == 1 and "cannot be opened" in long_name.err
@@ -243,14 +243,14 @@ def test_odd_places_are_told_plainly(hpnorton: CommandLine, tmp_path: Path) -> N
 
 
 def test_a_folder_is_no_file(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """Exit 1, and the message says what to name instead."""
+    """The exit status is 1, and the message says what to name instead."""
     done = hpnorton("--linear", tmp_path)
     assert done.status == 1
     assert "is a folder; name the CSV files in it" in done.err
 
 
 def test_a_header_alone_is_no_error(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """Exit 0, no rows read, and a note, because somebody may have expected some."""
+    """The exit status is 0, no rows are read, and a message says so."""
     done = hpnorton("--linear", csv_file("customers.csv", HEADER), uri=uri)
     assert done.status == 0
     assert done.data[0]["customers"]["read"] == 0
@@ -259,7 +259,7 @@ def test_a_header_alone_is_no_error(hpnorton: CommandLine, csv_file: Write, uri:
 
 
 def test_everything_wrong_is_told_at_once(hpnorton: CommandLine, csv_file: Write) -> None:
-    """Two bad files give two lines."""
+    """Two bad files are reported in two lines."""
     empty = csv_file("empty.csv")
     done = hpnorton("--linear", empty, "nowhere.csv")
     assert done.status == 1
@@ -269,7 +269,7 @@ def test_everything_wrong_is_told_at_once(hpnorton: CommandLine, csv_file: Write
 def test_rentals_need_their_customer_and_their_product(
     hpnorton: CommandLine, csv_file: Write, uri: str
 ) -> None:
-    """Rows that refer to nobody are rejected, one fault a missing parent, and good ones are in."""
+    """Rows whose parents are missing are rejected, with a fault each; good rows are imported."""
     files = [
         csv_file("rental.csv", "user_id,product_id", "C1,P1", "C9,P1", "C9,P9", "C1,P9"),
         csv_file("customers.csv", HEADER, ANN),
@@ -287,7 +287,7 @@ def test_rentals_need_their_customer_and_their_product(
 
 
 def test_only_the_first_ten_faults_are_printed(hpnorton: CommandLine, csv_file: Write) -> None:
-    """A file full of faults does not flood the screen: the rest is counted by kind."""
+    """A file full of faults does not flood the screen: the others are counted by kind."""
     path = csv_file("customers.csv", HEADER, *["C1"] * 30, *["C1" + "," * 8] * 5)
     done = hpnorton("--linear", path, "--quiet")
     assert done.status == 3
@@ -297,7 +297,7 @@ def test_only_the_first_ten_faults_are_printed(hpnorton: CommandLine, csv_file: 
 
 
 def test_an_open_quote_in_the_last_column_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
-    """It makes one cell of the rest of the file: the row is rejected."""
+    """The rest of the file becomes one cell, and the row is rejected."""
     path = csv_file("thing.csv", "id,a", "1,x", '2,"y', "3,z")
     done = hpnorton("--linear", path)
     assert (done.status, done.data[0]["thing"]["rejected"]) == (3, 1)
@@ -337,7 +337,7 @@ ZIPPED = gzip.compress(b"id,a\n" + b"".join(b"%d,2\n" % n for n in range(99_999)
 def test_a_broken_gzip_file_is_told(
     run: Run, tmp_path: Path, sqlite_uri: str, action: str, content: bytes, reason: str
 ) -> None:
-    """Exit 1 with the file's name and what to do, whether it is no gzip file or a broken one."""
+    """The exit status is 1; the message has the file's name and what to do."""
     path = tmp_path / "thing.csv.gz"
     path.write_bytes(content)
     done = run(f"{action} {path}", sqlite_uri)
@@ -348,7 +348,7 @@ def test_a_broken_gzip_file_is_told(
 def test_a_database_that_cannot_be_written_is_told(
     hpnorton: CommandLine, csv_file: Write, tmp_path: Path
 ) -> None:
-    """Exit 1 and a message that names the database, not a traceback."""
+    """The exit status is 1, and a message names the database; there is no traceback."""
     path = csv_file("thing.csv", "id", "1")
     done = hpnorton("--linear", path, "--quiet", uri=f"sqlite:///{tmp_path}/thing.csv/x.db")
     assert done.status == 1
@@ -357,7 +357,7 @@ def test_a_database_that_cannot_be_written_is_told(
 
 
 def test_a_mongodb_that_is_not_there_is_told(hpnorton: CommandLine, csv_file: Write) -> None:
-    """Exit 1 with the address, without the password."""
+    """The exit status is 1, and the message has the address, but not the password."""
     path = csv_file("thing.csv", "id", "1")
     uri = "mongodb://ann:secret@127.0.0.1:1/shop?serverSelectionTimeoutMS=300"
     done = hpnorton("--linear", path, uri=uri)
@@ -367,7 +367,7 @@ def test_a_mongodb_that_is_not_there_is_told(hpnorton: CommandLine, csv_file: Wr
 
 
 def test_wrong_credentials_are_told(hpnorton: CommandLine, csv_file: Write, mongo_uri: str) -> None:
-    """Exit 1, and advice about user name and password, which is not shown even when debugging."""
+    """The exit status is 1; no message shows the password, even with --log-level DEBUG."""
     path = csv_file("thing.csv", "id", "1")
     login = mongo_uri.replace("://", "://ann:secret@")
     done = hpnorton("--linear", path, "--log-level", "DEBUG", uri=login)
@@ -392,7 +392,7 @@ def test_wrong_credentials_are_told(hpnorton: CommandLine, csv_file: Write, mong
     ],
 )
 def test_wrong_usage_is_told(hpnorton: CommandLine, arguments: list[str], message: str) -> None:
-    """Exit 2, one line that starts with Error, nothing on stdout, no password."""
+    """The exit status is 2, one line starts with Error, and no password is shown."""
     done = hpnorton(*arguments)
     assert (done.status, done.out) == (2, "")
     (told,) = done.err.splitlines()

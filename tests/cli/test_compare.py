@@ -1,4 +1,4 @@
-"""--compare from outside: what it says, what it draws, and that it leaves nothing behind."""
+"""--compare from outside: its result, its report, and that nothing else remains."""
 
 import re
 import signal
@@ -21,13 +21,13 @@ ADVICE = re.compile("Use --(linear|parallel|parallel --workers 2)( --chunk-rows 
 
 @pytest.fixture(name="home", scope="module")
 def make_home(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """The command line, for tests that only look at what one comparison has left."""
+    """Return the command line, for tests that only read the results of one comparison."""
     return command_line(tmp_path_factory.mktemp("compare") / "home")
 
 
 @pytest.fixture(name="report", scope="module")
 def compare_with_report(home: CommandLine) -> dict[str, Any]:
-    """What --compare --report says of the test dataset, as JSON."""
+    """Return the result of --compare --report for the test dataset, as JSON."""
     done = home("--compare", *SPAN, "--report", "report", "--quiet")
     assert (done.status, done.err) == (0, "The report is at report/index.html\n")
     (made,) = done.data
@@ -55,20 +55,20 @@ def test_json_has_all_figures(report: dict[str, Any]) -> None:
 
 
 def test_the_report_is_a_page_with_plots(report: dict[str, Any], home: CommandLine) -> None:
-    """With the same advice as JSON has."""
+    """The page has the same advice as JSON."""
     text = (home.folder / "report" / "index.html").read_text("utf-8")
     assert report["advice"] in text
     assert text.count("<svg ") == 5
 
 
 def test_nothing_else_is_left(report: dict[str, Any], home: CommandLine) -> None:
-    """No database, no rejects, no folder."""
+    """No database, no rejects and no folder remain."""
     assert report["rows"] == 31
     assert sorted(path.name for path in home.folder.iterdir()) == ["report", "settings.ini"]
 
 
 def test_a_table_is_followed_by_the_sentence(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """Rejected rows are told too; files may stand behind the numbers."""
+    """Rejected rows are reported too, and files may follow the numbers."""
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n1,x\n2\n", encoding="utf-8")
     done = hpnorton("--compare", "--format", "table", *SPAN[-2:], *SPAN[:-2], path, "--quiet")
@@ -86,7 +86,7 @@ def test_a_table_is_followed_by_the_sentence(hpnorton: CommandLine, tmp_path: Pa
 
 
 def test_the_sentence_is_told_beside_csv(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """On stderr, so that data stay data; the log says what is being done."""
+    """The sentence goes to stderr, so that stdout holds only data; the log names the steps."""
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n1,x\n", encoding="utf-8")
     done = hpnorton("--compare", path, "--format", "csv", *SPAN)
@@ -96,7 +96,7 @@ def test_the_sentence_is_told_beside_csv(hpnorton: CommandLine, tmp_path: Path) 
 
 
 def test_a_mongodb_server_is_left_as_it_was(hpnorton: CommandLine, mongo_uri: str) -> None:
-    """Scratch databases there are dropped; a server that cannot keep them apart must be empty."""
+    """Scratch databases are dropped; a server that cannot keep databases apart has to be empty."""
     done = hpnorton("--compare", *SPAN, "--quiet", uri=mongo_uri)
     assert done.status == 0, done.err
     assert done.data[0]["machine"]["Database"] == f"MongoDB, {mongo_uri}"
@@ -105,7 +105,7 @@ def test_a_mongodb_server_is_left_as_it_was(hpnorton: CommandLine, mongo_uri: st
 
 
 def test_what_is_on_nx_is_not_touched(hpnorton: CommandLine, nx_server: str) -> None:
-    """Where all databases are one, records that are there are named, and kept."""
+    """If all databases are one, the message names the records that are there, and they are kept."""
     uri = f"{nx_server}/shop"
     try:
         assert hpnorton("--linear", uri=uri).status == 0
@@ -140,14 +140,14 @@ def test_what_is_on_nx_is_not_touched(hpnorton: CommandLine, nx_server: str) -> 
     ],
 )
 def test_flags_that_make_no_sense(hpnorton: CommandLine, flags: list[str], message: str) -> None:
-    """Exit 2, and what to do instead."""
+    """The exit status is 2, and the message says what to do instead."""
     done = hpnorton(*flags)
     assert done.status == 2
     assert message in done.err
 
 
 def test_a_file_may_stand_behind_a_number(hpnorton: CommandLine) -> None:
-    """Imports take one number, and what follows it is a file."""
+    """Imports take one number, and a file may follow it."""
     path = ROOT / "data" / "test" / "product.csv"
     for flags in (("--workers", "2"), ("--chunk-rows", "5"), ("--workers=2",)):
         done = hpnorton("--parallel", *flags, path, "--quiet")
@@ -156,7 +156,7 @@ def test_a_file_may_stand_behind_a_number(hpnorton: CommandLine) -> None:
 
 
 def test_without_matplotlib_its_name_is_told(hpnorton: CommandLine, tmp_path: Path) -> None:
-    """Before anything is measured, with the command that installs it."""
+    """The error comes before anything is measured, with the command that installs it."""
     hide = tmp_path / "hide"
     hide.mkdir()
     # A finder that comes first, and finds no matplotlib: as if it were not installed.
@@ -202,7 +202,7 @@ def test_an_interrupted_comparison_leaves_nothing(
     number: signal.Signals,
     runs: int,
 ) -> None:
-    """No file, no collection, no process; exit 130. A signal comes after some of the runs."""
+    """No file, collection or process remains after a signal between two runs; the status is 130."""
     before = sorted(path.name for path in tmp_path.iterdir())
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     process = hpnorton.start("--compare", *SPAN, uri=uri)

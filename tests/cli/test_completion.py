@@ -16,7 +16,7 @@ FORMATS = ["csv", "json", "jsonl", "table"]
 
 
 def complete_in_bash(script: Path, folder: Path, line: str) -> list[str]:
-    """What bash offers for the last word of a line: the script's own function is called."""
+    """Return what bash offers for the last word of a line: call the script's own function."""
     words = shlex.split(line) + ([""] if line.endswith(" ") else [])
     program = (
         f"source {shlex.quote(str(script))}; COMP_WORDS=({shlex.join(words)}); "
@@ -26,7 +26,7 @@ def complete_in_bash(script: Path, folder: Path, line: str) -> list[str]:
 
 
 def complete_in_zsh(script: Path, folder: Path, line: str) -> list[str]:
-    """What zsh offers: its functions that add matches only say what they are asked to add."""
+    """Return what zsh offers: functions that print replace those that add matches."""
     words = shlex.split(line) + ([""] if line.endswith(" ") else [])
     program = (
         "compdef() {}; compadd() { shift; print -l -- $@ }; "
@@ -40,14 +40,14 @@ def complete_in_zsh(script: Path, folder: Path, line: str) -> list[str]:
 
 
 def complete_in_fish(script: Path, folder: Path, line: str) -> list[str]:
-    """What fish offers, without the descriptions."""
+    """Return what fish offers, without the descriptions."""
     program = f"source {shlex.quote(str(script))}; complete -C {shlex.quote(line)}"
     offered = shown_by(["fish", "--no-config", "-c", program], folder)
     return [each.partition("\t")[0] for each in offered]
 
 
 def shown_by(command: list[str], folder: Path) -> list[str]:
-    """The lines on stdout of a program that says nothing else."""
+    """Return the lines on stdout of a program that writes nothing to stderr."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return sorted(filter(None, done.stdout.splitlines()))
@@ -58,7 +58,7 @@ SHELLS = {"bash": complete_in_bash, "zsh": complete_in_zsh, "fish": complete_in_
 
 @pytest.fixture(name="complete", params=SHELLS)
 def make_script(request: pytest.FixtureRequest, hpnorton: CommandLine, tmp_path: Path) -> Complete:
-    """Completes lines with the script for each shell that is here, in a folder with some files."""
+    """Complete lines with the script of each installed shell, in a folder with files."""
     shell = request.param
     if shutil.which(shell) is None:
         pytest.skip(f"there is no {shell}")
@@ -73,7 +73,7 @@ def make_script(request: pytest.FixtureRequest, hpnorton: CommandLine, tmp_path:
 
 
 def test_flags_are_completed(complete: Complete) -> None:
-    """What begins like a flag is completed to all flags of the parser that begin so."""
+    """The beginning of a flag is completed to all flags of the parser with that beginning."""
     flags = list(parser().flags)
     assert complete("hpnorton --re") == sorted(each for each in flags if each[:4] == "--re")
     assert complete("hpnorton --quiet --all-c") == ["--all-customers"]
@@ -81,7 +81,7 @@ def test_flags_are_completed(complete: Complete) -> None:
 
 
 def test_choices_are_completed(complete: Complete) -> None:
-    """The value of a flag that has choices is one of them, and stands behind it only."""
+    """The value of a flag that has choices is one of them, directly after the flag."""
     assert complete("hpnorton --all-products --format ") == FORMATS
     assert complete("hpnorton --format js") == ["json", "jsonl"]
     assert complete("hpnorton --completion f") == ["fish"]
@@ -89,7 +89,7 @@ def test_choices_are_completed(complete: Complete) -> None:
 
 
 def test_files_and_folders_are_completed(complete: Complete) -> None:
-    """A FILE is a file, also the second of several; a DIR is a folder."""
+    """A FILE is completed to a file, also the second of several, and a DIR to a folder."""
     assert complete("hpnorton --analyze cus") == ["customers.csv"]
     assert complete("hpnorton --linear other.csv cus") == ["customers.csv"]
     assert [each.rstrip("/") for each in complete("HPNorton.py --export s")] == ["sub"]
@@ -97,7 +97,7 @@ def test_files_and_folders_are_completed(complete: Complete) -> None:
 
 
 def test_no_settings_are_needed(hpnorton: CommandLine) -> None:
-    """A shell starts with the script wherever it is started."""
+    """The script can be written in any folder, with or without a settings.ini."""
     done = hpnorton("--completion", "zsh", environment={"HPNORTON_SETTINGS": "/nowhere.ini"})
     assert done.status == 0
     assert done.out.startswith("#compdef hpnorton HPNorton.py\n")

@@ -1,4 +1,4 @@
-"""The counter on the command line: every flag, every refusal, with exit status and message."""
+"""The counter on the command line: every flag, and every error with its exit status and message."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ DUE = TODAY + timedelta(30)
 
 
 def fill(uri: str) -> None:
-    """The test dataset, with one that is rented by C000002 and one by C000003, the last."""
+    """Fill a database with the test dataset and two rentals, the last by C000003."""
     import_files(uri, *DATASET)
     with open_counter(uri) as clerk:
         clerk.rent("C000002", "P000001", DUE)
@@ -48,7 +48,7 @@ def fill(uri: str) -> None:
 
 @pytest.fixture(name="shop", scope="module")
 def database_that_stays_as_it_is(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URI of a shop for commands that change nothing."""
+    """Return the URI of a shop for commands that change nothing."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('shop')}/shop.db"
     fill(uri)
     return uri
@@ -56,7 +56,7 @@ def database_that_stays_as_it_is(tmp_path_factory: pytest.TempPathFactory) -> st
 
 @pytest.fixture(name="filled")
 def database_to_change(uri: str) -> str:
-    """The URI of a shop of each kind."""
+    """Return the URI of a shop on each kind of database."""
     fill(uri)
     return uri
 
@@ -183,7 +183,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("command", "status", "message"), REFUSED, ids=[c for c, _, _ in REFUSED])
 def test_a_refusal_says_why(run: Run, shop: str, command: str, status: int, message: str) -> None:
-    """On stderr, with its exit status; nothing is on stdout, and nothing has changed."""
+    """The reason is on stderr, stdout is empty, and nothing has changed."""
     with closing(open_store(shop)) as store:
         before = everything(store)
         refused = run(command, shop)
@@ -193,7 +193,7 @@ def test_a_refusal_says_why(run: Run, shop: str, command: str, status: int, mess
 
 
 def test_every_bad_value_has_a_line(run: Run, shop: str) -> None:
-    """As errors all begin."""
+    """Each of several errors has a line that starts with Error."""
     refused = run("--edit customers C000001 Status=x Credit_limit=-1 Name=A", shop)
     assert (refused.status, refused.err.splitlines()) == (
         1,
@@ -220,7 +220,7 @@ def test_every_bad_value_has_a_line(run: Run, shop: str) -> None:
     ],
 )
 def test_without_a_database_nothing_is_made(run: Run, tmp_path: Path, command: str) -> None:
-    """The message says how to make it."""
+    """The message says how to make a database."""
     refused = run(command, f"sqlite:///{tmp_path}/none.db")
     assert (refused.status, refused.out) == (1, "")
     assert refused.err == (
@@ -231,7 +231,7 @@ def test_without_a_database_nothing_is_made(run: Run, tmp_path: Path, command: s
 
 
 def test_a_day_at_the_counter(hpnorton: CommandLine, filled: str) -> None:
-    """Each command as a clerk types it, in a process of its own, and what it answers."""
+    """Each command runs as a clerk types it, in a process of its own, and writes its result."""
 
     def done(*command: str) -> Outcome:
         outcome = hpnorton(*command, "--disable-log", uri=filled)
@@ -273,7 +273,7 @@ def test_a_day_at_the_counter(hpnorton: CommandLine, filled: str) -> None:
 
 
 def test_ids_may_be_typed_in_small_letters(run: Run, filled: str) -> None:
-    """At the counter as in a search; the records have them as they are."""
+    """This holds at the counter and in queries; the records keep the ids as they are stored."""
     (rental,) = run("--rent c000001 p000001", filled).data
     assert (rental["user_id"], rental["product_id"]) == ("C000001", "P000001")
     assert run("--rent c000001 P000001", filled).err == (
@@ -294,7 +294,7 @@ def test_ids_may_be_typed_in_small_letters(run: Run, filled: str) -> None:
 
 
 def test_how_long_a_rental_is_stands_in_the_settings(hpnorton: CommandLine) -> None:
-    """Unless the clerk says it."""
+    """The day is that of rental_days unless the clerk names one."""
     settings = hpnorton.folder / "settings.ini"
     text = settings.read_text(encoding="utf-8").replace("rental_days = 14", "rental_days = 3")
     settings.write_text(text, encoding="utf-8")
@@ -331,7 +331,7 @@ FOUND = [
 
 
 def test_what_is_found(run: Run, filled: str) -> None:
-    """Ids as scanners type them, and all words in any order and case; addresses do not count."""
+    """Ids are found as scanners type them, and words in any order and case, but not addresses."""
     for text, ids in FOUND:
         found = run(f"--find {shlex.quote(text)}", filled)
         keys = [r.get("product_id") or r["user_id"] for r in found.data]
@@ -343,7 +343,7 @@ def test_what_is_found(run: Run, filled: str) -> None:
 
 
 def test_letters_that_have_another_case_of_two_are_found(run: Run, filled: str) -> None:
-    """Whichever way a German street is written, and as far as it is typed."""
+    """A German street is found in both spellings, and by its beginning."""
     run("--edit product P000010 description='Große Straße'", filled)
     run("--edit product P000009 description='GROSSE STRASSE'", filled)
     for text in ("straße", "STRASSE", "Strasse", "stras", "sse große", "ßE"):
@@ -353,7 +353,7 @@ def test_letters_that_have_another_case_of_two_are_found(run: Run, filled: str) 
 
 
 def test_an_id_finds_its_record_alone(run: Run, filled: str) -> None:
-    """In any case, though others mention it."""
+    """An id in any case finds its record, and not those that mention it."""
     run("--edit product P000010 description='a part of P000003'", filled)
     for text in ("P000003", "p000003"):
         assert [r["product_id"] for r in run(f"--find {text}", filled).data] == ["P000003"]
@@ -361,7 +361,7 @@ def test_an_id_finds_its_record_alone(run: Run, filled: str) -> None:
 
 
 def test_products_come_before_customers(run: Run, shop: str) -> None:
-    """Each by its id."""
+    """Both are sorted by their ids."""
     found = run("--find th", shop)
     keys = [(r["collection"], r.get("product_id") or r["user_id"]) for r in found.data]
     assert keys == [
@@ -373,7 +373,7 @@ def test_products_come_before_customers(run: Run, shop: str) -> None:
 
 
 def test_overdue_has_the_longest_first(run: Run, filled: str) -> None:
-    """What is due today is not overdue, and what has no day never is."""
+    """What is due today is not overdue, nor is what has no due day."""
     days = {
         "C000001,P000005": 1,
         "C000008,P000010": 400,
@@ -391,7 +391,7 @@ def test_overdue_has_the_longest_first(run: Run, filled: str) -> None:
 
 
 def test_nothing_is_overdue_where_nothing_has_a_due_day(run: Run, uri: str) -> None:
-    """As where the counter has not been used yet."""
+    """This is so where the counter has not been used yet."""
     import_files(uri, *DATASET)
     none = run("--overdue", uri)
     assert (none.status, none.data) == (0, [])
@@ -408,7 +408,7 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("command", QUESTIONS)
 def test_answers_come_in_every_format(run: Run, tmp_path: Path, command: str) -> None:
-    """The same records as JSON, JSON lines, CSV and a table."""
+    """JSON, JSON lines, CSV and a table have the same records."""
     uri = f"sqlite:///{tmp_path}/shop.db"
     fill(uri)
     run("--edit rental C000001,P000005 due=2020-01-01", uri)
@@ -427,7 +427,7 @@ def test_answers_come_in_every_format(run: Run, tmp_path: Path, command: str) ->
 
 
 def test_the_table_of_a_history_says_it_in_words(run: Run, filled: str) -> None:
-    """When, what, who, how many, and why; not the id that was asked for."""
+    """It has when, what, who, how many and why, but not the id that was asked for."""
     run("--adjust-stock P000007 2 --reason 'found two'", filled)
     run("--edit rental C000003,P000007 due=", filled)
     head, _, *rows = run("--history P000007 --format table", filled).out.splitlines()
@@ -444,7 +444,7 @@ def test_the_table_of_a_history_says_it_in_words(run: Run, filled: str) -> None:
 
 
 def test_rentals_have_the_same_columns(run: Run, filled: str) -> None:
-    """Those that were imported have no days; a CSV file has them all."""
+    """Imported rentals have no days; a CSV file has the columns all the same."""
     answer = run("--all-rentals --format csv", filled)
     assert (answer.status, answer.err) == (0, "")
     rows = {(r["user_id"], r["product_id"]): r for r in csv.DictReader(io.StringIO(answer.out))}
@@ -455,7 +455,7 @@ def test_rentals_have_the_same_columns(run: Run, filled: str) -> None:
 
 
 def test_products_and_customers_are_one_csv_file(run: Run, shop: str) -> None:
-    """With the columns of both, of which each record fills its own."""
+    """The file has the columns of both, and each record fills its own."""
     answer = run("--find th --format csv", shop)
     assert (answer.status, answer.err) == (0, "")
     rows = list(csv.DictReader(io.StringIO(answer.out)))
@@ -471,7 +471,7 @@ def test_products_and_customers_are_one_csv_file(run: Run, shop: str) -> None:
 
 
 def test_the_records_of_a_history_are_json_in_csv(run: Run, shop: str) -> None:
-    """The same as those of the answer in JSON."""
+    """They are the same as in the answer in JSON."""
     rows = list(csv.DictReader(io.StringIO(run("--history P000001 --format csv", shop).out)))
     events = run("--history P000001", shop).data
     assert [row["before"] for row in rows] == ["", ""]
@@ -480,7 +480,7 @@ def test_the_records_of_a_history_are_json_in_csv(run: Run, shop: str) -> None:
 
 
 def test_an_import_that_changes_a_stock_is_told_once(run: Run, filled: str, tmp_path: Path) -> None:
-    """With its file, and with what it has added to the stock."""
+    """The entry has the file, and the change of the stock."""
     path = write_products(tmp_path / "newer", {"P000001": 10})
     import_files(filled, path, mode=Mode.UPSERT)
     first, rented, newer = run("--history P000001", filled).data
@@ -493,7 +493,7 @@ def test_an_import_that_changes_a_stock_is_told_once(run: Run, filled: str, tmp_
 
 
 def test_a_due_that_is_no_day_is_told(run: Run, uri: str, tmp_path: Path) -> None:
-    """Rentals may have had a field of that name before the counter did."""
+    """The files of an owner may have a field of that name with another meaning."""
     files = [write_customers(tmp_path, ["C1"]), write_products(tmp_path, {"P1": 1})]
     redescribe(tmp_path, "rental", {"name": "due", "type": "datetime"})
     path = tmp_path / "rental.csv"
@@ -509,7 +509,7 @@ def test_a_due_that_is_no_day_is_told(run: Run, uri: str, tmp_path: Path) -> Non
 
 
 def test_faults_in_the_books_are_listed(run: Run, tmp_path: Path) -> None:
-    """On stdout in every format, with exit status 1 and their number on stderr."""
+    """Faults are on stdout in every format and counted on stderr; the exit status is 1."""
     uri = f"sqlite:///{tmp_path}/shop.db"
     fill(uri)
     with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
@@ -537,7 +537,7 @@ def test_faults_in_the_books_are_listed(run: Run, tmp_path: Path) -> None:
 
 
 def test_quiet_books_say_nothing_when_they_balance(run: Run, shop: str) -> None:
-    """In every format; a table of nothing is empty, and CSV has its header."""
+    """JSON is an empty list, a table is empty, and CSV has its header."""
     assert run("--check --quiet", shop) == Outcome(0, "[]\n", "")
     assert run("--check --quiet --format table", shop) == Outcome(0, "", "")
     header = "fault,product_id,user_id,message\n"
@@ -547,7 +547,7 @@ def test_quiet_books_say_nothing_when_they_balance(run: Run, shop: str) -> None:
 def test_an_export_tells_its_files_and_formulas(
     hpnorton: CommandLine, filled: str, tmp_path: Path
 ) -> None:
-    """What was written is the result; formulas are named on stderr, and it is done."""
+    """The result is the list of files; formulas are named on stderr; the exit status is 0."""
     name = "Name==HYPERLINK(1)"
     hpnorton("--edit", "customers", "C000003", name, "Phone_number=+1 5", uri=filled)
     exported = hpnorton("--export", "out", "--disable-log", uri=filled)
@@ -575,7 +575,7 @@ def test_an_export_tells_its_files_and_formulas(
 
 
 def test_many_formulas_are_counted(run: Run, tmp_path: Path) -> None:
-    """The first ten are named."""
+    """The first ten are named, and the others counted."""
     path = tmp_path / "note.csv"
     path.write_text("id,text\n" + "".join(f"{n},=1\n" for n in range(1234)), encoding="utf-8")
     uri = f"sqlite:///{tmp_path}/notes.db"
@@ -586,7 +586,7 @@ def test_many_formulas_are_counted(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_exported_is_named(run: Run, tmp_path: Path) -> None:
-    """The rest is exported; the exit status says that something is missing."""
+    """The rest is exported, and the exit status 1 says that something is missing."""
     uri = f"sqlite:///{tmp_path}/shop.db"
     fill(uri)
     with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
@@ -612,7 +612,7 @@ def test_what_cannot_be_exported_is_named(run: Run, tmp_path: Path) -> None:
 def test_the_next_command_finishes_what_a_dead_clerk_has_begun(
     run: Run, mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """Whichever it is, and whatever it is about: afterwards the books balance."""
+    """Any next command does, whatever it is about: afterwards the books balance."""
     monkeypatch.setattr(counter, "PATIENCE_SECONDS", 0.0)
     import_files(mongo_uri, *DATASET)
     add = "quantity_available=2 description=x product_type=x"
@@ -633,7 +633,7 @@ def test_the_next_command_finishes_what_a_dead_clerk_has_begun(
 def test_a_refused_command_finishes_it_as_well(
     run: Run, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a dead clerk has begun does not depend on what the next one wants."""
+    """What a dead clerk began is finished even if the next command is not possible."""
     monkeypatch.setattr(counter, "PATIENCE_SECONDS", 0.0)
     import_files(mongo_uri, *DATASET)
     run("--add product product_id=P1 description=x product_type=x quantity_available=2", mongo_uri)

@@ -1,4 +1,4 @@
-"""--drop-database and --drop-collections, and the database that is used if nobody names one."""
+"""--drop-database and --drop-collections, and the database that is used by default."""
 
 import io
 import os
@@ -22,14 +22,14 @@ DROPS = ["--drop-collections", "--drop-collections product", "--drop-database"]
 
 
 class Keyboard(io.StringIO):
-    """stdin of somebody who sits at a terminal, and what is typed there."""
+    """The stdin of a user at a terminal, who types a line."""
 
     def isatty(self) -> bool:
         return True
 
 
 def collections(uri: str) -> list[str]:
-    """The names of all collections, our own notes too."""
+    """Return the names of all collections, including HPNorton's own."""
     with closing(open_store(uri)) as store:
         notes = [n for n in ("imports", "chunks", "begun", "collections")
                  if not store.is_empty(f"hpnorton_{n}")]  # fmt: skip
@@ -40,7 +40,7 @@ def collections(uri: str) -> list[str]:
 def test_nothing_is_dropped_without_a_yes(
     run: Run, uri: str, flag: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a database that is not disposable: anything but yes keeps it, --yes answers beforehand."""
+    """A database that is not disposable is kept unless the answer or the flag is yes."""
     assert run(f"--linear {PRODUCTS}", uri).status == 0
     for answer in ("", "n\n", "production\n"):
         monkeypatch.setattr("sys.stdin", Keyboard(answer))
@@ -58,7 +58,7 @@ def test_nothing_is_dropped_without_a_yes(
 
 @pytest.mark.parametrize("flag", DROPS)
 def test_nobody_can_answer_without_a_terminal(hpnorton: CommandLine, flag: str) -> None:
-    """In a pipe or a job it is wrong usage, whatever is piped in, and --yes is named."""
+    """In a pipe or a job it is wrong usage, whatever stdin holds, and the message names --yes."""
     production = ("--dataset", "production")
     assert hpnorton("--linear", *production, PRODUCTS).status == 0
     for answer in (b"", b"y\n"):
@@ -69,7 +69,7 @@ def test_nobody_can_answer_without_a_terminal(hpnorton: CommandLine, flag: str) 
 
 
 def test_a_terminal_is_asked(hpnorton: CommandLine) -> None:
-    """The question names what is removed, and from where."""
+    """The question names what will be removed, and from where."""
     uri = f"sqlite:///{hpnorton.folder}/mine.db"
     assert hpnorton("--linear", PRODUCTS, uri=uri).status == 0
     keyboard, terminal = pty.openpty()
@@ -92,7 +92,7 @@ def test_a_terminal_is_asked(hpnorton: CommandLine) -> None:
 
 
 def test_a_disposable_dataset_is_dropped_at_once(hpnorton: CommandLine) -> None:
-    """The test dataset of the project is: settings.ini says so, whatever the database is called."""
+    """The project's test dataset is disposable, because settings.ini says so."""
     for uri in (None, f"sqlite:///{hpnorton.folder}/var/hpnorton-test.db"):
         assert hpnorton("--linear", PRODUCTS).status == 0
         assert hpnorton("--drop-database", uri=uri).status == 0
@@ -104,7 +104,7 @@ def test_a_disposable_dataset_is_dropped_at_once(hpnorton: CommandLine) -> None:
 
 @pytest.fixture(name="filled")
 def import_everything(run: Run, uri: str, csv_file: Write) -> str:
-    """The URI of a database with the test dataset, a rental at the counter, and something else."""
+    """Return the URI of a database with the test dataset, a rental and another collection."""
     files = " ".join(
         str(ROOT / "data/test" / f"{n}.csv") for n in ("customers", "product", "rental")
     )
@@ -114,7 +114,7 @@ def import_everything(run: Run, uri: str, csv_file: Write) -> str:
 
 
 def test_some_collections_are_dropped(run: Run, filled: str) -> None:
-    """Only those that are named; what is noted of them is gone, and others stay as they are."""
+    """The named ones and the notes about them are removed; the others stay unchanged."""
     done = run("--drop-collections --yes thing", filled)
     assert done.data == [{"collection": "thing", "records": 2}]
     assert done.err == ""
@@ -128,7 +128,7 @@ def test_some_collections_are_dropped(run: Run, filled: str) -> None:
 
 
 def test_a_dropped_collection_begins_anew(run: Run, filled: str, csv_file: Write) -> None:
-    """Its file is imported as a new one, also with --resume, and its columns may be others."""
+    """Its file is imported as a new one, also with --resume, and may have other columns."""
     again = csv_file("thing.csv", "id,a", "1,x", "2,y")
     assert run("--drop-collections thing --yes", filled).status == 0
     report = run(f"--linear --resume {again}", filled).data[0]["thing"]
@@ -150,7 +150,7 @@ def test_a_dropped_product_has_no_history(run: Run, filled: str) -> None:
 
 
 def test_references_to_a_dropped_collection_are_told(run: Run, filled: str) -> None:
-    """Which other collections refer to it is said before it is asked."""
+    """A message before the question names the collections that refer to it."""
     kept = run("--drop-collections product", filled)
     assert kept.status == 2
     assert "rental refers to product (product_id): without it these references" in kept.err
@@ -159,7 +159,7 @@ def test_references_to_a_dropped_collection_are_told(run: Run, filled: str) -> N
 
 @pytest.mark.parametrize("names", ["nothing", "thing nothing", "Thing", "hpnorton_imports"])
 def test_an_unknown_collection_is_not_dropped(run: Run, filled: str, names: str) -> None:
-    """It is an error before anything is removed, which names the collections that there are."""
+    """It is an error before anything is removed, and the message lists the collections."""
     before = collections(filled)
     done = run(f"--drop-collections {names} --yes", filled)
     assert (done.status, done.out) == (1, "")
@@ -172,7 +172,7 @@ def test_an_unknown_collection_is_not_dropped(run: Run, filled: str, names: str)
 
 @pytest.fixture(name="folder")
 def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder without a settings.ini, which is the current one."""
+    """Make a folder without a settings.ini the current one."""
     for name in ("HPNORTON_SETTINGS", "HPNORTON_URI", "HPNORTON_DATASET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -181,7 +181,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(name="call")
 def call_in_the_folder(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], Outcome]]:
-    """Runs a command as the installed program does, where it is started."""
+    """Run a command as the installed program does, in the current folder."""
 
     def call(command: str) -> Outcome:
         status = cli.main(command.split())
@@ -200,7 +200,7 @@ def call_in_the_folder(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[
 def test_no_settings_and_no_database(
     folder: Path, call: Callable[[str], Outcome], command: str
 ) -> None:
-    """Where there is neither, nothing is made, and the message says how to name one."""
+    """Without either nothing is created, and the message says how to name a database."""
     failed = call(command)
     assert (failed.status, failed.out) == (1, "")
     assert f"Error: there is no {folder}/settings.ini, and no database {folder}/var/" in failed.err
@@ -210,7 +210,7 @@ def test_no_settings_and_no_database(
 
 
 def test_a_named_database_needs_no_settings(folder: Path, call: Callable[[str], Outcome]) -> None:
-    """With --uri all works without a settings.ini, and what needs no database does so anyway."""
+    """With --uri all commands work without settings.ini; those without a database always do."""
     assert call(f"--linear {PRODUCTS} --uri sqlite:///shop.db").status == 0
     assert len(call("--all-products --uri sqlite:///shop.db").data) == 10
     assert call(f"--analyze {PRODUCTS}").status == 0
@@ -219,7 +219,7 @@ def test_a_named_database_needs_no_settings(folder: Path, call: Callable[[str], 
 
 
 def test_built_in_settings_are_told(folder: Path, call: Callable[[str], Outcome]) -> None:
-    """Where there is a database from before, but no settings.ini, a warning says what is used."""
+    """If there is a database, but no settings.ini, a warning says what is used."""
     database = folder / "var" / "hpnorton-test.db"
     assert call(f"--linear {PRODUCTS} --uri sqlite:///{database}").status == 0
     asked = call("--all-products")
@@ -230,7 +230,7 @@ def test_built_in_settings_are_told(folder: Path, call: Callable[[str], Outcome]
 
 
 def test_a_folder_that_is_gone(folder: Path, call: Callable[[str], Outcome]) -> None:
-    """Where the current folder was removed, that is said."""
+    """A current folder that was removed is reported."""
     gone = folder / "gone"
     gone.mkdir()
     os.chdir(gone)
@@ -243,7 +243,7 @@ def test_a_folder_that_is_gone(folder: Path, call: Callable[[str], Outcome]) -> 
 def test_a_tilde_in_every_path(
     folder: Path, call: Callable[[str], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """~ is the home folder also where a shell leaves it alone: behind = and in quotes."""
+    """~ is the home folder also where a shell does not replace it: after = and in quotes."""
     home = folder / "user"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

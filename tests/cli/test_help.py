@@ -1,4 +1,4 @@
-"""Help for one flag, and what may have been meant."""
+"""Help for one flag, and suggestions for mistyped ones."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.helpers.terminal import ended_on_terminal
 
 @pytest.mark.parametrize("asked", [["--rent", "--help"], ["help", "rent"], ["-h", "--rent=C1"]])
 def test_help_of_an_action(hpnorton: CommandLine, asked: list[str]) -> None:
-    """It names the values, the flags that go with it, and no others."""
+    """The help names the values, the flags that go with the action, and no others."""
     done = hpnorton(*asked)
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("usage: HPNorton.py --rent USER_ID PRODUCT_ID [OPTION ...]\n")
@@ -19,7 +19,7 @@ def test_help_of_an_action(hpnorton: CommandLine, asked: list[str]) -> None:
 
 
 def test_help_of_a_flag_that_is_no_action(hpnorton: CommandLine) -> None:
-    """It names the actions that the flag goes with; an action wins over a flag before it."""
+    """The help names the actions that the flag goes with; an action wins over a flag before it."""
     shown = hpnorton("--due", "--help").out
     assert shown.startswith("usage: HPNorton.py --rent ... --due YYYY-MM-DD [OPTION ...]\n")
     assert "--rent USER_ID PRODUCT_ID" in shown
@@ -31,7 +31,7 @@ def test_help_of_a_flag_that_is_no_action(hpnorton: CommandLine) -> None:
 
 
 def test_help_of_all(hpnorton: CommandLine) -> None:
-    """The word alone is --help; as a flag's value it is one as any other."""
+    """The word help alone is --help; as the value of a flag it is not special."""
     assert hpnorton("help").out == hpnorton("--help").out == hpnorton("-h", "--no-pager").out
     assert hpnorton("--linear", "help").err.startswith("Error: there is no file help")
     assert "usage" not in hpnorton("--find=--help").out
@@ -39,7 +39,7 @@ def test_help_of_all(hpnorton: CommandLine) -> None:
 
 
 def test_help_goes_through_the_pager(hpnorton: CommandLine) -> None:
-    """On a terminal, as it is longer than most; --no-pager works for it too."""
+    """On a terminal help goes through the pager, but not with --no-pager."""
     pager = {"PAGER": "head -n 1"}
     assert ended_on_terminal(hpnorton, "--help", environment=pager) == (
         0,
@@ -67,7 +67,7 @@ def test_help_goes_through_the_pager(hpnorton: CommandLine) -> None:
     ],
 )
 def test_what_may_have_been_meant(hpnorton: CommandLine, arguments: list[str], meant: str) -> None:
-    """A flag, a choice or a dataset that is not there is answered with the nearest one."""
+    """For an unknown flag, choice or dataset the message suggests the nearest one."""
     done = hpnorton(*arguments)
     assert done.status == 2
     assert meant in done.err
@@ -84,7 +84,7 @@ def test_what_may_have_been_meant(hpnorton: CommandLine, arguments: list[str], m
     ],
 )
 def test_what_is_in_the_database(hpnorton: CommandLine, arguments: list[str], meant: str) -> None:
-    """A collection or a field that is not there is answered with the nearest one."""
+    """For an unknown collection or field the message suggests the nearest one."""
     assert hpnorton("--linear").status == 0
     assert meant in hpnorton(*arguments).err
 
@@ -93,14 +93,14 @@ def test_what_is_in_the_database(hpnorton: CommandLine, arguments: list[str], me
 def test_nothing_is_suggested_for_what_is_like_nothing(
     hpnorton: CommandLine, arguments: list[str]
 ) -> None:
-    """A value too many is no flag, and some words are like none."""
+    """One value too many is not taken for a flag, and some words are similar to none."""
     done = hpnorton(*arguments)
     assert done.status == 2
     assert "unrecognized arguments" in done.err and "did you mean" not in done.err
 
 
 def test_too_many_are_no_suggestion() -> None:
-    """A part of many known words is like none of them; the nearest of them may be."""
+    """A word that is part of many known words suggests at most the nearest one."""
     known = [f"column_{letter}" for letter in "abcdef"]
     assert did_you_mean("column", known) in {f"; did you mean {each!r}?" for each in known}
     assert did_you_mean("umn", known) == did_you_mean("", known) == did_you_mean("x", []) == ""

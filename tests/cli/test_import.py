@@ -21,20 +21,20 @@ WAYS = ("--linear", "--parallel", "--parallel --workers 2", "--parallel --worker
 
 
 def report_of(done: Outcome) -> dict[str, Any]:
-    """The report of the only file."""
+    """Return the report of the only file."""
     ((report,),) = (entry.values() for entry in done.data)
     return dict(report)
 
 
 def rejected(hpnorton: CommandLine, report: dict[str, Any]) -> tuple[bytes, list[dict[str, Any]]]:
-    """The rejected rows as bytes, and their reasons."""
+    """Return the rejected rows as bytes, and their reasons."""
     path = hpnorton.folder / report["rejects_file"]
     reasons = path.with_suffix(".reasons.jsonl").read_text("utf-8")
     return path.read_bytes(), [json.loads(line) for line in reasons.splitlines()]
 
 
 def customers(hpnorton: CommandLine, uri: str) -> dict[str, dict[str, Any]]:
-    """All customers by id."""
+    """Return all customers by id."""
     found: dict[str, dict[str, Any]] = hpnorton("--all-customers", uri=uri).data
     return found
 
@@ -43,7 +43,7 @@ def customers(hpnorton: CommandLine, uri: str) -> dict[str, dict[str, Any]]:
 def test_rejected_rows_are_kept_as_they_stood(
     hpnorton: CommandLine, csv_file: Write, uri: str, way: str
 ) -> None:
-    """Byte for byte under the file's header, with a reason for each fault; mended, they go in."""
+    """They are kept byte for byte under the file's header; once fixed, they can be imported."""
     bad = [
         b'C3,"Zo\xeb","A ""B"" C",,,zoe@example.com,Active,5',
         b"C4,Dan,Poe,,,dan@example.com,Maybe,-1",
@@ -83,7 +83,7 @@ def test_rejected_rows_are_kept_as_they_stood(
 def test_the_description_of_rejected_rows_is_found_again(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str, tmp_path: Path
 ) -> None:
-    """A mended file is checked as the original was, wherever its data package lies."""
+    """A fixed file is validated as the original was, wherever its data package is."""
     fields = [{"name": "id", "type": "integer"}, {"name": "n", "type": "integer"}]
     schema = {"fields": fields, "primaryKey": "id"}
     resource = {"name": "part", "path": "part.csv", "schema": schema}
@@ -100,7 +100,7 @@ def test_the_description_of_rejected_rows_is_found_again(
 
 
 def test_rejects_that_cannot_be_written(hpnorton: CommandLine, csv_file: Write) -> None:
-    """The import tells so, names the flag, and the command that goes on writes them elsewhere."""
+    """The message names the flag, and the command that continues can write them elsewhere."""
     path = csv_file("customers.csv", HEADER, ANN, "C9")
     done = hpnorton("--linear", path, "--rejects", "x" * 300, "--quiet")
     assert done.status == 1
@@ -141,7 +141,7 @@ def test_upsert_replaces_what_is_there(
 def test_too_many_rejected_rows_stop_the_import(
     hpnorton: CommandLine, csv_file: Write, uri: str, limit: str, status: int, read: int
 ) -> None:
-    """Exit 4 if the rows of all files have more faults; what was done before is in, and told."""
+    """The exit status is 4 if all files together have more faults; what was done before is kept."""
     lines = ["id,a", "1,1", "2", "3,1", "4", "5,1", "6,1"]
     first, second = csv_file("first.csv", *lines), csv_file("second.csv", "id", "1")
     done = hpnorton(
@@ -163,7 +163,7 @@ def test_too_many_rejected_rows_stop_the_import(
 def test_a_dry_run_tells_and_writes_nothing(
     hpnorton: CommandLine, csv_file: Write, uri: str, way: str
 ) -> None:
-    """References to other files of the run count, and what is in the database; nothing changes."""
+    """References to other files and to the database are checked; nothing is written."""
     files = [
         csv_file("rental.csv", "user_id,product_id", "C1,P1", "C1,P2", "C3,P1", "C2,P9"),
         csv_file("customers.csv", HEADER, ANN.replace("Lee", "Low"), BEN, BEN),
@@ -200,7 +200,7 @@ def test_a_dry_run_tells_and_writes_nothing(
 
 
 def test_a_dry_run_makes_no_database(hpnorton: CommandLine, csv_file: Write) -> None:
-    """Not even an empty one; but rejects are written where they are asked for."""
+    """Not even an empty one is made; rejects are written if --rejects is given."""
     path = csv_file("customers.csv", HEADER, ANN, "C9")
     done = hpnorton("--linear", path, "--dry-run", "--rejects", "here")
     assert done.status == 3
@@ -212,7 +212,7 @@ def test_a_dry_run_makes_no_database(hpnorton: CommandLine, csv_file: Write) -> 
 def test_a_finished_import_is_not_done_again(
     hpnorton: CommandLine, csv_file: Write, uri: str, way: str
 ) -> None:
-    """--resume says so and counts nothing; a changed file is then a new import."""
+    """--resume reports it as done and counts nothing; a changed file is a new import."""
     path = csv_file("customers.csv", HEADER, ANN, "C9")
     first = report_of(hpnorton(*way.split(), path, "--quiet", uri=uri))
     again = hpnorton(*way.split(), path, "--quiet", "--resume", uri=uri)
@@ -244,14 +244,14 @@ def test_stdin_and_gzip_are_read_once_for_all_workers(
 
 
 def test_stdin_cannot_be_resumed(hpnorton: CommandLine) -> None:
-    """It is gone; the message says what to do instead."""
+    """stdin cannot be read again; the message says what to do instead."""
     done = hpnorton("--linear", "thing=-", "--resume", stdin=b"id\n1\n")
     assert done.status == 1
     assert "stdin cannot be resumed" in done.err and "without --resume" in done.err
 
 
 def test_imports_are_listed(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """--history: the oldest first, with what became of the rows."""
+    """--history lists the oldest first, with the results of the rows."""
     path = csv_file("customers.csv", HEADER, ANN, "C9")
     for mode in ("insert", "upsert"):
         hpnorton("--linear", path, "--mode", mode, uri=uri)
@@ -268,7 +268,7 @@ def test_imports_are_listed(hpnorton: CommandLine, csv_file: Write, uri: str) ->
 
 
 def test_notes_are_no_collections(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """What HPNorton notes for itself is dropped with the rest, so nothing is resumed wrongly."""
+    """HPNorton's own collections are dropped with the rest: no import is resumed wrongly."""
     path = csv_file("thing.csv", "id", "1")
     hpnorton("--linear", path, uri=uri)
     dropped = hpnorton("--drop-collections", "--yes", uri=uri).data
@@ -310,14 +310,14 @@ def test_two_files_of_one_collection(hpnorton: CommandLine, csv_file: Write, uri
     ],
 )
 def test_wrong_usage(hpnorton: CommandLine, arguments: list[str], message: str) -> None:
-    """Exit 2, and a message that names the flag."""
+    """The exit status is 2, and the message names the flag."""
     done = hpnorton(*arguments)
     assert done.status == 2
     assert message in done.err and done.out == ""
 
 
 def test_own_names_are_refused(hpnorton: CommandLine, csv_file: Write) -> None:
-    """A file cannot be imported over HPNorton's own notes."""
+    """A file cannot be imported into one of HPNorton's own collections."""
     done = hpnorton("--linear", csv_file("hpnorton_chunks.csv", "id", "1"))
     assert done.status == 1 and "reserved for HPNorton's own collections" in done.err
 

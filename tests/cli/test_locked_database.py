@@ -22,7 +22,7 @@ LOOK_FOR = "look for one with unsaved changes, such as DB Browser, another HPNor
 
 @pytest.fixture(name="locked")
 def lock_a_database(run: Run, sqlite_uri: str) -> Iterator[str]:
-    """The URI of a filled database in which another program has unsaved changes."""
+    """Return the URI of a filled database in which another program has unsaved changes."""
     assert run(f"--linear {FILES} --quiet", sqlite_uri).status == 0
     path = sqlite_uri.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
@@ -36,7 +36,7 @@ def lock_a_database(run: Run, sqlite_uri: str) -> Iterator[str]:
      f"--stream {PRODUCTS} --every 0 0"],
 )  # fmt: skip
 def test_an_import_waits_for_retry_timeout(run: Run, locked: str, command: str) -> None:
-    """Then it fails, says what to look for, and has written nothing."""
+    """After the wait it fails, says what to look for, and has written nothing."""
     failed = run(f"{command} --retry-timeout 0.1 --quiet", locked)
     assert failed.status == 1
     assert f"locked for 0.1 s; {LOOK_FOR}: save or end it, then try again" in failed.err
@@ -52,7 +52,7 @@ def test_an_import_waits_for_retry_timeout(run: Run, locked: str, command: str) 
 def test_a_clerk_waits_for_a_while(
     run: Run, locked: str, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The wait ends with exit 1; questions do not wait at all."""
+    """The wait ends with exit status 1; queries do not wait at all."""
     monkeypatch.setattr(connection, "LOCK_SECONDS", 0.1)
     failed = run(f"{command} --quiet", locked)
     assert (failed.status, failed.out) == (1, "")
@@ -62,7 +62,7 @@ def test_a_clerk_waits_for_a_while(
 
 
 def test_a_worker_waits_as_long_as_the_import(locked: str) -> None:
-    """How long is a part of its spec; by default as long as the flags say."""
+    """A worker's spec says how long; the default is that of the flags."""
     layout = make_layout(HISTORY, HISTORY.columns, "x.csv")
     try:
         with (
@@ -78,7 +78,7 @@ def test_a_worker_waits_as_long_as_the_import(locked: str) -> None:
 def test_the_wait_is_told_once_whatever_is_logged(
     run: Run, locked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also with --quiet and --disable-log: a person waits."""
+    """The message comes also with --quiet and --disable-log, because a person waits."""
     monkeypatch.setattr(connection, "WAIT_TOLD_SECONDS", 0.05)
     failed = run(f"--linear {PRODUCTS} --retry-timeout 0.3 --quiet --disable-log", locked)
     told, error = failed.err.splitlines()

@@ -25,14 +25,14 @@ QUESTIONS = ["--all-products", "--all-customers", "--all-rentals", "--available-
 
 @pytest.fixture(name="shop")
 def import_the_test_dataset(hpnorton: CommandLine) -> CommandLine:
-    """The command line with the test dataset imported."""
+    """Return the command line with the test dataset imported."""
     assert hpnorton("--linear").status == 0
     return hpnorton
 
 
 @pytest.fixture(name="files", params=["test", "made", pytest.param("big", marks=pytest.mark.long)])
 def name_the_files(request: pytest.FixtureRequest, tmp_path: Path) -> list[Path]:
-    """The files of a dataset: the test dataset, 300 rows of the production kind, or all of it."""
+    """Return the files of a dataset: the test one, 300 rows of the production one, or all of it."""
     if request.param == "made":
         script = [sys.executable, str(ROOT / "scripts" / "generate.py")]
         subprocess.run([*script, "--rows", "300", "--out", str(tmp_path)], check=True)
@@ -205,7 +205,7 @@ def test_a_data_package_beside_or_above_describes_a_file(
 
 
 def test_dropping_collections_and_the_database(shop: CommandLine) -> None:
-    """What is dropped is named; afterwards the answers are empty, then there is no file."""
+    """The result names what is dropped; afterwards queries find nothing, and the file is gone."""
     dropped = shop("--drop-collections").data
     assert [collection["collection"] for collection in dropped] == [
         "customers",
@@ -285,7 +285,7 @@ def test_the_package_can_be_run(hpnorton: CommandLine) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error_message(hpnorton: CommandLine) -> None:
-    """As with `| head -1`: no traceback and no complaint when the pipe is closed."""
+    """A pipe that is closed, as by `| head -1`, causes no traceback and no message."""
     assert hpnorton("--linear", "--dataset", "production").status == 0
     process = hpnorton.start("--all-customers", "--dataset", "production", "--format", "jsonl")
     assert process.stdout is not None and process.stderr is not None

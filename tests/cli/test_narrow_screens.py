@@ -40,7 +40,7 @@ NUMBER = r"(?<![\w.,-])-?\d+(?:\.\d+)?(?![\w,-])"
 
 @pytest.fixture(name="shop")
 def fill(run: Run, tmp_path: Path) -> str:
-    """The URI of a shop with a rental that is overdue, and a fault in its books."""
+    """Return the URI of a shop with an overdue rental and a fault in its books."""
     uri = f"sqlite:///{tmp_path}/shop.db"
     import_files(uri, *DATASET)
     run("--rent C000001 P000002", uri)
@@ -73,7 +73,7 @@ def test_what_is_copied_is_whole_on_every_screen(
 def test_reports_of_imports(
     run: Run, shop: str, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
-    """The counts of a large file with a long name stand whole, in a table or in blocks."""
+    """The counts of a large file with a long name are never cut, in a table or in blocks."""
     monkeypatch.setenv("COLUMNS", str(width))
     files = " ".join(f"{path.stem}={path}" for path in DATASET)
     shown = run(f"--linear {files} --quiet --format table", shop).out
@@ -86,7 +86,7 @@ def test_reports_of_imports(
 def test_times_of_rentals_are_told_to_the_minute(
     run: Run, shop: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a table has them, and only there: JSON has the whole moment."""
+    """Every table shows them so; JSON has the whole time."""
     monkeypatch.setenv("COLUMNS", "80")
     for command in ("--all-rentals", "--edit rental C000001,P000002 name=Zoe"):
         shown = run(f"{command} --format table", shop).out
@@ -98,7 +98,7 @@ def test_times_of_rentals_are_told_to_the_minute(
 def test_the_history_of_imports_adds_up(
     run: Run, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each count has its place on every screen; a pipe has every column and the whole path."""
+    """Every screen shows each count; a pipe has every column and the whole path."""
     counts = ("inserted", "updated", "unchanged", "conflicts", "rejected")
     import_files(sqlite_uri, *DATASET)
     import_files(sqlite_uri, *DATASET)
@@ -118,7 +118,7 @@ def test_the_history_of_imports_adds_up(
 
 
 def test_paths_go_on_behind_a_slash() -> None:
-    """A word that is wider than the screen is broken within a name only if that is wider too."""
+    """A path is broken within a name only if the name is wider than the screen."""
     assert wrap(["from ", "/srv/deliveries/customers.csv"], 16) == [
         "from /srv/",
         "deliveries/",
@@ -131,7 +131,7 @@ def test_paths_go_on_behind_a_slash() -> None:
 def test_each_collection_has_a_table_of_its_own(
     run: Run, shop: str, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    """Its title is the collection: so several have the room that one has."""
+    """Its title is the collection, so that several collections need no wider table than one."""
     monkeypatch.setenv("COLUMNS", "80")
     lines = run(f"{command} --format table --quiet", shop).out.splitlines()
     titles = [at for at, line in enumerate(lines) if line in ("customers", "product", "rental")]

@@ -24,7 +24,7 @@ ANY_RECORDS = st.lists(st.dictionaries(st.sampled_from(["id", "a", "é"]), VALUE
 
 
 def written(records: Sequence[Mapping[str, Any]], form: str, key: str | None = None) -> str:
-    """What is written of records that come one by one."""
+    """Return what is written of records that come one by one."""
     out = io.StringIO()
     write_records(iter(records), form, out, key=key)
     return out.getvalue()
@@ -32,7 +32,7 @@ def written(records: Sequence[Mapping[str, Any]], form: str, key: str | None = N
 
 @pytest.fixture(autouse=True)
 def set_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal with room enough, unless a test says otherwise."""
+    """Set a wide terminal, unless a test sets another one."""
     monkeypatch.setenv("COLUMNS", "1000")
 
 
@@ -81,18 +81,18 @@ def test_formats(form: str, key: str | None, text: str) -> None:
     ],
 )
 def test_no_records(form: str, key: str | None, text: str) -> None:
-    """Without records JSON is an empty list or object, and the other formats are nothing."""
+    """Without records JSON is an empty list or object, and the other formats are empty."""
     assert written([], form, key) == text
 
 
 def test_the_flag_knows_the_formats() -> None:
-    """The formats of --format are four, and each of them writes something of its own."""
+    """--format has four formats, and each writes something different."""
     assert len({written(RECORDS, form) for form in FORMATS}) == len(FORMATS) == 4
 
 
 @pytest.mark.parametrize("form", ["table", "csv"])
 def test_only_json_is_keyed(form: str) -> None:
-    """A key changes nothing but the shape of JSON."""
+    """A key changes only the shape of JSON."""
     assert written(RECORDS, form, "id") == written(RECORDS, form)
 
 
@@ -104,7 +104,7 @@ def test_letters_stay_letters(form: str) -> None:
 
 @given(records=ANY_RECORDS)
 def test_json_gives_the_records_back(records: list[dict[str, Any]]) -> None:
-    """JSON and JSON lines, read again, are the same records."""
+    """JSON and JSON lines, read again, give the same records."""
     assert json.loads(written(records, "json")) == records
     lines = written(records, "jsonl").split("\n")
     assert [json.loads(line) for line in lines[:-1]] == records
@@ -122,18 +122,18 @@ def test_keyed_json_gives_the_records_back(records: list[dict[str, Any]]) -> Non
 
 @given(rows=st.lists(st.fixed_dictionaries({"id": TEXT, "x,y": TEXT}), min_size=1, max_size=5))
 def test_csv_gives_the_records_back(rows: list[dict[str, str]]) -> None:
-    """CSV, read again, is the same records."""
+    """CSV, read again, gives the same records."""
     text = written(rows, "csv")
     assert list(csv.DictReader(io.StringIO(text, newline=""))) == rows
 
 
 def test_table_columns_are_those_of_all_records() -> None:
-    """A table has the columns of all records; a value that is not there is blank."""
+    """A table has the columns of all records; missing values are blank."""
     assert written([{"a": "x"}, {"b": "y"}], "table") == "a  b\n-  -\nx\n   y\n"
 
 
 def test_numbers_are_right_aligned() -> None:
-    """A column of numbers is right-aligned, one that holds a text too is not."""
+    """A column of numbers is right-aligned, but not one that has a text too."""
     rows = [{"n": 5, "m": 5, "f": 1.5, "s": "5"}, {"n": 1000, "m": "none", "f": -20, "s": "text"}]
     assert written(rows, "table").splitlines() == [
         "   n  m       f  s",
@@ -170,11 +170,11 @@ CONTROL_CHARACTERS = pytest.mark.parametrize(
 
 @CONTROL_CHARACTERS
 def test_control_characters_are_shown_not_obeyed(text: str, shown: str) -> None:
-    """A table shows the characters that a terminal would obey, each cell on one line."""
+    """A table escapes the characters that a terminal would obey, with each cell on one line."""
     assert written([{"x": text}], "table").split("\n")[2] == shown
 
 
 @CONTROL_CHARACTERS
 def test_control_characters_in_the_header(text: str, shown: str) -> None:
-    """A table's header shows such characters too: a file may have named its columns so."""
+    """A table's header escapes them too, as the names may come from a file."""
     assert written([{text: "x"}], "table").split("\n")[0] == shown

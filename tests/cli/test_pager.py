@@ -29,13 +29,13 @@ print(first + sys.stdin.read(), end="")
 
 @pytest.fixture(name="filled")
 def import_dataset(hpnorton: CommandLine) -> CommandLine:
-    """The dataset, imported."""
+    """Import the dataset."""
     assert hpnorton("--linear").status == 0
     return hpnorton
 
 
 def pager(folder: Path, source: str, name: str = "a pager") -> str:
-    """The value of PAGER for a program whose path has a blank in it."""
+    """Return the value of PAGER for a program whose path has a blank in it."""
     path = folder / name
     path.write_text(f"#!{sys.executable}\n{source}", encoding="utf-8")
     path.chmod(0o755)
@@ -43,12 +43,12 @@ def pager(folder: Path, source: str, name: str = "a pager") -> str:
 
 
 def paged(hpnorton: CommandLine, *arguments: str, **more: Any) -> tuple[int, str]:
-    """The exit status of a command on a terminal with few lines, and what appears there."""
+    """Return the exit status of a command on a terminal with few lines, and what it shows."""
     return ended_on_terminal(hpnorton, *arguments, lines=4, **more)
 
 
 def test_a_result_goes_through_the_pager(filled: CommandLine, tmp_path: Path) -> None:
-    """A question's table or JSON is written to PAGER, whose words are split as a shell does."""
+    """The table or JSON of a query is written to PAGER, which is split into words as in a shell."""
     environment = {"PAGER": pager(tmp_path, SHOUTING) + " 'one word'"}
     for form in ("table", "json"):
         for question in ("--all-products", "--history", "--fields", "--find=tent"):
@@ -60,7 +60,7 @@ def test_a_result_goes_through_the_pager(filled: CommandLine, tmp_path: Path) ->
 
 @pytest.mark.parametrize("value", ["", "cat", "  "])
 def test_no_pager_is_asked_for(filled: CommandLine, tmp_path: Path, value: str) -> None:
-    """An empty PAGER, cat and --no-pager show the result itself."""
+    """With an empty PAGER, cat or --no-pager the result is written to the terminal."""
     assert "Chocolate fountain" in paged(filled, "--all-products", environment={"PAGER": value})[1]
     environment = {"PAGER": pager(tmp_path, SHOUTING)}
     shown = paged(filled, "--all-products", "--no-pager", environment=environment)[1]
@@ -68,7 +68,7 @@ def test_no_pager_is_asked_for(filled: CommandLine, tmp_path: Path, value: str) 
 
 
 def test_what_is_no_answer_needs_no_pager(filled: CommandLine, tmp_path: Path) -> None:
-    """Imports' reports, counter answers, errors and empty results are shown at once."""
+    """Reports of imports, results of the counter, errors and empty results need no pager."""
     environment = {"PAGER": pager(tmp_path, SHOUTING)}
     for arguments in (
         ["--linear"],
@@ -82,7 +82,7 @@ def test_what_is_no_answer_needs_no_pager(filled: CommandLine, tmp_path: Path) -
 
 
 def test_leaving_the_pager_early_is_no_failure(filled: CommandLine) -> None:
-    """The exit status is 0, and nothing is said, however much was left to write."""
+    """The exit status is 0 and there is no message, however much was left to write."""
     assert filled("--linear", "--dataset", "production").status == 0
     for form in ("table", "json", "csv"):
         status, shown = paged(
@@ -97,7 +97,7 @@ def test_leaving_the_pager_early_is_no_failure(filled: CommandLine) -> None:
 
 
 def test_an_interrupt_is_the_pagers(filled: CommandLine, tmp_path: Path) -> None:
-    """Ctrl+C in the pager ends neither the result nor the program, which waits for the pager."""
+    """Ctrl+C in the pager ends neither the pager nor the program, which waits for it."""
     environment = {"PAGER": pager(tmp_path, INTERRUPTING)}
     status, shown = paged(filled, "--all-products", environment=environment)
     assert status == 0
@@ -105,7 +105,7 @@ def test_an_interrupt_is_the_pagers(filled: CommandLine, tmp_path: Path) -> None
 
 
 def test_a_pager_that_cannot_be_started(filled: CommandLine, tmp_path: Path) -> None:
-    """It is named, and the result shown; nothing in PAGER is a command of a shell."""
+    """A message names it, and the result is shown; no shell runs what is in PAGER."""
     trap = tmp_path / "trap"
     for value, named in (
         ("nosuchpager -x", "the pager nosuchpager cannot be started"),
@@ -129,7 +129,7 @@ def test_a_pager_that_cannot_be_started(filled: CommandLine, tmp_path: Path) -> 
 def test_less_keeps_the_header_in_sight(
     filled: CommandLine, tmp_path: Path, version: str, less: str | None, started: str
 ) -> None:
-    """A less that can do it does, unless LESS says how it is wanted."""
+    """A less that has --header gets it, unless LESS is set."""
     knows = f"import sys\nif '--version' in sys.argv: print({version!r}); sys.exit()\n"
     environment = {"PAGER": pager(tmp_path, knows + SHOUTING, "less")}
     environment["LESS"] = less or ""
@@ -138,14 +138,14 @@ def test_less_keeps_the_header_in_sight(
 
 
 def test_the_default_is_less_on_a_screen() -> None:
-    """Without PAGER it is less if there is one, and none on a terminal that cannot move."""
+    """Without PAGER it is less if it is installed, and none on a dumb terminal."""
     assert pager_command({"TERM": "xterm"}) in (["less"], [])
     assert pager_command({"TERM": "dumb"}) == pager_command({}) == []
     assert pager_command({"PAGER": "most -s", "TERM": "dumb"}) == ["most", "-s"]
 
 
 def test_the_number_of_records_is_told_on_a_terminal(filled: CommandLine) -> None:
-    """Below the table; not in a pipe, not with --quiet, and not of no records."""
+    """It is below the table, but not in a pipe, with --quiet, or without records."""
     assert on_terminal(filled, "--all-products").endswith("\n\n10 records\n")
     assert on_terminal(filled, "--find", "P000002").endswith("\n\n1 record\n")
     assert on_terminal(filled, "--history").endswith("\n\n3 imports\n")
@@ -156,7 +156,7 @@ def test_the_number_of_records_is_told_on_a_terminal(filled: CommandLine) -> Non
 
 
 def test_a_result_that_fits_the_screen_needs_no_pager(filled: CommandLine, tmp_path: Path) -> None:
-    """The table, the count and a line for the prompt; lines that wrap count as several."""
+    """The table, the count and the prompt have to fit; lines that wrap count as several."""
     environment = {"PAGER": pager(tmp_path, SHOUTING)}
     for form, columns, lines, is_paged in (
         ("table", 90, 15, False),

@@ -19,13 +19,13 @@ HEADER = "user_id,Name,Last_name,Home_address,Phone_number,Email_address,Status,
 
 @pytest.fixture(name="filled")
 def imported_database(hpnorton: CommandLine, uri: str) -> str:
-    """The test dataset, imported."""
+    """Return the URI of a database with the test dataset."""
     assert hpnorton("--linear", uri=uri).status == 0
     return uri
 
 
 def test_fields_of_all_collections(hpnorton: CommandLine, filled: str) -> None:
-    """An object a collection in JSON, a line a field elsewhere; our own notes are left out."""
+    """JSON has an object for each collection, other formats a line for each field."""
     done = hpnorton("--fields", uri=filled)
     assert done.status == 0, done.err
     assert [each["collection"] for each in done.data] == ["customers", "product", "rental"]
@@ -46,7 +46,7 @@ def test_fields_of_all_collections(hpnorton: CommandLine, filled: str) -> None:
 
 
 def test_the_counters_notes_are_left_out(hpnorton: CommandLine, filled: str) -> None:
-    """Of a product that was rented out, counted and taken back, its own fields are shown only."""
+    """Only the own fields of a product are shown, after it was rented, counted and returned."""
     for act in (
         ("--rent", "C000001", "P000002"),
         ("--adjust-stock", "P000002", "1", "--reason", "found"),
@@ -66,7 +66,7 @@ def test_the_counters_notes_are_left_out(hpnorton: CommandLine, filled: str) -> 
 
 
 def test_a_sample_of_fields(hpnorton: CommandLine, filled: str) -> None:
-    """The report says that it is one, and of how many."""
+    """The report says that it is a sample, and of how many records."""
     done = hpnorton("--fields", "--sample", "3", "customers", uri=filled)
     assert done.status == 0, done.err
     assert (done.data[0]["looked_at"], done.data[0]["of"], done.data[0]["sampled"]) == (3, 10, True)
@@ -74,7 +74,7 @@ def test_a_sample_of_fields(hpnorton: CommandLine, filled: str) -> None:
 
 
 def test_quality_of_the_dataset(hpnorton: CommandLine, filled: str) -> None:
-    """What was imported has no invalid values; what is empty but need not be costs a little."""
+    """Imported records have no invalid values; empty optional cells lower the score a little."""
     done = hpnorton("--quality", "--workers", "2", "--min-score", "90", uri=filled)
     assert done.status == 0, done.err
     assert [each["collection"] for each in done.data] == ["customers", "product", "rental"]
@@ -87,7 +87,7 @@ def test_quality_of_the_dataset(hpnorton: CommandLine, filled: str) -> None:
 
 
 def test_chunks_as_json_lines(hpnorton: CommandLine, filled: str) -> None:
-    """An object a chunk, with its range; their counts add up to those of the collection."""
+    """JSON lines have an object for each chunk, and their counts add up to the collection's."""
     way = ("--quality", "customers", "--quiet", "--chunk-rows", "4")
     whole = hpnorton(*way, uri=filled).data[0]
     done = hpnorton(*way, "--format", "jsonl", "--workers", "2", uri=filled)
@@ -104,7 +104,7 @@ def test_chunks_as_json_lines(hpnorton: CommandLine, filled: str) -> None:
 def test_a_score_below_the_least_is_exit_status_3(
     hpnorton: CommandLine, filled: str, csv_file: Write
 ) -> None:
-    """The result is shown all the same."""
+    """The result is shown in any case."""
     rows = [f"D{n}, Ann,Lee,,,,Active,5" for n in range(40)]
     assert hpnorton("--linear", csv_file("customers.csv", HEADER, *rows), uri=filled).status == 0
     done = hpnorton("--quality", "customers", "--min-score", "99.5", uri=filled)
@@ -144,7 +144,7 @@ def test_a_score_below_the_least_is_exit_status_3(
 def test_bad_input_is_told(
     hpnorton: CommandLine, arguments: list[str], status: int, message: str
 ) -> None:
-    """In a sentence, with the exit status, and nothing on stdout."""
+    """One sentence says what is wrong, with the exit status, and stdout is empty."""
     if status == 1:
         assert hpnorton("--linear").status == 0
     done = hpnorton(*arguments)
@@ -154,14 +154,14 @@ def test_bad_input_is_told(
 
 @pytest.mark.parametrize("flag", ["--fields", "--quality"])
 def test_a_database_that_is_not_there_is_told(hpnorton: CommandLine, flag: str) -> None:
-    """With what to do about it."""
+    """The message says what to do."""
     done = hpnorton(flag)
     assert done.status == 1
     assert "there is no database" in done.err and "--linear" in done.err
 
 
 def test_empty_collections_are_told(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """They have no fields in MongoDB and no score anywhere."""
+    """They have no fields in MongoDB, and no score in any database."""
     hpnorton("--linear", csv_file("customers.csv", HEADER), uri=uri)
     done = hpnorton("--quality", "--min-score", "100", uri=uri)
     assert (done.status, done.data[0]["records"], done.data[0]["score"]) == (1, 0, None)
@@ -173,7 +173,7 @@ def test_empty_collections_are_told(hpnorton: CommandLine, csv_file: Write, uri:
 
 
 def test_a_database_without_collections(hpnorton: CommandLine, mongo_uri: str) -> None:
-    """It is an error: there is nothing to look at, perhaps because the URI is wrong."""
+    """It is an error: there is nothing to read, perhaps because the URI is wrong."""
     for flag in ("--fields", "--quality"):
         done = hpnorton(flag, uri=mongo_uri)
         assert (done.status, done.out) == (1, "")
@@ -181,7 +181,7 @@ def test_a_database_without_collections(hpnorton: CommandLine, mongo_uri: str) -
 
 
 def test_a_collection_that_nobody_describes(hpnorton: CommandLine, mongo_uri: str) -> None:
-    """Its fields are found; its quality cannot be judged, which is said if it was asked for."""
+    """Its fields are found; its quality cannot be assessed, which is an error if it is named."""
     with pymongo.MongoClient[dict[str, object]](mongo_uri) as client:
         client.get_default_database()["notes"].insert_one({"text": "x"})
         done = hpnorton("--fields", uri=mongo_uri)
@@ -193,7 +193,7 @@ def test_a_collection_that_nobody_describes(hpnorton: CommandLine, mongo_uri: st
 
 
 def test_a_person_sees_progress_and_a_table(hpnorton: CommandLine) -> None:
-    """A bar with documents a second, then a table that fits the screen."""
+    """A bar shows documents a second, and then there is a table that fits the screen."""
     assert hpnorton("--linear").status == 0
     for flag in ("--fields", "--quality"):
         shown = on_terminal(hpnorton, flag, "customers", "--disable-log")
@@ -204,7 +204,7 @@ def test_a_person_sees_progress_and_a_table(hpnorton: CommandLine) -> None:
 
 
 def write_package(folder: Path, **constraints: object) -> None:
-    """A data package that describes things: a text key and a number."""
+    """Write a data package that describes things: a text key and a number."""
     fields = [{"name": "id"}, {"name": "n", "type": "integer", "constraints": constraints}]
     resource = {"name": "thing", "path": "thing.csv", "schema": {"fields": fields}}
     text = json.dumps({"resources": [resource]})
@@ -214,7 +214,7 @@ def write_package(folder: Path, **constraints: object) -> None:
 def test_quality_finds_the_description_where_the_import_did(
     hpnorton: CommandLine, uri: str, tmp_path: Path
 ) -> None:
-    """Beside the file, as it is now; and in the database, when the files are gone."""
+    """It is the one beside the file as it is now, or that in the database if the file is gone."""
     write_package(tmp_path)
     path = tmp_path / "thing.csv"
     path.write_text("id,n\na,1\nb,20\n", encoding="utf-8")
@@ -232,7 +232,7 @@ def test_quality_finds_the_description_where_the_import_did(
 
 
 def test_a_gate_that_checks_nothing_is_shut(run: Run, uri: str, tmp_path: Path) -> None:
-    """What was imported without a description has no score, whatever the least one is."""
+    """What was imported without a description has no score, whatever --min-score is."""
     path = tmp_path / "thing.csv"
     path.write_text("id,n\na,1\n", encoding="utf-8")
     assert run(f"--linear {path} --quiet", uri).status == 0

@@ -13,12 +13,12 @@ class Screen(io.StringIO):
     """A terminal."""
 
     def isatty(self) -> bool:
-        """It is one."""
+        """Return True."""
         return True
 
 
 def test_the_bars_of_very_many_files_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that came last are drawn; a file that goes on is drawn again."""
+    """The last files are drawn; a file that continues is drawn again."""
     screen = Screen()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("LINES", "300")

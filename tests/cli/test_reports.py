@@ -17,13 +17,13 @@ WAYS = ("--linear", "--parallel --workers 2", "--stream --every 0 0")
 
 
 def command(way: str, path: Path) -> str:
-    """The flags of an import of one file."""
+    """Return the arguments of an import of one file."""
     flag, *more = way.split()
     return f"{flag} {path} {' '.join(more)} --quiet"
 
 
 def report_of(done: Outcome) -> dict[str, Any]:
-    """The report of the only file."""
+    """Return the report of the only file."""
     (entry,) = done.data
     (report,) = entry.values()
     assert list(report) == DOCUMENT_KEYS
@@ -34,7 +34,7 @@ def report_of(done: Outcome) -> dict[str, Any]:
 def test_the_report_names_the_import(
     run: Run, csv_file: Write, sqlite_uri: str, tmp_path: Path, way: str
 ) -> None:
-    """File, import id, start and status are in it; rows that are there already are a success."""
+    """It has file, import id, start and status; rows that are in the database are a success."""
     path = csv_file("thing.csv", "id,a", "1,x", "2,y", "2,z", "3")
     rejects = f"--rejects {tmp_path}/rejects"
     first = run(f"{command(way, path)} {rejects}", sqlite_uri)
@@ -54,7 +54,7 @@ def test_the_report_names_the_import(
 
 
 def test_a_dry_run_has_no_id(run: Run, csv_file: Write, sqlite_uri: str) -> None:
-    """Nothing is noted in the database, so no id would be found there."""
+    """The database has no entry of a dry run, so an id would lead nowhere."""
     path = csv_file("thing.csv", "id,a", "1,x")
     report = report_of(run(f"--linear {path} --dry-run --quiet", sqlite_uri))
     assert (report["import_id"], report["status"], report["file"]) == (None, "done", str(path))
@@ -63,7 +63,7 @@ def test_a_dry_run_has_no_id(run: Run, csv_file: Write, sqlite_uri: str) -> None
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_failed_import_has_a_report(run: Run, csv_file: Write, sqlite_uri: str, way: str) -> None:
-    """Of a file that cannot be read to its end stdout has JSON all the same."""
+    """stdout has JSON also for a file that cannot be read to its end."""
     path = csv_file("thing.csv", "id,a", "1,x", "2,y", '3,"' + "x" * 17_000_000)
     done = run(command(way, path), sqlite_uri)
     report = report_of(done)
@@ -73,7 +73,7 @@ def test_a_failed_import_has_a_report(run: Run, csv_file: Write, sqlite_uri: str
 
 
 def test_warnings_in_csv(run: Run, csv_file: Write, sqlite_uri: str) -> None:
-    """A cell holds the sentences one after the other, not a list as Python writes it."""
+    """A cell has the sentences one after the other, and not a Python list."""
     path = csv_file("thing.csv", "id,a", "1,x")
     done = run(f"--linear {path} --quiet --format csv", sqlite_uri)
     header, row = csv.reader(done.out.splitlines())
@@ -86,7 +86,7 @@ def test_warnings_in_csv(run: Run, csv_file: Write, sqlite_uri: str) -> None:
 def test_a_table_tells_files_apart(
     run: Run, csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files of one collection, and those with other names, stand there by name, in 80 columns."""
+    """A table has the names of files if their collections do not tell them apart."""
     monkeypatch.setenv("COLUMNS", "80")
     first = csv_file("a/things.csv", "id", "1")
     second = csv_file("b/things.csv", "id", "2", "3", ",", "4")
@@ -106,7 +106,7 @@ def test_a_table_tells_files_apart(
 def test_a_table_says_what_was_done_before(
     run: Run, csv_file: Write, sqlite_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not only zeros."""
+    """A table names the status of a file that was imported before."""
     monkeypatch.setenv("COLUMNS", "80")
     path = csv_file("things.csv", "id", "1")
     run(f"--linear {path}", sqlite_uri)

@@ -1,4 +1,4 @@
-"""Files that were imported before: --resume leaves them alone, and `make run` can be repeated."""
+"""Files that were imported before: --resume skips them, and `make run` can be repeated."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ WAYS = ("--linear", "--parallel --workers 2")
 
 
 def report_of(done: Outcome) -> dict[str, Any]:
-    """The report of the only file."""
+    """Return the report of the only file."""
     ((report,),) = (entry.values() for entry in done.data)
     return dict(report)
 
@@ -24,7 +24,7 @@ def report_of(done: Outcome) -> dict[str, Any]:
 def test_a_finished_file_is_not_counted_again(
     hpnorton: CommandLine, csv_file: Write, uri: str, way: str
 ) -> None:
-    """The report says that it was done before, and the log when, by which import."""
+    """The report says that it was done before, and the log says when and by which import."""
     path = csv_file("thing.csv", "id,a", "1,x", "2,y", "bad")
     first = hpnorton(*way.split(), path, "--resume", uri=uri)
     again = hpnorton(*way.split(), path, "--resume", uri=uri)
@@ -42,7 +42,7 @@ def test_a_finished_file_is_not_counted_again(
 def test_an_upsert_has_done_what_an_insert_would(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str
 ) -> None:
-    """Not the other way round: an insert keeps records that an upsert replaces."""
+    """An insert has not done what an upsert would, as it keeps records that an upsert replaces."""
     path = csv_file("thing.csv", "id,a", "1,x")
     other = csv_file("other.csv", "id,a", "1,y")
     hpnorton("--linear", f"thing={path}", uri=sqlite_uri)
@@ -56,7 +56,7 @@ def test_an_upsert_has_done_what_an_insert_would(
 def test_a_dropped_collection_is_imported_again(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str
 ) -> None:
-    """What was imported before is not there any more."""
+    """The records of the earlier import are gone, so --resume does not skip the file."""
     files = [csv_file("thing.csv", "id", "1"), csv_file("part.csv", "id", "1")]
     hpnorton("--linear", *files, uri=sqlite_uri)
     hpnorton("--drop-collections", "thing", "--yes", uri=sqlite_uri)
@@ -71,7 +71,7 @@ def test_a_dropped_collection_is_imported_again(
 def test_a_stop_by_max_errors_says_what_to_change(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str
 ) -> None:
-    """To import the same file again in the same way would stop again."""
+    """The same import of the same file would stop again."""
     path = csv_file("thing.csv", "id,a", "1,x", "bad", "2,y")
     done = hpnorton("--linear", path, "--max-errors", "0", uri=sqlite_uri)
     assert (done.status, report_of(done)["status"]) == (4, "stopped")
@@ -79,7 +79,7 @@ def test_a_stop_by_max_errors_says_what_to_change(
 
 
 def test_conflicts_are_not_faults(hpnorton: CommandLine, csv_file: Write, sqlite_uri: str) -> None:
-    """There is nothing to fix in such a row; the message says what decides."""
+    """Such a row needs no fix; the message names the flag that decides."""
     hpnorton("--linear", csv_file("thing.csv", "id,a", "1,x"), uri=sqlite_uri)
     path = csv_file("thing.csv", "id,a", "1,y")
     done = hpnorton("--linear", path, "--quiet", uri=sqlite_uri)
@@ -102,7 +102,7 @@ def test_rejected_rows_of_an_upsert_are_upserted(
 
 
 def test_make_run_can_be_repeated(hpnorton: CommandLine, sqlite_uri: str) -> None:
-    """It shows what is available, also with a rental open, a count and an edit at the counter."""
+    """It shows the products in stock, also after a rental, a count and an edit at the counter."""
 
     def make_run() -> "subprocess.CompletedProcess[bytes]":
         return subprocess.run(

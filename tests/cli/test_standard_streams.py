@@ -16,21 +16,21 @@ CLOSED = [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"]
 
 @pytest.fixture(name="shop", scope="module")
 def import_some_products(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """The command line with the products of the test dataset in its database."""
+    """Return the command line with the products of the test dataset in its database."""
     hpnorton = command_line(tmp_path_factory.mktemp("streams") / "home")
     assert hpnorton("--linear", PRODUCTS, "--quiet").status == 0
     return hpnorton
 
 
 def in_shell(line: str) -> str:
-    """A line for bash in which HPNORTON is the program."""
+    """Return a command for bash in which HPNORTON stands for the program."""
     program = f"{sys.executable} {ROOT / 'HPNorton.py'}"
     return f"bash -c 'set -o pipefail; {line.replace('HPNORTON', program)}'"
 
 
 @pytest.mark.parametrize("closed", CLOSED)
 def test_closed_streams(shop: CommandLine, closed: str) -> None:
-    """What is closed is not written to; the work is done, and stdout has data only."""
+    """The command does its work with closed streams, and stdout has only data."""
     asked = shop.run(in_shell(f"HPNORTON --all-products {closed}"))
     assert asked.status == 0 and "Error" not in asked.err
     assert ">&-" in closed.replace("2>&-", "") or len(asked.data) == 10
@@ -48,7 +48,7 @@ def test_closed_streams(shop: CommandLine, closed: str) -> None:
      f"--analyze {PRODUCTS}", f"--linear {PRODUCTS}"],
 )  # fmt: skip
 def test_a_reader_that_has_gone(shop: CommandLine, question: str) -> None:
-    """A pipe that is closed before anything is written is no error, and no message says so."""
+    """A pipe that is closed before anything is written causes no error and no message."""
     done = shop.run(in_shell(f"HPNORTON {question} --quiet | true"))
     assert (done.status, done.err) == (0, "")
 
@@ -62,7 +62,7 @@ def test_a_full_disk(shop: CommandLine, question: str) -> None:
 
 
 def test_messages_that_nobody_can_read(shop: CommandLine, tmp_path: Path) -> None:
-    """An import goes on where its messages cannot be written; its status is what it is."""
+    """An import continues when its messages cannot be written, and its exit status is the same."""
     bad = tmp_path / "product.csv"
     bad.write_text("product_id,description,product_type,quantity_available\nP9,x,y,many\n")
     for place in ("2> /dev/full", "2>&1 > /dev/null | true"):
@@ -71,7 +71,7 @@ def test_messages_that_nobody_can_read(shop: CommandLine, tmp_path: Path) -> Non
 
 
 def test_rejected_rows_count_without_a_reader(shop: CommandLine, tmp_path: Path) -> None:
-    """Whoever closes the pipe of the report does not turn rejected rows into a success."""
+    """Rejected rows are no success even if the pipe of the report is closed."""
     bad = tmp_path / "product.csv"
     bad.write_text("product_id,description,product_type,quantity_available\nP9,x,y,many\n")
     done = shop.run(in_shell(f"HPNORTON --linear {bad} | true"))
@@ -80,18 +80,18 @@ def test_rejected_rows_count_without_a_reader(shop: CommandLine, tmp_path: Path)
 
 
 class OnlyWrites:
-    """What a program may give as stdout or stderr: it has write() and nothing else."""
+    """A stdout or stderr of a calling program: it has write() and nothing else."""
 
     def __init__(self) -> None:
         self.text = ""
 
     def write(self, text: str) -> None:
-        """Keeps a text."""
+        """Keep a text."""
         self.text += text
 
 
 def text_of(stream: OnlyWrites | io.StringIO) -> str:
-    """What was written to a stream."""
+    """Return what was written to a stream."""
     return stream.text if isinstance(stream, OnlyWrites) else stream.getvalue()
 
 
@@ -99,7 +99,7 @@ def text_of(stream: OnlyWrites | io.StringIO) -> str:
 def test_streams_of_the_calling_program(
     shop: CommandLine, monkeypatch: pytest.MonkeyPatch, kind: type[OnlyWrites] | type[io.StringIO]
 ) -> None:
-    """main() writes to whatever sys.stdout and sys.stderr are, and leaves them as they were."""
+    """main() writes to the objects in sys.stdout and sys.stderr, and restores them."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
         with monkeypatch.context() as patch:
@@ -151,7 +151,7 @@ def test_a_program_without_streams(
 def test_a_package_that_is_damaged(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An import that fails is told as that, with what to do."""
+    """A failed import of a package is reported, with what to do."""
 
     def fail(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'pymongo'")

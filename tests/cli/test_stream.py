@@ -28,12 +28,12 @@ Feed = subprocess.Popen[bytes]
 
 
 def customer(number: int) -> str:
-    """A row of customers.csv."""
+    """Return a row of customers.csv."""
     return f"C{number:05},Ann,Lee,Active,{number}"
 
 
 def wait_for_row(feed: Feed, row: int) -> list[bytes]:
-    """What became of the rows that a feed reports, up to one of them."""
+    """Return the results of the rows that a feed reports, up to one of them."""
     fates = []
     assert feed.stderr is not None
     for line in feed.stderr:
@@ -48,14 +48,14 @@ def wait_for_row(feed: Feed, row: int) -> list[bytes]:
 
 
 def interrupt(feed: Feed) -> Outcome:
-    """Presses Ctrl+C, as a terminal does, and waits for the end."""
+    """Send Ctrl+C, as a terminal does, and wait for the end."""
     os.killpg(feed.pid, signal.SIGINT)
     out, err = feed.communicate(timeout=DEADLINE)
     return Outcome(feed.returncode, out.decode(), err.decode())
 
 
 def records(uri: str, collection: str = "customers", key: str = "user_id") -> list[dict[str, Any]]:
-    """All records of a collection."""
+    """Return all records of a collection."""
     with closing(open_store(uri)) as store:
         return list(store.find(collection, (key,)))
 
@@ -63,7 +63,7 @@ def records(uri: str, collection: str = "customers", key: str = "user_id") -> li
 def test_a_stream_leaves_what_an_import_leaves(
     hpnorton: CommandLine, uri: str, tmp_path: Path
 ) -> None:
-    """The records of all three files, references checked, are those of --linear."""
+    """The records of all three files, with checked references, are those of --linear."""
     other = f"sqlite:///{tmp_path}/other.db"
     assert hpnorton("--linear", uri=other).status == 0
     for name, key in (("customers", "user_id"), ("product", "product_id"), ("rental", "email")):
@@ -78,7 +78,7 @@ def test_a_stream_leaves_what_an_import_leaves(
 
 
 def test_refused_rows_are_told_and_kept(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """Exit 3; each with row and reason on stderr and in the rejects, and the good rows are in."""
+    """The exit status is 3; stderr and the rejects have each row's reason; good rows are stored."""
     bad = ["C9,Ann,Lee,Sleepy,1", "C1,Ann,Lee,Active,2", "C1,Ann", "C1,Ann,Lee,Active,1"]
     path = csv_file("customers.csv", HEADER, "C1,Ann,Lee,Active,1", *bad, customer(5))
     done = hpnorton("--stream", path, *AT_ONCE, uri=uri)
@@ -101,7 +101,7 @@ def test_refused_rows_are_told_and_kept(hpnorton: CommandLine, csv_file: Write, 
 
 
 def test_a_stream_is_in_the_books(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """It is an import of each record's history; a stock that it changes is a line of its own."""
+    """The history of a record has the stream as an import, with an entry for a changed stock."""
     header, row = "product_id,description,product_type,quantity_available", "P1,Lamp,Light"
     for stock in (3, 5):
         path = csv_file("product.csv", header, f"{row},{stock}", "P2,Mat,Party,1")
@@ -117,7 +117,7 @@ def test_a_stream_is_in_the_books(hpnorton: CommandLine, csv_file: Write, uri: s
 
 
 def test_ctrl_c_ends_a_wait_at_once(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """Exit 130 and a summary, long before the next row is due; what was reported is written."""
+    """The exit status is 130 at once, with a summary; the reported rows are written."""
     path = csv_file("customers.csv", HEADER, *map(customer, range(5)))
     feed = hpnorton.start("--stream", path, "--every", "9999", "9999", uri=uri)
     assert wait_for_row(feed, 2) == [b"inserted"]
@@ -135,7 +135,7 @@ def test_ctrl_c_ends_a_wait_at_once(hpnorton: CommandLine, csv_file: Write, uri:
 def test_ctrl_c_loses_no_row_that_was_reported(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str
 ) -> None:
-    """Interrupted in the middle, the rows reported, counted and stored are the same."""
+    """After an interruption the rows reported, counted and stored are the same."""
     path = csv_file("customers.csv", HEADER, *map(customer, range(50_000)))
     feed = hpnorton.start("--stream", path, *AT_ONCE, uri=sqlite_uri)
     first = wait_for_row(feed, 200)
@@ -151,7 +151,7 @@ def test_ctrl_c_loses_no_row_that_was_reported(
 def test_three_streams_into_one_database(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str
 ) -> None:
-    """At once and with no pause: no row is lost, nobody meets an error."""
+    """Three streams without a pause lose no row, and none of them fails."""
     rows = 300
     paths = [
         csv_file(f"{n}.csv", HEADER, *map(customer, range(n * 200, n * 200 + rows)))
@@ -172,7 +172,7 @@ def test_three_streams_into_one_database(
 
 
 def test_streams_share_a_text_file(hpnorton: CommandLine, csv_file: Write, tmp_path: Path) -> None:
-    """Rows of several processes do not run into each other."""
+    """The rows of several processes do not overlap."""
     to = tmp_path / "feed.txt"
     to.write_text(f"{HEADER}\n", encoding="utf-8")
     paths = [csv_file(f"{n}.csv", HEADER, *[customer(n)] * 500) for n in range(3)]
@@ -185,7 +185,7 @@ def test_streams_share_a_text_file(hpnorton: CommandLine, csv_file: Write, tmp_p
 def test_a_text_file_gets_a_line_a_row(
     hpnorton: CommandLine, csv_file: Write, tmp_path: Path
 ) -> None:
-    """Each is there when it is reported; Ctrl+C gives exit 130 and a summary."""
+    """Each row is in the file when it is reported; Ctrl+C ends with status 130 and a summary."""
     path = csv_file("x.csv", "id,note", "1,a", '2,"b"', "3,c")
     to = tmp_path / "feed.txt"
     feed = hpnorton.start("--stream", path, "--every", "0", "9999", "--to", to)
@@ -205,13 +205,13 @@ def test_a_text_file_gets_a_line_a_row(
 
 
 def append(path: Path, text: str) -> None:
-    """Appends to a file that somebody may follow."""
+    """Append to a file that another process may follow."""
     with path.open("a", encoding="utf-8") as file:
         file.write(text)
 
 
 def test_a_file_is_followed(hpnorton: CommandLine, csv_file: Write, uri: str) -> None:
-    """Rows are written as they come, whole ones only, until Ctrl+C."""
+    """Rows are written as they come, but only whole ones, until Ctrl+C."""
     path = csv_file("customers.csv", HEADER, customer(1))
     feed = hpnorton.start("--stream", path, *AT_ONCE, "--follow", uri=uri)
     assert wait_for_row(feed, 2) == [b"inserted"]
@@ -229,7 +229,7 @@ def test_a_file_is_followed(hpnorton: CommandLine, csv_file: Write, uri: str) ->
 def test_a_feed_can_be_followed(
     hpnorton: CommandLine, csv_file: Write, tmp_path: Path, sqlite_uri: str
 ) -> None:
-    """One process replays a file into another, a second one brings that into the database."""
+    """One process replays a file into another file, and a second one imports that."""
     path = csv_file("x.csv", HEADER, *map(customer, range(20)))
     to = tmp_path / "customers.csv"
     assert hpnorton("--stream", csv_file("y.csv", HEADER), *AT_ONCE, "--to", to).status == 0
@@ -244,7 +244,7 @@ def test_a_feed_can_be_followed(
 def test_a_file_that_shrinks_while_it_is_followed(
     hpnorton: CommandLine, csv_file: Write, sqlite_uri: str, tmp_path: Path, into: str
 ) -> None:
-    """Exit 1 and a message; the rows before are written."""
+    """The exit status is 1 with a message; earlier rows are written."""
     path = csv_file("customers.csv", HEADER, customer(1))
     to: list[str | Path] = ["--to", tmp_path / "to"] if into == "text file" else []
     feed = hpnorton.start("--stream", path, *AT_ONCE, "--follow", *to, uri=sqlite_uri)
@@ -260,7 +260,7 @@ def test_a_file_that_shrinks_while_it_is_followed(
 
 
 def test_stdin_is_a_feed(hpnorton: CommandLine, sqlite_uri: str) -> None:
-    """A row from a pipe is in the database before the next one comes; Ctrl+C is heard between."""
+    """A row from a pipe is stored before the next one comes; Ctrl+C works between them."""
     arguments = ("--stream", "customers=-", *AT_ONCE)
     with hpnorton.start(*arguments, uri=sqlite_uri, stdin=subprocess.PIPE) as feed:
         assert feed.stdin is not None
@@ -297,7 +297,7 @@ def test_a_server_that_comes_back(hpnorton: CommandLine, csv_file: Write, server
 
 
 def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server: Server) -> None:
-    """Exit 1 after --retry-timeout, with what is done."""
+    """The exit status is 1 after --retry-timeout; the message says what is done."""
     path = csv_file("customers.csv", HEADER, customer(1))
     flags = [*AT_ONCE, "--follow", "--retry-timeout", "0.5"]
     feed = hpnorton.start("--stream", path, *flags, uri=f"{server.uri}/shop?{QUICK}")
@@ -327,7 +327,7 @@ def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server
     ],
 )
 def test_wrong_usage(hpnorton: CommandLine, arguments: list[str], message: str) -> None:
-    """Exit 2, one line that says what is wrong, and nothing is written."""
+    """The exit status is 2, one line says what is wrong, and nothing is written."""
     done = hpnorton("--stream", DATA / "customers.csv", *arguments)
     assert (done.status, done.out) == (2, "")
     (told,) = done.err.splitlines()
@@ -336,7 +336,7 @@ def test_wrong_usage(hpnorton: CommandLine, arguments: list[str], message: str) 
 
 
 def test_a_file_that_is_not_there(hpnorton: CommandLine) -> None:
-    """Exit 1, wherever its rows should go."""
+    """The exit status is 1, for the database and for a text file."""
     for to in ([], ["--to", "to.txt"]):
         done = hpnorton("--stream", "none.csv", *to)
         assert (done.status, done.out) == (1, "") and "there is no file none.csv" in done.err
@@ -360,7 +360,7 @@ def test_what_cannot_be_streamed(
     flags: list[str],
     message: str,
 ) -> None:
-    """Exit 1 before anything is written, and what to do about it."""
+    """The exit status is 1 before anything is written, and the message says what to do."""
     path = csv_file(name, *lines)
     done = hpnorton("--stream", path, *AT_ONCE, *flags)
     assert (done.status, done.out) == (1, "")
@@ -369,6 +369,6 @@ def test_what_cannot_be_streamed(
 
 
 def test_stdin_cannot_be_followed(hpnorton: CommandLine) -> None:
-    """It is read to its end anyway."""
+    """--follow is not needed for stdin, which is read to its end."""
     done = hpnorton("--stream", "customers=-", "--follow", stdin=b"user_id\n1\n")
     assert done.status == 1 and "stdin cannot be followed" in done.err

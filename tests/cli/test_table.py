@@ -1,4 +1,4 @@
-"""Tables that fit a terminal: what is copied stays whole, texts give way, long ones stream."""
+"""Tables that fit a terminal: what people copy stays whole, texts are cut, rows stream."""
 
 import re
 import unicodedata
@@ -25,7 +25,7 @@ LONG = "a long text that may be cut wherever there is no room for all of it, and
 
 
 def table(records: Sequence[dict[str, Any]], room: int, **more: Any) -> list[str]:
-    """The lines of a table."""
+    """Return the lines of a table."""
     return list(Table(iter(records), room=room, **more).lines())
 
 
@@ -48,7 +48,7 @@ def test_tables_are_cut_to_the_terminal(columns: int) -> None:
 @pytest.mark.parametrize("solid", [*PHONES, *DATES, *NUMBERS, -9223372036854775808, 0.1 + 0.2])
 @pytest.mark.parametrize("room", [20, 30, 40, 60, 80])
 def test_numbers_dates_and_phones_are_never_cut(solid: object, room: int) -> None:
-    """Whatever else the columns hold, and however narrow the terminal is, they stand whole."""
+    """They stay whole whatever else the columns hold, on the narrowest terminal."""
     rows = [{"a": solid, "b": LONG, "mixed": text} for text in (LONG, solid)]
     lines = table(rows, room)
     assert sum(line.count(str(solid)) for line in lines) == 3
@@ -57,7 +57,7 @@ def test_numbers_dates_and_phones_are_never_cut(solid: object, room: int) -> Non
 
 @pytest.mark.parametrize("room", [40, 60, 80])
 def test_ids_and_addresses_that_are_copied_stay_whole(room: int) -> None:
-    """Words of one piece are not cut where a column has nothing else, however long texts are."""
+    """Single words are not cut in a column that has nothing else, however long texts are."""
     codes = ["priya.underhill.2@example.org", "0b6f2d0e-7d0a-4f9e-8a55-3f1c1f5b5f0e", "ÅSA-2"]
     rows = [{"code": code, "text": LONG} for code in codes]
     text = "\n".join(table(rows, room))
@@ -72,13 +72,13 @@ def test_a_key_with_blanks_is_whole_where_it_is_named() -> None:
 
 
 def test_the_widest_texts_are_cut_first() -> None:
-    """The widest texts give their room first."""
+    """The widest texts are cut before others."""
     rows = [{"a": "a b c d e", "b": "b " * 15, "c": "c " * 25}]
     assert table(rows, 74)[2] == f"a b c d e  {('b ' * 15)[:30]}  {('c ' * 25)[:30]}…"
 
 
 def test_long_names_of_columns_take_several_lines() -> None:
-    """A head is broken at its underscores before a text is cut, and stands above its column."""
+    """A heading is wrapped at its underscores before a text is cut, above its column."""
     rows = [{"product_id": "P1", "quantity_available": 5, "what it is": "a tent, with its poles"}]
     assert table(rows, 43) == [
         "product_  quantity_",
@@ -89,7 +89,7 @@ def test_long_names_of_columns_take_several_lines() -> None:
 
 
 def test_a_record_without_room_is_a_block() -> None:
-    """Its texts go on below, a number stays whole, and long names are cut."""
+    """Its texts are wrapped, a number stays whole, and long names are cut."""
     rows = [
         {"id": "P1", "text": LONG, "a_name_that_has_thirty_characters": 94001112025551234567}
     ] * 2
@@ -113,14 +113,14 @@ def test_a_record_without_room_is_a_block() -> None:
     room=st.integers(34, 60),
 )
 def test_no_line_is_wider_than_the_terminal(texts: list[str], later: list[str], room: int) -> None:
-    """Whatever the cells hold, also those that were not measured, no line is too wide."""
+    """No line is too wide, whatever the cells hold, also those that were not measured."""
     lines = table([dict(zip("xyz", texts))] * 1000 + [dict(zip("xyz", later))], room)
     codes = [text for text in (*texts, *later) if " " not in text]
     assert max(map(cell_len, lines)) <= max(room, 2 + max(map(cell_len, codes), default=0))
 
 
 def test_later_records_with_wider_cells() -> None:
-    """A wider text is cut, a wider number takes the room there is, or its record is a block."""
+    """A wider text is cut; a wider number takes spare room, or its record becomes a block."""
     first = [{"id": f"P{at:03}", "text": "short text", "n": 1} for at in range(1000)]
     later = [
         {"id": "P1000", "text": LONG, "n": 1},
@@ -143,7 +143,7 @@ def test_later_records_with_wider_cells() -> None:
 
 
 def test_a_table_begins_at_once() -> None:
-    """Nothing but the first records is read before the first line, of a table without an end."""
+    """Only the first records of an endless table are read before the first line."""
     read = 0
 
     def records() -> Iterator[dict[str, Any]]:
@@ -158,7 +158,7 @@ def test_a_table_begins_at_once() -> None:
 
 
 def test_a_field_that_comes_late_begins_another_table() -> None:
-    """A column that no measured record had is not lost."""
+    """A field that no measured record has is not lost: a new table begins."""
     rows = [{"id": 1}] * 1000 + [{"id": 2, "more": "x"}]
     assert table(rows, 80)[-4:] == ["", "id  more", "--  ----", " 2  x"]
 
@@ -177,7 +177,7 @@ def test_a_table_for_each_value() -> None:
 
 @pytest.mark.parametrize("text", ["漢字", "e\u0301a", "👍🏽x", "❤️", "🇩🇪", "Ⅷ", "한국"])
 def test_what_stands_behind_is_aligned(text: str) -> None:
-    """Wide, combining and emoji characters take the columns that a terminal gives them."""
+    """Wide, combining and emoji characters have the width that a terminal gives them."""
     rows = [{"a": text, "b": 1}, {"a": "abcdef", "b": 1}]
     assert {cell_len(line) for line in table(rows, 80)} == {9}
 
@@ -192,7 +192,7 @@ def test_a_number_in_a_text_is_there_as_a_whole_or_not_at_all(room: int) -> None
 
 
 def test_a_wide_key_is_broken_at_its_blanks_only() -> None:
-    """In a block too narrow for it, without an ellipsis."""
+    """In a block that is too narrow for a key, it is wrapped without an ellipsis."""
     rows = [{"key": "text 1,000, integer 52, decimal 3, boolean 22, null 1, object 2"}]
     assert table(rows, 30, whole=["key"]) == [
         "key:",
@@ -204,7 +204,7 @@ def test_a_wide_key_is_broken_at_its_blanks_only() -> None:
 
 @pytest.mark.parametrize("text", ["👍🏽", "🇩🇪", "❤️", "한글", "1️⃣"])
 def test_no_row_wraps_on_a_terminal_that_takes_emoji_apart(text: str) -> None:
-    """It shows each part for itself; a row that fills the screen leaves room for that."""
+    """Such a terminal shows each part separately, and a row that fills the screen leaves room."""
     text = unicodedata.normalize("NFD", text)
     rows = [{"a": text * 4, "b": LONG, "n": 1}, {"a": "ab c", "b": LONG, "n": 1}]
     for room in range(40, 60):
@@ -214,7 +214,7 @@ def test_no_row_wraps_on_a_terminal_that_takes_emoji_apart(text: str) -> None:
 
 
 def test_prose_goes_on_in_the_next_line() -> None:
-    """All of it is there: in a table beside the other cells, and in a block."""
+    """All of it is shown, in a table beside the other cells, and in a block."""
     rows = [{"id": "P1", "what": LONG, "n": 5}, {"id": "P2", "what": "done", "n": 6}]
     assert table(rows, 40, prose=["what"]) == [
         "id  what                               n",

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal: a pseudo-terminal stands for the screen."""
+"""What a person sees on a terminal: the tests use a pseudo-terminal."""
 
 import gzip
 import re
@@ -14,7 +14,7 @@ Write = Callable[..., Path]
 
 
 def test_an_import_shows_its_progress_and_a_table(hpnorton: CommandLine, csv_file: Write) -> None:
-    """A bar for each file that ends at 100%, then a table of counts that fits the screen."""
+    """There is a bar for each file, which ends at 100%, and then a table that fits the screen."""
     path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(30_000)])
     for way in ("--linear", "--parallel"):
         shown = on_terminal(hpnorton, way, path, "--disable-log")
@@ -26,7 +26,7 @@ def test_an_import_shows_its_progress_and_a_table(hpnorton: CommandLine, csv_fil
 
 
 def test_an_analysis_shows_its_progress(hpnorton: CommandLine, csv_file: Write) -> None:
-    """As an import does, in one process and in two: a bar that ends at 100%, before the table."""
+    """There is a bar that ends at 100% before the table, in one process and in two."""
     path = csv_file("thing.csv", "id,a", *[f"k{n},{n}" for n in range(30_000)])
     for workers in ("1", "2"):
         shown = on_terminal(hpnorton, "--analyze", path, "--workers", workers)
@@ -61,14 +61,14 @@ def test_a_resumed_import_shows_what_is_done(
 
 
 def test_quiet_shows_only_the_result(hpnorton: CommandLine) -> None:
-    """No bar and no log with --quiet."""
+    """There is no bar and no log with --quiet."""
     shown = on_terminal(hpnorton, "--linear", "--quiet")
     assert shown.startswith("collection ")
     assert "%" not in shown
 
 
 def test_a_question_is_answered_by_a_table_that_fits(hpnorton: CommandLine) -> None:
-    """Addresses are cut, ids, phones, e-mails and numbers are not; the count is told below."""
+    """Addresses are cut, but not ids, phones, e-mails and numbers; the count is below."""
     assert hpnorton("--linear").status == 0
     lines = on_terminal(hpnorton, "--all-customers", columns=120).splitlines()
     assert lines[-1] == "10 records"
@@ -79,7 +79,7 @@ def test_a_question_is_answered_by_a_table_that_fits(hpnorton: CommandLine) -> N
 
 
 def test_without_room_for_a_table_each_record_is_a_block(hpnorton: CommandLine) -> None:
-    """On 80 columns a customer takes a line for each field, with the whole address."""
+    """On 80 columns a customer has a line for each field, with the whole address."""
     assert hpnorton("--linear").status == 0
     lines = on_terminal(hpnorton, "--all-customers").splitlines()
     assert lines[:2] == ["user_id:       C000001", "Name:          Zoë"]
