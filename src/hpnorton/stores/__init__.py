@@ -17,13 +17,12 @@ from hpnorton.workers import warm_up
 def open_store(
     uri: str, *, create: bool = False, patience: float | None = None, any_format: bool = False
 ) -> CounterStore:
-    """Open the store at a URI as settings.absolute_uri gives it.
+    """Return the store at a URI as settings.absolute_uri gives it.
 
-    Where there is no database yet, `create` makes one; otherwise StoreMissingError is raised
-    (MongoDB makes databases by itself). `patience` is how many seconds to wait for another program
-    that keeps an SQLite file locked. An SQLite file that may not be written can be read, without
-    `create`. Raises StoreError if the database has a format of another version (see format.py),
-    unless `any_format`, and StoreAccessError.
+    With `create`, a database that does not exist is created; without it, StoreMissingError is
+    raised (MongoDB creates databases by itself). `patience` is how many seconds to wait for a lock
+    on an SQLite file. Without `create`, an SQLite file that this user may not write is opened
+    read-only. Also raises StoreAccessError.
     """
     store = _open_adapter(uri, create=create, patience=patience)
     if not any_format:
@@ -51,7 +50,7 @@ def _open_adapter(uri: str, *, create: bool, patience: float | None) -> CounterS
 
 
 def warm_up_workers(uri: str, module: str) -> None:
-    """Starts the process that workers are forked from, which imports `module` and the adapter."""
+    """Start the process that workers are forked from, which imports `module` and the adapter."""
     is_sqlite = uri.startswith(SQLITE_PREFIX)
     warm_up(module, "hpnorton.stores.sqlite.store" if is_sqlite else "hpnorton.stores.mongo.store")
 
@@ -75,11 +74,10 @@ def process_store(
 def process_store(
     uri: str, scratch: str | None = None, *, create: bool = True, patience: float | None = None
 ) -> Store:
-    """This process's own store for a URI, opened at its first use and kept until the end.
+    """Return this process's own store for a URI, which is opened at its first use and kept.
 
-    `create` makes a database where there is none; otherwise StoreMissingError is raised. `patience`
-    is as in open_store. With `scratch`, the path of a temporary file, it is one that leaves the
-    database as it is: see stores/dryrun.py.
+    `create` and `patience` are as in open_store. With `scratch`, the path of a temporary file, the
+    store leaves the database unchanged: see dry_run.py.
     """
     with _LOCK:
         if (uri, scratch) not in _KEPT:
@@ -90,7 +88,7 @@ def process_store(
 
 
 def close_process_stores() -> None:
-    """Closes what process_store has opened."""
+    """Close the stores that process_store has opened."""
     with _LOCK:
         while _KEPT:
             _KEPT.popitem()[1].close()

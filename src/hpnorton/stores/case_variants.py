@@ -1,4 +1,4 @@
-"""Keys that differ in case alone, found among all keys of a collection, whichever store has it."""
+"""Keys that differ in case only, found among all keys of a collection, in any store."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -17,14 +17,14 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class CaseVariants:
-    """How many keys of a collection are there twice but for case, and the first of these."""
+    """The number of keys that a collection has in several spellings, and the first of these."""
 
     collection: str
     count: int = 0
     examples: Sequence[Sequence[str]] = ()
 
     def sentence(self) -> str | None:
-        """What there is to say about them, if anything."""
+        """Return a warning about these keys, or None if there are none."""
         if not self.count:
             return None
         keys = (
@@ -41,7 +41,7 @@ class CaseVariants:
 
 
 def find_case_variants(store: Store, collection: Collection) -> CaseVariants:
-    """The keys of a collection that differ in case alone. Raises StoreError."""
+    """Find the keys of a collection that differ in case only. Raises StoreError."""
     with _several(store, collection) as scratch:
         ((count,),) = scratch.execute("SELECT count(*) FROM several")
         found = scratch.execute(f"SELECT folded FROM several LIMIT {_SHOWN}").fetchall()
@@ -51,19 +51,19 @@ def find_case_variants(store: Store, collection: Collection) -> CaseVariants:
 
 
 def folded_case_variants(store: Store, collection: Collection) -> set[str]:
-    """Such keys without regard to case: see folded_keys. Raises StoreError."""
+    """Return such keys with their case folded: see folded_keys. Raises StoreError."""
     with _several(store, collection) as scratch:
         return {key for (key,) in scratch.execute("SELECT folded FROM several")}
 
 
 def folded_keys(columns: Sequence[Sequence[Any]]) -> list[str]:
-    """The keys of some records, by the columns of their fields, without regard to case."""
+    """Return the keys with their case folded, given as one column per field."""
     return [fold_case(text) for text in _texts(columns)]
 
 
 @contextmanager
 def _several(store: Store, collection: Collection) -> Iterator[sqlite3.Connection]:
-    """A database in which `several` are the folded keys that are spelled in more than one way."""
+    """Open a database with a view `several`: the folded keys that have more than one spelling."""
     own = [collection.key.index(field.name) for field in own_text_key(collection)]
     cases = Case.NONE
     for columns in store.key_columns(collection.name, collection.key) if own else ():

@@ -1,4 +1,4 @@
-"""A store for trying things out: it reads the database, and writes to a temporary one."""
+"""A store for dry runs: it reads the database, and writes to a temporary one."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -11,10 +11,10 @@ from hpnorton.stores.diff import compare
 
 
 class DryRunStore:
-    """What a database would be after some writes.
+    """The database as it would be after the writes of a dry run.
 
-    `present` is the database (None if there is none yet), `scratch` a store that holds what has
-    been written since. A record in it hides the one of the database.
+    `present` is the database (None if it does not exist), `scratch` a store for what has been
+    written since. A record in it hides that of the database.
     """
 
     def __init__(self, present: Store | None, scratch: Store) -> None:
@@ -22,30 +22,30 @@ class DryRunStore:
         self._scratch = scratch
 
     def close(self) -> None:
-        """Ends both connections."""
+        """End both connections."""
         self._scratch.close()
         if self._present:
             self._present.close()
 
     def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
-        """Makes the collection in the temporary database, and checks that it fits the other."""
+        """Create the collection in the temporary database, and check that it fits the other one."""
         self.check_fit(collection)
         self._scratch.ensure(collection, with_indexes=with_indexes)
 
     def check_fit(self, collection: Collection) -> None:
-        """Raises StoreError if the database cannot hold the records."""
+        """Raise StoreError if the database cannot hold the records."""
         if self._present:
             self._present.check_fit(collection)
 
     def transaction(self) -> AbstractContextManager[None]:
-        """A transaction of the temporary database."""
+        """Run what is inside as a transaction of the temporary database."""
         return self._scratch.transaction()
 
     def prepare(self, batch: Batch) -> None:
-        """Nothing: nobody waits."""
+        """Do nothing: no other process waits."""
 
     def write(self, batch: Batch, mode: Mode) -> Written:
-        """Tells what a write would do, and keeps the records for those that come."""
+        """Return what a write would do, and keep the records for later writes."""
         everything = range(len(batch))
         with self._scratch.transaction():
             made = compare(batch, everything, self.stored(batch, everything), mode)
@@ -54,7 +54,7 @@ class DryRunStore:
         return made.written(everything)
 
     def _bring_over(self, batch: Batch) -> None:
-        """Copies the records with the keys of a batch, whole, from the database to the other."""
+        """Copy the stored records with the keys of a batch, whole, to the temporary database."""
         if self._present is None or len(batch) == 0:
             return
         fields, columns = batch.collection.columns, batch.columns
@@ -66,21 +66,21 @@ class DryRunStore:
             self._scratch.write(records, Mode.INSERT)
 
     def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
-        """What would be stored under the keys at some positions."""
+        """Return the values that would be stored, by key, for the records at positions."""
         before = self._present.stored(batch, positions) if self._present else {}
         return before | self._scratch.stored(batch, positions)
 
     def absent(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
-        """The keys that no record has in either database."""
+        """Return the keys that no record has in either database."""
         missing = self._scratch.absent(collection, key, columns)
         if not missing or self._present is None:
             return missing
         return self._present.absent(collection, key, list(zip(*missing)))
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
-        """The record of the database, as it is, that has a key."""
+        """Return the record with a key from the unchanged database."""
         return self._present.get(collection, key, value) if self._present else None
 
     def find(
@@ -91,7 +91,7 @@ class DryRunStore:
         *,
         sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records of the database, as it is."""
+        """Yield the records of the unchanged database."""
         return self._present.find(collection, key, where, sort=sort) if self._present else iter(())
 
     def find_joined(
@@ -102,7 +102,7 @@ class DryRunStore:
         key: str,
         reference: str | None = None,
     ) -> Iterator[Document]:
-        """The records of the database, as it is."""
+        """Yield the records of the unchanged database."""
         if self._present is None:
             return iter(())
         return self._present.find_joined(collection, where, target, key, reference)
@@ -110,23 +110,23 @@ class DryRunStore:
     def key_columns(
         self, collection: str, key: Sequence[str]
     ) -> Iterator[Sequence[Sequence[Value]]]:
-        """The keys of the records in either database, some of them twice."""
+        """Yield the keys of the records in both databases, so that a key may come twice."""
         yield from self._scratch.key_columns(collection, key)
         if self._present and not self._present.is_empty(collection):
             yield from self._present.key_columns(collection, key)
 
     def count(self, collection: str, expected: int | None = None) -> int:
-        """How many records the collection has in the database, as it is."""
+        """Return how many records the collection has in the unchanged database."""
         del expected  # of a run that writes
         return self._present.count(collection) if self._present else 0
 
     def is_empty(self, collection: str) -> bool:
-        """Whether nothing would be there."""
+        """Return whether the collection would have no records."""
         is_empty = self._present is None or self._present.is_empty(collection)
         return is_empty and self._scratch.is_empty(collection)
 
     def collections(self) -> list[str]:
-        """The collections of the database, as it is."""
+        """Return the collections of the unchanged database."""
         return self._present.collections() if self._present else []
 
     def delete(self, collection: str, *where: Condition) -> None:
@@ -134,11 +134,11 @@ class DryRunStore:
         self._scratch.delete(collection, *where)
 
     def drop_collection(self, collection: str) -> None:
-        """Removes a collection from the temporary database only."""
+        """Delete a collection from the temporary database only."""
         self._scratch.drop_collection(collection)
 
     def drop_database(self) -> None:
-        """Removes the temporary database."""
+        """Delete the temporary database."""
         self._scratch.drop_database()
         if self._present:
             self._present.close()

@@ -1,7 +1,7 @@
-"""Which record somebody means who types its key: one rule, wherever keys are typed.
+"""Finds the record that a typed key means, by the same rules wherever keys are typed.
 
-Invisible characters around it do not count, and letters are composed (see keys.py). The key as it
-is typed counts first, then one that differs in case alone, if there is only one.
+Invisible characters around the key do not count, and letters are composed (see keys.py). The key is
+looked up as it is typed; if no record has it, a single key that differs in case only is meant.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ _MAX_LOOKED_UP = 20_000  # spellings of all keys together
 
 
 def typed(text: str) -> str:
-    """The key that a typed text stands for; the text itself if no key can be written so."""
+    """Return the key that a typed text stands for; the text itself if it cannot be a key."""
     try:
         return keys.to_key(text)
     except keys.KeyTextError:
@@ -27,10 +27,10 @@ def typed(text: str) -> str:
 
 
 def meant(store: CounterStore, collection: str, key: Sequence[str], wanted: Key) -> Key | None:
-    """The stored key that a typed one means, if any.
+    """Return the stored key that a typed one means, or None.
 
-    `key` names the fields of the collection's key. Raises UnknownIdError, with the keys that are
-    there, if several differ from the typed one in case alone.
+    `key` has the names of the key's fields. Raises UnknownIdError, with the stored keys, if several
+    differ from the typed one in case only.
     """
     if store.get(collection, key, wanted) is not None:
         return wanted
@@ -52,10 +52,10 @@ def same_but_case(
     *,
     may_search: bool = True,
 ) -> list[Key]:
-    """The other stored keys that differ from one in case alone, sorted.
+    """Return the other stored keys that differ from one in case only, sorted.
 
-    Few spellings are looked up; for a long key, which has many, all records are searched, unless
-    that is not wanted, or the key is longer than servers can search for: then there are none.
+    A few spellings are looked up. For a long key, which has many, all records are searched. If
+    `may_search` is false, or the key is longer than servers can search for, there are none.
     """
     choices = [_spellings(part) for part in wanted]
     longest = max((part for part in wanted if isinstance(part, str)), key=len, default="")
@@ -77,10 +77,10 @@ def same_but_case(
 def spelled_otherwise(
     store: Store, collection: str, key: Sequence[str], wanted: Iterable[Key]
 ) -> dict[Key, list[Key]]:
-    """Return the stored keys that differ from each of several in case alone, where there are any.
+    """Return, for each of several keys, the stored keys that differ from it in case only, if any.
 
-    All are looked up at once. Of a long key only capitals or small letters throughout are tried,
-    and of very many keys only the first are looked up.
+    All are looked up at once. Of a long key only the spellings in capitals or small letters are
+    tried, and of very many keys only the first are looked up.
     """
     others: dict[Key, set[Key]] = {}
     count = 0
@@ -104,7 +104,7 @@ def spelled_otherwise(
 
 
 def _spellings(part: Value) -> list[Value]:
-    """What a part of a key may be but for case; more than anybody looks up if it is long."""
+    """Return the spellings of a part of a key; more than the limit if it is long."""
     if not isinstance(part, str):
         return [part]
     letters = [list(dict.fromkeys((c, c.lower(), c.upper()))) for c in part]

@@ -1,7 +1,8 @@
 """The MongoDB store, through pymongo.
 
-From the ground up: `bson_schema` (the fields of
-BSON documents), `ranges` (of `_id`), `connection`, `documents` (records as documents), `batches`
-(what an import writes), `scan` (a look at all documents), `counter` (changes at the counter),
-`store` (the adapter).
+From the ground up: `bson_schema` (the fields of BSON documents), `errors`, `connection`, `ranges`
+(of `_id`), `documents` (records as documents), `batches` (what an import writes and looks up),
+`steps` (a change as repeatable steps), `counter` (changes at the counter), `collections` (created
+and compared with a description), `scan` (a pass over all documents), `store` (the adapter, which
+has all of these).
 """

@@ -1,6 +1,6 @@
-"""Documents of MongoDB: how records become some, and how they become records again.
+"""Records as documents of MongoDB, and documents as records.
 
-A document holds each field of its record, and as `_id` its key once more.
+A document holds each field of its record, and its key once more as `_id`.
 """
 
 import re
@@ -41,10 +41,10 @@ def documents_of(batch: Batch) -> list[RawDocument]:
 
 
 def updates_of(batch: Batch, stored: Mapping[Key, Record]) -> list[RawDocument]:
-    """The updates that give what is stored the values of a batch's columns.
+    """Return the updates that make the stored documents equal to the records of a batch.
 
-    Each sets the fields that differ: to set all of them takes servers a quarter longer (measured),
-    and would undo what others have done to these meanwhile.
+    Each sets the fields that differ only: that is quicker, and keeps what other processes have done
+    to the others meanwhile.
     """
     records = zip(ids_of(batch), batch.keys, zip(*batch.values))
     return [
@@ -61,7 +61,7 @@ def _differing(columns: Sequence[str], record: Record, stored: Record | None) ->
 
 
 def records_of(documents: Sequence[RawDocument], columns: Sequence[str]) -> Iterator[Record]:
-    """The values of columns in documents; what a document does not have is null."""
+    """Return the values of columns in documents; a field that a document lacks is None."""
     if len(columns) > 1:
         try:  # they all have nearly always, and this takes half the time
             return iter(list(map(itemgetter(*columns), documents)))
@@ -71,7 +71,7 @@ def records_of(documents: Sequence[RawDocument], columns: Sequence[str]) -> Iter
 
 
 def ids_of(batch: Batch) -> Sequence[Value]:
-    """The `_id` of each record of a batch."""
+    """Return the `_id` of each record of a batch."""
     return key_texts(batch.columns_of(batch.collection.key))
 
 

@@ -1,7 +1,7 @@
-"""Ranges of `_id` of a MongoDB collection: where it is cut, and whether cutting pays.
+"""Ranges of `_id` of a MongoDB collection: where it is divided, and whether that pays.
 
-MongoDB compares a value only with those of its own type. So ranges lie within a type, and one
-range holds the rest: what is not from the lowest boundary of any type on.
+MongoDB compares a value only with values of its own type. So a range lies within a type, and one
+range holds the rest: all that is below the lowest boundary of each type.
 """
 
 import math
@@ -35,11 +35,11 @@ _PLACES: Sequence[tuple[int, type, Callable[[Any], Any]]] = (
 
 
 def are_quick(collection: _Collection) -> bool:
-    """Whether the server finds the beginning of a range by an index, as MongoDB does.
+    """Return whether the server finds the beginning of a range by an index, as MongoDB does.
 
-    Others look at all documents for each range, so that reading range by range takes them several
-    times as long as reading all at once. They say so when they are asked to explain it, or know no
-    explain. To ask takes a millisecond, to try a range out as long as a look at all documents.
+    Other servers read all documents for each range, so that ranges take several times as long as
+    one pass. They say so when they explain the query, or do not know explain. To ask takes a
+    millisecond; to try a range takes as long as a pass.
     """
     question = {"find": collection.name, "filter": {"_id": {"$gte": 0}}}
     try:
@@ -51,15 +51,15 @@ def are_quick(collection: _Collection) -> bool:
 
 
 def is_by_index(plan: Mapping[str, Any]) -> bool:
-    """Whether a server's explanation, wherever in it the plan stands, is that of using an index."""
+    """Return whether a server's explanation, whatever its form, names the use of an index."""
     return _BY_INDEX in str(plan)
 
 
 def cut(collection: _Collection, wanted: int) -> list[Range]:
-    """About so many ranges that are alike in size, and together hold all documents once.
+    """Return about `wanted` ranges of similar size, which together hold all documents once.
 
-    $sample finds the boundaries without a pass over the collection. Where the server has no
-    $sample there is a single range.
+    $sample finds the boundaries without a pass over the collection. If the server has no $sample,
+    there is a single range.
     """
     boundaries = _boundaries(collection, wanted)
     lowest = [same_type[0] for same_type in boundaries]
@@ -72,7 +72,7 @@ def cut(collection: _Collection, wanted: int) -> list[Range]:
 
 
 def condition(part: Range) -> dict[str, Any]:
-    """What the documents of a range meet, and no others."""
+    """Return the filter for the documents of a range."""
     found: dict[str, Any] = {}
     bounds = {"$gte": part.low, "$lt": part.high}
     limits = {operator: value for operator, value in bounds.items() if value is not None}
@@ -84,7 +84,7 @@ def condition(part: Range) -> dict[str, Any]:
 
 
 def _boundaries(collection: _Collection, wanted: int) -> list[list[Any]]:
-    """The lowest `_id` of each range but the first, by type and in order."""
+    """Return the lowest `_id` of each range but the first, by type and in order."""
     if "collation" in collection.options():
         return []  # its texts have another order than ours
     pipeline: list[Mapping[str, Any]] = [
@@ -114,7 +114,7 @@ class _Sorted(tuple[int, Any, Any]):
 
 
 def _order(value: Any) -> _Sorted | None:
-    """How MongoDB sorts a value; None if it is of no use as a boundary."""
+    """Return the order of a value among others; None if it cannot be a boundary."""
     for kind, of_type, place_of in _PLACES:
         if isinstance(value, of_type) and not isinstance(value, bool):
             place = place_of(value)

@@ -1,4 +1,4 @@
-"""A look at all documents of a MongoDB collection, range by range of `_id`."""
+"""A scan of all documents of a MongoDB collection, range by range of `_id`."""
 
 import math
 import random
@@ -36,7 +36,7 @@ class MongoScan:
         self._collection = connection.collection(name).with_options(codec_options=LENIENT)
 
     def count(self) -> int:
-        """How many documents there are, as the server remembers; a view's are counted."""
+        """Return the number of documents from the server's statistics; a view's are counted."""
         with self._connection.translate_errors():
             try:
                 return self._collection.estimated_document_count()
@@ -44,9 +44,9 @@ class MongoScan:
                 return self._collection.count_documents({})
 
     def ranges(self, records: int) -> list[Range]:
-        """Ranges that hold about so many documents each, and together all.
+        """Return ranges of about `records` documents each, which together hold all.
 
-        A single one where the server has nothing to find the others with: see mongo_ranges.
+        There is a single one if the server has no index to find the others with: see ranges.py.
         """
         name = self._collection.name
         with self._connection.translate_errors():
@@ -61,10 +61,10 @@ class MongoScan:
             return ranges.cut(self._collection, wanted)
 
     def fields(self, part: Range, on_read: OnRead | None = None) -> CollectionStatistics:
-        """The fields of the documents of a range.
+        """Count the fields of the documents of a range.
 
-        While they are counted the server makes the next batch. One worker of several leaves that to
-        the others: a thread more takes two workers 4% longer, and one 7% less (measured).
+        With `on_read`, a thread counts them while the server prepares the next batch. One worker of
+        several needs no thread: the server works for the others meanwhile.
         """
         counter = FieldCounter(part.number)
         with self._connection.translate_errors(), self._raw_batches(part) as batches:
@@ -76,9 +76,9 @@ class MongoScan:
         return counter.statistics()
 
     def sample(self, size: int) -> CollectionStatistics:
-        """The fields of so many documents, chosen at random: by the server, or of all of them.
+        """Count the fields of `size` documents chosen at random, by the server or from all of them.
 
-        A server with $sample may give a document twice.
+        A server with $sample may choose a document twice.
         """
         counter = FieldCounter()
         with self._connection.translate_errors():
@@ -93,7 +93,7 @@ class MongoScan:
         return counter.statistics()
 
     def columns(self, part: Range, names: Sequence[str]) -> Iterator[list[list[Any]]]:
-        """The values of some fields in a range; what a document lacks is None."""
+        """Yield the values of fields in a range, in blocks; None for a field that is missing."""
         with self._connection.translate_errors():
             cursor = self._collection.find(
                 ranges.condition(part),
@@ -104,7 +104,7 @@ class MongoScan:
                 yield [[document.get(name) for document in block] for name in names]
 
     def is_unique(self, names: Sequence[str]) -> bool:
-        """Whether a unique index sees to it that no two documents share these values."""
+        """Return whether a unique index keeps documents from sharing the values of these fields."""
         with self._connection.translate_errors():
             indexes = self._collection.index_information().values()
         return tuple(names) == ("_id",) or any(
@@ -115,9 +115,9 @@ class MongoScan:
         )
 
     def repeated(self, names: Sequence[str]) -> set[Key]:
-        """The values of these fields that several documents share; none that are null in part.
+        """Return the values that several documents share in these fields; none that are null.
 
-        The server counts, if it can; else all values are counted here.
+        The server counts them if it can; otherwise all values are read and counted.
         """
         with self._connection.translate_errors():
             repeated = self._repeated_there(names)
@@ -129,7 +129,10 @@ class MongoScan:
         return {key for key in repeated if None not in key}
 
     def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
-        """The keys that no document has as its `_id` or, in another's, in these fields."""
+        """Return the keys that no document has, either as its `_id` or in these fields.
+
+        Documents of other programs have another `_id`.
+        """
         lost = self._batches.absent(self._collection.name, names, columns)
         wanted = [key for key in lost if None not in key]
         for start in range(0, len(wanted), _KEYS_A_QUERY):
@@ -143,7 +146,7 @@ class MongoScan:
         return lost
 
     def _repeated_there(self, names: Sequence[str]) -> set[Key] | None:
-        """What the server finds to be repeated; None if it cannot group by these fields."""
+        """Return the values that the server finds repeated; None if it cannot group by them."""
         values = {f"k{at}": f"${name}" for at, name in enumerate(names)}
         pipeline: list[Mapping[str, Any]] = [
             {"$group": {"_id": values, "count": {"$sum": 1}}},
@@ -160,7 +163,7 @@ class MongoScan:
         return repeated
 
     def _raw_batches(self, part: Range) -> Any:  # its type hints say that it gives others
-        """A cursor over the documents of a range as BSON, some thousands after the other."""
+        """Return a cursor over the documents of a range as BSON, in batches of thousands."""
         return self._collection.find_raw_batches(
             ranges.condition(part), batch_size=_DOCUMENTS_A_BATCH
         )
@@ -176,7 +179,7 @@ class MongoScan:
 
 
 def _reservoir(documents: Iterator[bytes], size: int) -> list[bytes]:
-    """So many of the documents, chosen at random.
+    """Choose `size` of the documents at random.
 
     https://en.wikipedia.org/wiki/Reservoir_sampling
     """

@@ -73,7 +73,7 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """No transaction: every write counts at once, and can be repeated."""
+        """Do nothing: every write counts at once, and can be repeated."""
         yield
 
     @contextmanager
@@ -83,11 +83,11 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """No snapshot: what is read later may be newer."""
+        """Do nothing: what is read later may be newer."""
         yield
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
-        """The document of the collection, whose key is `key`, that has this one: by its `_id`."""
+        """Return the record with the key `value`, or None."""
         del key  # `_id` holds it
         identity = key_texts([[part] for part in value])[0]
         with self.connection.translate_errors():
@@ -101,7 +101,7 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         *,
         sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records that meet all conditions, sorted by the fields `sort`, or else by the key."""
+        """Yield the records that meet all conditions, sorted by `sort`, or else by the key."""
         with self.connection.translate_errors():
             cursor = self.connection.collection(collection).find(_filter(where), _NOT_OWN)
             yield from _sorted(cursor, sort or _indexed(key))
@@ -109,9 +109,9 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
     def search(
         self, collection: str, key: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, by key.
+        """Yield all records that may hold the text in one of the fields, in any case, by key.
 
-        Servers differ in what they take for a letter's other case beyond ASCII.
+        Servers differ in which letters beyond ASCII are the same in another case.
         """
         pattern = ".*".join(map(re.escape, caseless_parts(text)))
         alike = {"$regex": pattern, "$options": "is"}
@@ -129,9 +129,9 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         key: str,
         reference: str | None = None,
     ) -> Iterator[Document]:
-        """The records of `target` that the matching records of `collection` refer to: one $lookup.
+        """Yield the records of `target` that the matching records of `collection` refer to.
 
-        Two queries where the server has no $lookup.
+        That is one $lookup, or two queries if the server has no $lookup.
         """
         name, sign, value = where
         pipeline: list[Mapping[str, Any]] = [
@@ -190,12 +190,11 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         self.counter.finish(entries)
 
     def count(self, collection: str, expected: int | None = None) -> int:
-        """How many records the collection has; 0 if there is none of that name.
+        """Return how many records the collection has; 0 if it does not exist.
 
-        Not by count_documents({}): its condition, though empty, makes some servers look at each
-        document, as long as a third of an import takes (measured). FerretDB does so whatever is
-        asked, and takes longer than an import; its statistics are quick, but may be estimates, so
-        they are taken only for what is `expected`.
+        An aggregation counts them, because some servers read each document for count_documents({}).
+        FerretDB reads them all for the aggregation too. Its statistics are quick, but may be
+        estimates, so they are used only if they equal `expected`.
         """
         with self.connection.translate_errors():
             if expected is not None and self.connection.is_ferretdb:
@@ -207,28 +206,28 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
             return sum(found["n"] for found in total)
 
     def is_empty(self, collection: str) -> bool:
-        """Whether the collection has no documents, or is not there."""
+        """Return whether the collection has no documents, or does not exist."""
         with self.connection.translate_errors():
             return self.connection.collection(collection).find_one({}, {"_id": 1}) is None
 
     def collections(self) -> list[str]:
-        """The names of all collections, sorted, but for the server's and our own."""
+        """Return the names of all collections, sorted, except those for internal use."""
         with self.connection.translate_errors():
             names = self.connection.database.list_collection_names()
         return sorted(name for name in names if not name.lower().startswith(_HIDDEN))
 
     def scan(self, collection: str) -> MongoScan:
-        """A look at all documents of a collection."""
+        """Return a scan of all documents of a collection."""
         return MongoScan(self.connection, self.batches, collection)
 
     def key_columns(
         self, collection: str, key: Sequence[str]
     ) -> Iterator[Sequence[Sequence[Value]]]:
-        """The keys of all records, in blocks: a column for each of the fields `key`."""
+        """Yield the keys of all records in blocks: a column for each of the fields `key`."""
         return self.scan(collection).columns(Range(collection), key)
 
     def drop_collection(self, collection: str) -> None:
-        """Removes a collection and its documents."""
+        """Delete a collection with its documents."""
         with self.connection.translate_errors():
             self.connection.database.drop_collection(collection)
 
@@ -240,7 +239,7 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
                 self.connection.collection(collection).delete_many(_filter(where))
 
     def drop_database(self) -> None:
-        """Removes the database from the server, and closes the store."""
+        """Delete the database from the server, and close the store."""
         with self.connection.translate_errors():
             self.connection.client.drop_database(self.connection.database.name)
         self.close()
@@ -248,7 +247,7 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
     def _joined_in_two(
         self, collection: str, where: Condition, target: str, reference: str
     ) -> list[RawDocument]:
-        """The same without $lookup: the references first, then what they refer to."""
+        """Return what find_joined yields: first query the references, then their targets."""
         references = [f[reference] for f in self.find(collection, (), (where,), sort=(reference,))]
         found = self.batches.by_ids(target, references, None)
         return sorted(found, key=lambda document: document["_id"])
@@ -263,9 +262,9 @@ def _filter(where: Sequence[Condition]) -> dict[str, dict[str, Value]]:
 
 
 def _indexed(key: Sequence[str]) -> Sequence[str]:
-    """The fields that lead an index, and by which records come in the order of their key.
+    """Return the fields of the index that has the records in the order of their key.
 
-    A single field has no index but that of `_id`, which holds the key once more.
+    A key of one field has no index of its own: `_id` holds the same values.
     """
     return ("_id",) if len(key) == 1 else key
 

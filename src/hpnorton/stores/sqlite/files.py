@@ -1,6 +1,6 @@
-"""The files of an SQLite database that is in use: somebody may take them away all the same.
+"""The files of an SQLite database in use, which another program may remove all the same.
 
-SQLite goes on writing into files that no longer have a name, and what it writes is gone with the
+SQLite goes on writing into files that no longer have a name, and what it writes is lost with the
 last connection (https://www.sqlite.org/howtocorrupt.html#unlink). In WAL mode it does not notice.
 """
 
@@ -20,8 +20,8 @@ _Identity = tuple[int, int]
 class DatabaseFiles:
     """The database file `path`, which was just opened, and the log beside it.
 
-    `is_whole` looks at all of the database, through a connection of its own. That takes long, and
-    is only asked if the file has become smaller.
+    `is_whole` checks the whole database, through a connection of its own. That takes long, and is
+    only done if the file has become smaller.
     """
 
     def __init__(self, path: Path, is_whole: Callable[[], bool]) -> None:
@@ -33,9 +33,9 @@ class DatabaseFiles:
         self._size = 0
 
     def check(self) -> None:
-        """Raises StoreGoneError unless the files are those that were opened; for use in a lock.
+        """Raise StoreGoneError unless the files are those that were opened; call it with the lock.
 
-        The log is there from the first transaction on until the last connection is closed.
+        The log exists from the first transaction until the last connection is closed.
         """
         self._check_file()
         wal = _identity(self._wal)
@@ -48,7 +48,7 @@ class DatabaseFiles:
 
     @property
     def wal_bytes(self) -> int:
-        """How long the log is; 0 if there is none."""
+        """The size of the log; 0 if there is none."""
         try:
             return os.stat(self._wal).st_size
         except FileNotFoundError:
@@ -72,7 +72,7 @@ class DatabaseFiles:
 
 
 def _identity(path: Path) -> _Identity | None:
-    """What tells a file from others that had, or will have, its name; None if it has none."""
+    """Return what tells a file from others of the same name; None if there is no such file."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

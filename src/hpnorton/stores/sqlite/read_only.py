@@ -1,4 +1,4 @@
-"""An SQLite file that may only be read: how to open it, without writing anything beside it.
+"""An SQLite file that this user may only read, opened without writing anything beside it.
 
 In WAL mode even a reader writes: it keeps its locks in a file beside the database
 (https://www.sqlite.org/wal.html#read_only_databases).
@@ -16,13 +16,13 @@ from hpnorton.stores.sqlite.files import JOURNAL, SHM, WAL
 
 _HEADER_BYTES = 20
 _WAL_MODE = b"\x02\x02"  # bytes 18 and 19: https://www.sqlite.org/fileformat2.html
-_COPIES = 5  # before somebody who keeps writing is reported
+_MAX_COPIES = 5
 
 _State = tuple[int, int, int] | None
 
 
 def why_read_only(path: Path) -> str | None:
-    """What keeps this user from writing a database that is there; None if nothing does."""
+    """Return what keeps this user from writing an existing database; None if nothing does."""
     if not _may_write(path):
         return f"{path} may not be written"
     if not _may_write(path.parent) and not all(_may_write(f"{path}{s}") for s in (WAL, SHM)):
@@ -33,10 +33,10 @@ def why_read_only(path: Path) -> str | None:
 class ReadOnlyFile:
     """The database file `path`, which is only read.
 
-    While somebody with more rights has it open, SQLite sees to it that what is read is of one
-    moment. Where nobody has, it is read without locks, and close() finds out whether it was written
-    to meanwhile. What a dead process has left in a log goes into a copy, in a temporary folder.
-    Raises sqlite3.Error, OSError and StoreError.
+    While a process that may write has it open, SQLite's locks keep what is read consistent.
+    Otherwise it is read without locks, and close() checks whether it was written to meanwhile. If a
+    dead process has left a log, database and log are copied into a temporary folder. Raises
+    sqlite3.Error, OSError and StoreError.
     """
 
     def __init__(self, path: Path) -> None:
@@ -54,11 +54,11 @@ class ReadOnlyFile:
             self._copy(WAL)
 
     def connect(self, seconds: float = 0) -> sqlite3.Connection:
-        """A connection of its own, which waits so long for locks."""
+        """Return a new connection, which waits so many seconds for locks."""
         return sqlite3.connect(self._uri, uri=True, timeout=seconds, isolation_level=None)
 
     def close(self) -> None:
-        """Removes the copy. Raises StoreError if what was read may be of several moments."""
+        """Remove the copy. Raises StoreError if the file was written to while it was read."""
         if self._folder is not None:
             self._folder.cleanup()
         if self._state is not None and self._state != _state(self._path):
@@ -79,13 +79,13 @@ class ReadOnlyFile:
         return True
 
     def _copy(self, log: str) -> None:
-        """Copies the database and its log, as they are at one moment."""
+        """Copy the database and its log, as they are at one moment."""
         # close() removes it.
         # pylint: disable-next=consider-using-with
         self._folder = tempfile.TemporaryDirectory(prefix="hpnorton-")
         copy = Path(self._folder.name, "copy.db")
         names = ("", log)
-        for _ in range(_COPIES):
+        for _ in range(_MAX_COPIES):
             before = [_state(f"{self._path}{name}") for name in names]
             for name in names:
                 shutil.copyfile(f"{self._path}{name}", f"{copy}{name}")
@@ -110,7 +110,7 @@ def _is_in_wal_mode(path: Path) -> bool:
 
 
 def _state(path: str | Path) -> _State:
-    """What changes with the content of a file; None if it is empty, or not there."""
+    """Return what changes with the content of a file; None if it is empty, or does not exist."""
     try:
         found = os.stat(path)
     except FileNotFoundError:

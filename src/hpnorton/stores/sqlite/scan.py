@@ -1,4 +1,4 @@
-"""A look at all rows of an SQLite table, range by range of rowids, as far as can be by SQL."""
+"""A scan of all rows of an SQLite table, range by range of rowids, mostly in SQL."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,12 +39,12 @@ class SqliteScan:
         self._key = {name for name, _, part in rows if part}
 
     def count(self) -> int:
-        """How many rows there are."""
+        """Return the number of rows."""
         with self._connection.translate_errors():
             return int(self._connection.run(f"SELECT count(*) FROM {self._quoted}").fetchone()[0])
 
     def ranges(self, records: int) -> list[Range]:
-        """Ranges of so many rows each, but for the last one."""
+        """Return ranges of `records` rows each, the last one of fewer."""
         if self._rowid is None:
             return [Range(self._table)]
         with self._connection.translate_errors():
@@ -53,7 +53,7 @@ class SqliteScan:
         return [Range(self._table, number, low, high) for number, (low, high) in enumerate(pairs)]
 
     def fields(self, part: Range, on_read: OnRead | None = None) -> CollectionStatistics:
-        """The columns in the rows of a range."""
+        """Count the values of the columns in the rows of a range."""
         source, bounds = self._source(part)
         with self._connection.translate_errors():
             statistics = self._statistics(source, bounds, part.number)
@@ -62,7 +62,7 @@ class SqliteScan:
         return statistics
 
     def sample(self, size: int) -> CollectionStatistics:
-        """The columns in so many rows, chosen at random."""
+        """Count the values of the columns in `size` rows, chosen at random."""
         chosen = f"(SELECT * FROM {self._quoted} ORDER BY random() LIMIT ?) WHERE 1"
         if self._rowid is not None:  # rows need not be carried through the sorting
             rowids = f"SELECT {self._rowid} FROM {self._quoted} ORDER BY random() LIMIT ?"
@@ -76,7 +76,7 @@ class SqliteScan:
                 self._connection.run(f"DROP TABLE temp.{name}")
 
     def columns(self, part: Range, names: Sequence[str]) -> Iterator[Sequence[Sequence[Any]]]:
-        """The values of some columns in a range; NULL for a column that the table lacks."""
+        """Yield the values of columns in a range, in blocks; NULL for a column that is missing."""
         source, bounds = self._source(part)
         chosen = [sql.quote(name) if name in self._types else "NULL" for name in names]
         with self._connection.translate_errors():
@@ -85,7 +85,7 @@ class SqliteScan:
                 yield list(zip(*rows))
 
     def is_unique(self, names: Sequence[str]) -> bool:
-        """Whether a key or a unique index sees to it that no two rows share these values."""
+        """Return whether a key or a unique index keeps rows from having the same values there."""
         with self._connection.translate_errors():
             indexes = self._connection.run(
                 'SELECT name FROM pragma_index_list(?) WHERE "unique" AND NOT partial',
@@ -103,7 +103,7 @@ class SqliteScan:
         return any(key and key <= set(names) for key in (self._key, *keys))
 
     def repeated(self, names: Sequence[str]) -> set[Key]:
-        """The values of these columns that several rows share; none that are null in part."""
+        """Return the values that several rows share in these columns; none that are null."""
         if not set(names) <= set(self._types):
             return set()
         whole = " AND ".join(f"{sql.quote(name)} IS NOT NULL" for name in names)
@@ -116,11 +116,11 @@ class SqliteScan:
             return set(rows)
 
     def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
-        """The keys that no row has in the columns `names`, its key."""
+        """Return the keys that no row has in the columns `names`."""
         return self._batches.absent(self._table, names, columns)
 
     def _bounds(self, rowid: str, records: int) -> list[int]:
-        """The first rowid of each range but the first."""
+        """Return the first rowid of each range but the first."""
         lowest, highest, count = self._connection.run(
             f"SELECT (SELECT min({rowid}) FROM {self._quoted}), "
             f"(SELECT max({rowid}) FROM {self._quoted}), (SELECT count(*) FROM {self._quoted})"
@@ -137,7 +137,7 @@ class SqliteScan:
         return bounds
 
     def _source(self, part: Range) -> tuple[str, list[int]]:
-        """What to select from for the rows of a range, and the parameters of that."""
+        """Return the FROM clause for the rows of a range, and its parameters."""
         limits = [(">=", part.low), ("<", part.high)]
         given = [(sign, bound) for sign, bound in limits if bound is not None]
         conditions = [f"{self._rowid} {sign} ?" for sign, _ in given]
@@ -166,10 +166,10 @@ class SqliteScan:
     def _types_of(
         self, names: Sequence[str], source: str, bounds: Sequence[int], records: int
     ) -> Iterator[tuple[str, Counter[str]]]:
-        """How many values of each type some columns have.
+        """Yield how many values of each type the columns have.
 
-        What a column is declared to hold is counted for all in one statement; others are looked
-        for only where that does not explain all values: this takes half the time (measured).
+        One statement counts the values of the declared types. Other types are counted only for
+        columns where these are not all.
         """
         usual = [_usual_type(self._types[name]) for name in names]
         counts = [
@@ -196,7 +196,7 @@ class SqliteScan:
 
 
 def _usual_type(declared: str) -> str:
-    """What typeof says of most values of a column (https://www.sqlite.org/datatype3.html)."""
+    """Return what typeof gives for most values of a column (https://www.sqlite.org/datatype3.html)."""
     upper = declared.upper()
     if "INT" in upper or "BOOL" in upper:
         return "integer"

@@ -87,7 +87,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         return self.connection.schema.cached()
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
-        """The record of the collection, whose key is `key`, that has this one; None if none has."""
+        """Return the record with the key `value`, or None."""
         where: list[Condition] = [(name, "=", part) for name, part in zip(key, value)]
         return next(self.find(collection, key, where), None)
 
@@ -99,7 +99,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         *,
         sort: Sequence[str] = (),
     ) -> Iterator[Document]:
-        """The records that meet all conditions, sorted by the fields `sort`, or else by the key."""
+        """Yield the records that meet all conditions, sorted by `sort`, or else by the key."""
         with self.connection.translate_errors():
             types = self._shown(collection)
             # SQLite would take the name of a column that is not there for a text.
@@ -116,7 +116,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         key: str,
         reference: str | None = None,
     ) -> Iterator[Document]:
-        """The records of `target` that the matching records of `collection` refer to: one JOIN."""
+        """Yield the records of `target` that the matching records of `collection` refer to."""
         with self.connection.translate_errors():
             types = self._shown(target)
             if types and self.connection.column_types(collection):
@@ -128,7 +128,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
     def search(
         self, collection: str, key: Sequence[str], fields: Sequence[str], text: str
     ) -> Iterator[Document]:
-        """The records that may hold the text in one of the fields, whatever its case, by key."""
+        """Yield all records that may hold the text in one of the fields, in any case, by key."""
         with self.connection.translate_errors():
             types = self._shown(collection)
             present = [name for name in fields if name in types]
@@ -140,7 +140,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
             yield from self._documents(types, statement, [parameter])
 
     def count(self, collection: str, expected: int | None = None) -> int:
-        """How many records the table has, counted; 0 if there is none of that name."""
+        """Return how many records the table has; 0 if it does not exist."""
         del expected  # counting takes no longer than comparing would
         with self.connection.translate_errors():
             self.connection.check_files()  # an import says by this what it leaves
@@ -150,7 +150,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
             return int(rows.fetchone()[0])
 
     def is_empty(self, collection: str) -> bool:
-        """Whether the table has no rows, or is not there."""
+        """Return whether the table has no rows, or does not exist."""
         with self.connection.translate_errors():
             if not self.connection.column_types(collection):
                 return True
@@ -159,23 +159,23 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
             ).fetchall()
 
     def collections(self) -> list[str]:
-        """The names of all tables, sorted, but for SQLite's and our own."""
+        """Return the names of all tables, sorted, except SQLite's and those for internal use."""
         with self.connection.translate_errors():
             names = sorted(self.connection.schema.read().tables)
             return [name for name in names if not name.lower().startswith(_HIDDEN)]
 
     def scan(self, collection: str) -> SqliteScan:
-        """A look at all rows of a table that is there."""
+        """Return a scan of all rows of a table that exists."""
         return SqliteScan(self.connection, self.batches, collection)
 
     def key_columns(
         self, collection: str, key: Sequence[str]
     ) -> Iterator[Sequence[Sequence[Value]]]:
-        """The keys of all records, in blocks: a column for each of the fields `key`."""
+        """Yield the keys of all records in blocks: a column for each of the fields `key`."""
         return self.scan(collection).columns(Range(collection), key)
 
     def drop_collection(self, collection: str) -> None:
-        """Removes a table and its rows."""
+        """Delete a table with its rows."""
         with self.connection.transaction():
             self.connection.run(f"DROP TABLE IF EXISTS {sql.quote(collection)}")
             self.connection.schema.forget()
@@ -189,7 +189,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
                 self.connection.run(statement, [value for _, _, value in where])
 
     def drop_database(self) -> None:
-        """Removes the file, and the files that SQLite keeps beside it."""
+        """Delete the file, and the files that SQLite keeps beside it."""
         self.connection.check_writable()
         self.close()
         try:
@@ -233,7 +233,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         """Do nothing: no entry is ever unfinished."""
 
     def _shown(self, table: str) -> dict[str, str]:
-        """The declared types of a table's columns, but for our own notes."""
+        """Return the declared types of a table's columns, except those for internal use."""
         types = self.connection.column_types(table)
         return {name: types[name] for name in types if not name.lower().startswith(OWN_PREFIX)}
 
