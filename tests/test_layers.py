@@ -31,7 +31,6 @@ LAYERS = (
     ("importer",),
     ("profile", "compare"),
     ("rental",),
-    ("export",),
     ("cli",),
     ("__main__",),
 )

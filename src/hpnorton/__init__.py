@@ -12,8 +12,7 @@ environment, flags), `sanitize` (what may be shown), `log` (messages on stderr) 
 - `importer`: files become counts that add up.
 - `profile`: what is in a file or database that nobody has described.
 - `compare`: linear against parallel, measured.
-- `rental`: the shop's counter, questions and audit.
-- `export`: the database as files.
+- `rental`: the shop: counter, questions, audit, and the export of a database.
 - `cli`: flags.
 
 Each package has a map of its own.

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from hpnorton.errors import RefusedError
-from hpnorton.export import export
 from hpnorton.rental.audit import Audit
 from hpnorton.rental.catalog import Catalog
 from hpnorton.rental.counter import RentalCounter
+from hpnorton.rental.export import export
 from hpnorton.rental.names import PRODUCTS, QUANTITY, RENTALS
 from hpnorton.rental.shop import open_shop
 from hpnorton.schema.stored import Value

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton import export as exporting
 from hpnorton.errors import FileError
-from hpnorton.export import Exported, export
+from hpnorton.rental import export as exporting
 from hpnorton.rental.catalog import Catalog
+from hpnorton.rental.export import Exported, export
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
@@ -334,7 +334,7 @@ def test_a_file_that_no_export_has_written_stays(
     if is_export and name == "product.csv":  # it is the earlier export's
         export_from(sqlite_uri, folder)
         return
-    with pytest.raises(FileError, match=f"{name} is there, and not from an earlier export"):
+    with pytest.raises(FileError, match=f"{name} exists, and is not from an earlier export"):
         export_from(sqlite_uri, folder)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 

@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpnorton.export import export
 from hpnorton.rental.catalog import Catalog
+from hpnorton.rental.export import export
 from hpnorton.schema.collection import Collection, ForeignKey, undescribed_collection
 from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.field import Field

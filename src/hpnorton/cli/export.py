@@ -13,8 +13,8 @@ from hpnorton.sanitize import counted
 from hpnorton.settings import Settings
 
 with lazy_imports():
-    from hpnorton import export, stores
-    from hpnorton.rental import catalog
+    from hpnorton import stores
+    from hpnorton.rental import catalog, export
 
 
 def add_flags(parser: Parser) -> None:

@@ -5,5 +5,5 @@ collections), `foreign_values` (values that another program has stored), `assign
 (FIELD=VALUE, as typed by a clerk), `queries` (the questions), `shop` (the collections, opened for
 the counter), `posting` (how a change is written), `counter` (rent, take back, adjust, add, edit),
 `record_history` (what happened to a record), `faults`, `stock_audit`, `rental_audit` and `audit`
-(stocks and rentals against the history).
+(stocks and rentals against the history), `export` (a database as files).
 """

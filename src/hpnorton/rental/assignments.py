@@ -1,4 +1,4 @@
-"""Records typed in by hand: FIELD=VALUE texts become values, checked as the import checks cells."""
+"""Records typed by a clerk: FIELD=VALUE texts become values, validated as an import does."""
 
 import csv
 import re
@@ -16,11 +16,27 @@ from hpnorton.tabular.keys import to_nfc
 
 
 def read_values(collection: Collection, texts: Sequence[str]) -> Document:
-    """The values of FIELD=VALUE texts, in the collection's order; an empty VALUE is none.
+    """Return the values of FIELD=VALUE texts, by field; an empty VALUE is null.
 
-    Raises UsageError for a text that is no FIELD=VALUE, or a field that is not there or is given
-    twice; RefusedError, with a line for each, if values are not what the fields may hold.
+    ["Name=Ann", "Credit_limit=5"] becomes {"Name": "Ann", "Credit_limit": 5}. Raises UsageError for
+    a text that is no FIELD=VALUE, or a field that does not exist or is given twice; RefusedError,
+    with one line per value, for values that the fields do not allow.
     """
+    cells = _read_cells(collection, texts)
+    values: Document = {}
+    errors: list[str] = []
+    for field in collection.fields:
+        if field.name in cells:
+            try:
+                values[field.name] = _value(field, cells[field.name], collection)
+            except CellError as error:
+                errors.append(f"{field.name}: {cells[field.name]!r} {error.message}")
+    if errors:
+        raise RefusedError("\n".join(errors))
+    return values
+
+
+def _read_cells(collection: Collection, texts: Sequence[str]) -> dict[str, str]:
     cells: dict[str, str] = {}
     for text in texts:
         name, sign, cell = to_nfc(text).partition("=")
@@ -34,21 +50,11 @@ def read_values(collection: Collection, texts: Sequence[str]) -> Document:
             raise UsageError(f"{name} is given twice; leave one out")
         _check_single(collection, name, cell)
         cells[name] = cell
-    values: Document = {}
-    faults: list[str] = []
-    for field in collection.fields:
-        if field.name in cells:
-            try:
-                values[field.name] = _value(field, cells[field.name], collection)
-            except CellError as error:
-                faults.append(f"{field.name}: {cells[field.name]!r} {error.message}")
-    if faults:
-        raise RefusedError("\n".join(faults))
-    return values
+    return cells
 
 
 def _check_single(collection: Collection, name: str, cell: str) -> None:
-    """Raises UsageError for a value that has another FIELD=VALUE behind a comma."""
+    """Raise UsageError for a value that has another FIELD=VALUE behind a comma."""
     fields = "|".join(map(re.escape, collection.columns))
     first, *others = re.split(rf",\s*(?=(?:{fields})\s*=)", cell)
     if others:
@@ -60,7 +66,10 @@ def _check_single(collection: Collection, name: str, cell: str) -> None:
 
 
 def complete(collection: Collection, values: Document) -> Document:
-    """A whole record: fields without a value are null. Raises UsageError if one needs a value."""
+    """Return a record with all fields, null where there is no value.
+
+    Raises UsageError if a field that needs a value has none.
+    """
     needed = [f.name for f in collection.fields if f.required or f.name in collection.key]
     if absent := [name for name in needed if name not in values]:
         raise UsageError(f"{collection.name} needs {', '.join(absent)} as well: FIELD=VALUE")
@@ -68,7 +77,10 @@ def complete(collection: Collection, values: Document) -> Document:
 
 
 def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
-    """The key that a text stands for; several fields are separated by commas. Raises UsageError."""
+    """Return the key that a text stands for; several fields are separated by commas.
+
+    Raises UsageError if the text is no key of the collection.
+    """
     names = collection.key
     try:
         parts = [text] if len(names) == 1 else next(csv.reader([text]), [])
@@ -90,7 +102,7 @@ def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
 def check_references(
     store: CounterStore, collection: Collection, record: Mapping[str, Value]
 ) -> None:
-    """Raises RefusedError if a record refers to one that is not there."""
+    """Raise RefusedError if a record refers to one that does not exist."""
     for foreign in collection.foreign_keys:
         key = tuple(record.get(name) for name in foreign.fields)
         if any(value is not None for value in key) and store.absent(

@@ -1,4 +1,4 @@
-"""The whole database as CSV files with a data package, from which it can be imported again."""
+"""Export a database as CSV files with a data package, from which it can be imported again."""
 
 import csv
 import json
@@ -22,20 +22,21 @@ from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores.base import CounterStore, Document
 from hpnorton.tabular.writer import LineFeedWriter
 
-# What a spreadsheet takes for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+# What a spreadsheet reads as a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_EXPORT_NAME = "hpnorton-export"  # of the data package, by which a later export knows it
-_SHOWN_FORMULAS = 10
+_EXPORT_NAME = "hpnorton-export"  # of the data package, by which a later export recognizes it
+_MAX_FORMULAS = 10
 _NULL = "NULL"
 _WHOLE = ("integer", "year")
 
 
 @dataclass
 class Exported:
-    """A collection's file, its records, and those of their cells that look like formulas.
+    """The file of a collection, the number of its records, and what to warn of.
 
-    `formulas` has the first ones, as row (the header is row 1) and field; `formula_count` all.
-    `texts` names texts in fields of numbers, which cannot be imported again.
+    `formulas` are the first cells that look like formulas, each as row (the header is row 1) and
+    field, and `formula_count` is the number of all. `texts` are messages for texts in numeric
+    fields, which cannot be imported again.
     """
 
     collection: str
@@ -47,11 +48,11 @@ class Exported:
 
 
 def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported]:
-    """Writes every collection to `folder`, which is made if it is not there.
+    """Write every collection to `folder`, which is created if it does not exist.
 
-    Only collections of which nobody says what they are (see Catalog.find) are left out. A file
-    replaces that of an earlier export when it is complete. Raises FileError, also where a file
-    would replace one that no export has written.
+    Only collections without a description (see Catalog.find) are left out. A file replaces that of
+    an earlier export once it is complete. Raises FileError, also if a file would replace one that
+    no export has written.
     """
     written: list[Exported] = []
     resources: list[dict[str, Any]] = []
@@ -59,13 +60,13 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
         folder.mkdir(parents=True, exist_ok=True)
         with store.snapshot():
             found = [catalog.find(name) for name in store.collections()]
-            known = {each.name: each for each in found if each is not None}
-            _check_replaceable(folder, [PACKAGE_NAME, *(f"{name}.csv" for name in known)])
-            for name, collection in known.items():
-                made, fields = _write(store, collection, folder / f"{name}.csv")
-                made.texts = [describe_text(*each) for each in find_texts(store, collection)]
-                written.append(made)
-                resources.append(_resource(collection, fields, made.file.name, known))
+            collections = {each.name: each for each in found if each is not None}
+            _check_replaceable(folder, [PACKAGE_NAME, *(f"{name}.csv" for name in collections)])
+            for name, collection in collections.items():
+                exported, fields = _write(store, collection, folder / f"{name}.csv")
+                exported.texts = [describe_text(*each) for each in find_texts(store, collection)]
+                written.append(exported)
+                resources.append(_resource(collection, fields, exported.file.name, collections))
         _write_package(folder / PACKAGE_NAME, resources)
     except OSError as error:
         raise FileError(
@@ -75,18 +76,18 @@ def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported
 
 
 def _check_replaceable(folder: Path, names: Sequence[str]) -> None:
-    """Raises FileError if one of the files is there, and is not of an earlier export."""
+    """Raise FileError if one of the files exists, and is not from an earlier export."""
     earlier = _files_of_export(folder / PACKAGE_NAME)
     for name in names:
         if name not in earlier and os.path.lexists(folder / name):
             raise FileError(
-                f"{folder / name} is there, and not from an earlier export, so nothing was "
+                f"{folder / name} exists, and is not from an earlier export, so nothing was "
                 "exported; name another folder, or remove that file"
             )
 
 
 def _files_of_export(package: Path) -> Sequence[str]:
-    """The files of the export that wrote a data package; none if it is not from an export."""
+    """Return the files of the export that wrote a data package; none if no export did."""
     try:
         written = json.loads(package.read_bytes())
         if written["name"] != _EXPORT_NAME:
@@ -97,7 +98,7 @@ def _files_of_export(package: Path) -> Sequence[str]:
 
 
 class _NullTextTakenError(Exception):
-    """A record holds the very text that stands for null in a field."""
+    """A record has a value that is the text for null in its field."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -107,39 +108,41 @@ class _NullTextTakenError(Exception):
 def _write(
     store: CounterStore, collection: Collection, path: Path
 ) -> tuple[Exported, tuple[Field, ...]]:
-    """Writes the records, and describes the fields as they are written.
+    """Write the records, and return the fields as they are written.
 
-    The text that stands for null in a field is one that none of the field's values is. Where a
-    record proves otherwise, the file begins again with another text.
+    Null is written as a text that is none of the field's values. If a record has that text after
+    all, the file is written again with another one.
     """
     fields = tuple(written_field(field) for field in collection.fields)
     while True:
-        made = Exported(collection.name, path)
+        exported = Exported(collection.name, path)
         try:
-            empty = _write_records(made, fields, store.find(collection.name, collection.key))
+            empty = _write_records(exported, fields, store.find(collection.name, collection.key))
         except _NullTextTakenError as taken:
             fields = tuple(_with_other_null(f) if f.name == taken.name else f for f in fields)
         else:
             # A field may have become required after some of its records were stored.
-            return made, tuple(replace(f, required=f.required and f not in empty) for f in fields)
+            return exported, tuple(
+                replace(f, required=f.required and f not in empty) for f in fields
+            )
 
 
 def _with_other_null(null_field: Field) -> Field:
-    """A field with the next text that may stand for null: NULL, then NULL0, NULL00, ..."""
+    """Return the field with the next text for null: NULL, then NULL0, NULL00, ..."""
     (text,) = null_field.missing_values
     return replace(null_field, missing_values=(f"{text}0" if text.startswith(_NULL) else _NULL,))
 
 
 def _write_records(
-    made: Exported, fields: Sequence[Field], records: Iterable[Document]
+    exported: Exported, fields: Sequence[Field], records: Iterable[Document]
 ) -> set[Field]:
-    """Writes the records; the fields that are null in some of them."""
+    """Write the records, and return the fields that are null in at least one of them."""
     names = [field.name for field in fields]
     nulls = [field.missing_values[0] for field in fields]
     texts = [(field.name, null) for field, null in zip(fields, nulls) if field.is_text]
     whole = [(field.name, field.type == "year") for field in fields if field.type in _WHOLE]
     empty: set[str] = set()
-    with replace_atomically(made.file) as data, _text(data) as out:
+    with replace_atomically(exported.file) as data, _text(data) as out:
         writer = csv.writer(LineFeedWriter(out))
         writer.writerow(names)
         for row, record in enumerate(records, start=2):
@@ -153,13 +156,13 @@ def _write_records(
             if None in values:
                 empty.update(name for name, value in zip(names, values) if value is None)
             writer.writerow(cells)
-            _look_for_formulas(made, row, names, cells)
-            made.records += 1
+            _look_for_formulas(exported, row, names, cells)
+            exported.records += 1
     return {field for field in fields if field.name in empty}
 
 
 def _as_whole(value: Value, is_year: bool) -> Value:
-    """A number of a field of whole numbers, as it is written there."""
+    """Return a value of an integer or year field as it is written."""
     number = whole_number(value)
     if number is None:
         return value
@@ -167,13 +170,13 @@ def _as_whole(value: Value, is_year: bool) -> Value:
 
 
 def _look_for_formulas(
-    made: Exported, row: int, names: Iterable[str], cells: Iterable[Value]
+    exported: Exported, row: int, names: Iterable[str], cells: Iterable[Value]
 ) -> None:
     for name, cell in zip(names, cells):
         if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS):
-            made.formula_count += 1
-            if len(made.formulas) < _SHOWN_FORMULAS:
-                made.formulas.append((row, name))
+            exported.formula_count += 1
+            if len(exported.formulas) < _MAX_FORMULAS:
+                exported.formulas.append((row, name))
 
 
 def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
@@ -188,7 +191,7 @@ def _write_package(path: Path, resources: list[dict[str, Any]]) -> None:
 
 
 def _resource(
-    collection: Collection, fields: Iterable[Field], path: str, known: Mapping[str, Collection]
+    collection: Collection, fields: Iterable[Field], path: str, exported: Mapping[str, Collection]
 ) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "fields": [descriptor_of(field) for field in fields],
@@ -200,7 +203,7 @@ def _resource(
     parents = [
         foreign
         for foreign in collection.foreign_keys
-        if foreign.parent in known and known[foreign.parent].key == foreign.parent_fields
+        if foreign.parent in exported and exported[foreign.parent].key == foreign.parent_fields
     ]
     if parents:
         schema["foreignKeys"] = [
@@ -223,5 +226,5 @@ def _resource(
 
 
 def _text(data: IO[bytes]) -> TextIO:
-    """A file for UTF-8 text, whose line ends stay as they are."""
+    """Return a file for UTF-8 text that keeps line ends as they are."""
     return TextIOWrapper(data, "utf-8", newline="")
