@@ -274,6 +274,14 @@ def test_help_and_version(hpnorton: CommandLine) -> None:
     assert hpnorton("--version").out == f"HPNorton {__version__}\n"
 
 
+def test_every_flag_is_described() -> None:
+    """Each flag has a help text, and a command takes only flags that exist."""
+    parser = cli.parser()
+    assert [flag for flag, action in parser.flags.items() if not action.help] == []
+    for command in parser.commands:
+        assert set(command.takes) <= set(parser.flags), command.option_strings
+
+
 def test_the_package_can_be_run(hpnorton: CommandLine) -> None:
     """`python -m hpnorton` is the same program, and names itself so in its messages."""
     module = f"{shlex.quote(sys.executable)} -m hpnorton"
