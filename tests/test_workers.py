@@ -1,6 +1,7 @@
 """Executors: this process or others, and what becomes of them when somebody dies."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -27,6 +28,21 @@ if __name__ == "__main__":
     executor = open_workers(1, None)
     print(executor.submit(os.getpid).result(), flush=True)
     signal.pause()
+"""
+
+# Its worker computes for a second.
+SPINNING = """
+import time
+from hpnorton.workers import open_workers
+
+def spin():
+    end = time.process_time() + 1
+    while time.process_time() < end:
+        pass
+
+if __name__ == "__main__":
+    with open_workers(1, None) as executor:
+        executor.submit(spin).result()
 """
 
 
@@ -142,6 +158,16 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
             raise
 
 
+def test_the_time_of_workers_is_their_parents(tmp_path: Path) -> None:
+    """Who waits for a program learns what its workers took, since the fork server ends with it."""
+    script = tmp_path / "parent.py"
+    script.write_text(SPINNING, encoding="utf-8")
+    before = _cpu_of_children()
+    environment = os.environ | {"PYTHONPATH": str(SOURCE)}
+    subprocess.run([sys.executable, str(script)], env=environment, check=True, timeout=60)
+    assert _cpu_of_children() - before >= 1
+
+
 def test_work_aside_is_done_while_the_next_item_comes() -> None:
     """One item is worked on, and one is fetched: no more are in memory. Results are in order."""
     is_next_there = threading.Event()
@@ -189,6 +215,12 @@ def test_no_thread_outlives_what_went_wrong(where: str) -> None:
     with pytest.raises(KeyboardInterrupt):
         call_aside(partial(at, "work"), map(partial(at, "items"), range(3)), take)
     assert before.issuperset(pool_threads())
+
+
+def _cpu_of_children() -> float:
+    """Return the seconds of all processes that were waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def pool_threads() -> list[threading.Thread]:

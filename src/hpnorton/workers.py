@@ -1,7 +1,4 @@
-"""Executors: where work is done. In this process, or in others.
-
-Everything above calls `submit` and waits for futures; it does not know which kind it has.
-"""
+"""Executors: this process or others. Callers use `submit` and wait for futures in either case."""
 
 import atexit
 import gc
@@ -10,11 +7,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, ParamSpec, TypeVar
 
 from hpnorton import log
@@ -31,9 +27,9 @@ T = TypeVar("T")
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Keeps the collector from tracing a chunk's hundred thousand cells, over and over.
+    """Disable the garbage collector, which would trace the cells of a chunk again and again.
 
-    They are in no cycles; looking for some took 18% of an import's time (measured).
+    They are in no cycles.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -50,17 +46,17 @@ def died(task: str) -> str:
 
 
 def cores() -> int:
-    """The processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 class SerialExecutor(Executor):
-    """Does each piece of work at once, in this process, when it is submitted."""
+    """An executor that does each task in this process, when it is submitted."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """A finished future of fn(*args, **kwargs). Ctrl+C is raised here, not kept in it."""
+        """Return a finished future of fn(*args, **kwargs). Raises KeyboardInterrupt on Ctrl+C."""
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -72,11 +68,11 @@ class SerialExecutor(Executor):
 def call_aside(
     function: Callable[[T], R], items: Iterable[T], on_result: Callable[[R], None]
 ) -> None:
-    """Calls a function for each item in a thread, while the next item is fetched here.
+    """Call a function for each item in a thread, while the next item is fetched in this one.
 
-    The results go to `on_result`, here and in order; at most two items are in memory. What is
-    raised by any of the three is raised here. The thread ends before this does, also after Ctrl+C:
-    it computes, and what may wait long, the items, is waited for here.
+    `on_result` is called in this thread with the results in their order; at most two items are in
+    memory. Errors of all three are raised here. The thread ends before this function returns, also
+    after Ctrl+C.
     """
     # Only here, as most work is done without a thread.
     # pylint: disable-next=import-outside-toplevel
@@ -93,9 +89,9 @@ def call_aside(
 
 
 def warm_up(*modules: str) -> None:
-    """Starts the process that workers are forked from, which imports `modules` for all of them.
+    """Start the process that workers are forked from, which imports `modules` for all of them.
 
-    Meanwhile this process goes on. Before it has imported much itself, that is the best time.
+    It does so while this process goes on, best before this one has imported much itself.
     """
     # Only here, because these take longer to import than a question takes to answer.
     # pylint: disable-next=import-outside-toplevel
@@ -110,11 +106,9 @@ def _start_server() -> None:
     # pylint: disable-next=import-outside-toplevel # as in warm_up
     from multiprocessing import forkserver, resource_tracker
 
-    if _server_pid(forkserver) is None:  # a program that uses us may have one of its own
-        atexit.register(_stop_server)
     resource_tracker.ensure_running()  # it unblocks what is blocked here
-    # Ctrl+C reaches the whole process group, but the parent decides what becomes of the work. A
-    # process inherits what is blocked, so workers never see it, not even while they start.
+    # Ctrl+C reaches the whole process group, but the parent decides when workers stop. Processes
+    # inherit blocked signals, so workers never see it, not even while they start.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         with _found_by_others():
@@ -123,29 +117,30 @@ def _start_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stop_server() -> None:
-    """Ends the fork server, whose workers have ended.
+def _end_server_at_exit(parent: "Future[int]") -> None:
+    """Have the fork server, the parent of a worker that has started, end when this process does."""
+    if not parent.cancelled() and parent.exception() is None:
+        _register_end(parent.result())
 
-    It would end by itself, but after us, and nobody could tell what its workers took. To let it
-    take itself apart would take 0.04 s more.
+
+@cache
+def _register_end(server: int) -> None:
+    atexit.register(_end_server, server)
+
+
+def _end_server(server: int) -> None:
+    """End the fork server and wait for it, so that the CPU time of workers counts as ours.
+
+    Otherwise it would end by itself, but after this process.
     """
-    # pylint: disable-next=import-outside-toplevel # as in warm_up
-    from multiprocessing import forkserver
-
-    if (pid := _server_pid(forkserver)) is not None:
-        os.kill(pid, signal.SIGTERM)
-        getattr(getattr(forkserver, "_forkserver"), "_stop")()  # it has no public name
-
-
-def _server_pid(forkserver: ModuleType) -> int | None:
-    """The fork server's process, if it runs: that has no public name either."""
-    pid: int | None = getattr(getattr(forkserver, "_forkserver"), "_forkserver_pid")
-    return pid
+    with suppress(ProcessLookupError, ChildProcessError):  # it has ended already
+        os.kill(server, signal.SIGTERM)
+        os.waitpid(server, 0)
 
 
 @contextmanager
 def _found_by_others() -> Iterator[None]:
-    """Lets processes that are started meanwhile find this package, wherever it was found."""
+    """Let processes that are started inside find this package, wherever it is."""
     before = os.environ.get(_PYTHONPATH)
     os.environ[_PYTHONPATH] = os.pathsep.join(filter(None, (_PACKAGES, before)))
     try:
@@ -158,11 +153,10 @@ def _found_by_others() -> Iterator[None]:
 
 
 def open_workers(processes: int, log_level: str | None) -> Executor:
-    """An executor of this process (`processes` = 0) or of so many others, which log at `log_level`.
+    """Return an executor of this process (0 `processes`) or of others, which log at `log_level`.
 
     Workers are forked from a process that has neither database connections nor locks, since these
-    do not survive a fork; see warm_up. A worker that dies breaks its executor at once:
-    concurrent.futures watches the processes.
+    do not survive a fork: see warm_up. A worker that dies breaks its executor at once.
     """
     if processes == 0:
         return SerialExecutor()
@@ -177,22 +171,22 @@ def open_workers(processes: int, log_level: str | None) -> Executor:
         processes, get_context("forkserver"), initializer=_start_worker, initargs=(log_level,)
     )
     for _ in range(processes):
-        executor.submit(os.getpid)  # starts a process
+        executor.submit(os.getppid).add_done_callback(_end_server_at_exit)  # starts a process
     return executor
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The workers of a Dask cluster: how many threads they have in all, and an executor."""
+    """The workers of a Dask cluster: the number of their threads, and an executor."""
 
     threads: int
     executor: Executor
 
 
 def open_cluster(address: str) -> Cluster:
-    """The Dask cluster whose scheduler is at `address`. Raises ClusterError.
+    """Return the Dask cluster whose scheduler is at `address`. Raises ClusterError.
 
-    A chunk on a machine that dies is given to another one by the scheduler: it can be repeated.
+    The scheduler repeats the tasks of a machine that dies on another one.
     """
     # Only here: most people have no cluster, and not the package.
     # pylint: disable=import-outside-toplevel
@@ -215,7 +209,7 @@ def open_cluster(address: str) -> Cluster:
 
 
 class _ClusterExecutor(Executor):
-    """A cluster's executor, which ends the connection too when it is shut down."""
+    """A cluster's executor, which closes the connection when it is shut down."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -223,12 +217,12 @@ class _ClusterExecutor(Executor):
         self._executor = client.get_executor(pure=False)
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
-        """Gives a piece of work to the cluster."""
+        """Submit a task to the cluster."""
         future: Future[T] = self._executor.submit(fn, *args, **kwargs)
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Waits for the work in hand, which Dask may not cancel, and ends the connection."""
+        """Wait for the tasks in progress, which Dask cannot cancel, and close the connection."""
         self._executor.shutdown(wait=wait)
         self._client.close()
 
@@ -239,7 +233,7 @@ def _start_worker(log_level: str | None) -> None:
 
 
 def _die_with_parent() -> None:
-    """Ends this worker when its parent is gone: nobody would ever give it work or an end again."""
+    """End this worker when its parent is gone, since it would wait for tasks for ever."""
     # pylint: disable-next=import-outside-toplevel
     from multiprocessing import connection, parent_process
 

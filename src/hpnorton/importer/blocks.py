@@ -1,4 +1,4 @@
-"""Blocks: the rows of a chunk, checked against the schema and the database, some at a time."""
+"""Blocks: the rows of a chunk, checked against the schema and the database, a few at a time."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SAMPLE_STEP = 50
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that were checked, the good ones as a batch, and what the notes will say of these.
+    """Rows that were checked, and the valid ones as a batch.
 
     `is_scattered` says that the rows belong all over an index, because keys come in no order.
     """
@@ -32,12 +32,12 @@ class Block:
 def read_checked(
     layout: Layout, chunk: Chunk, store: Store, *, may_sort: bool = False
 ) -> Iterator[ValidatedRows]:
-    """The rows of a chunk, block by block, checked against the schema and the database.
+    """Return the rows of a chunk in blocks, checked against the schema and the database.
 
-    With `may_sort` they may come sorted by their first cells: see chunks.read_blocks. If they refer
-    to parents, these are looked up for all of them at once: of keys in order an index finds each
-    near the last one, which takes 40% less time than block by block (measured). Raises FileError if
-    the file is not what it was when the chunk was cut from it, and StoreError.
+    With `may_sort` they may come sorted by their first cells: see chunk.read_blocks. The parents
+    that rows refer to are looked up for all rows of the chunk at once and in order, since an index
+    finds a key fast that is near the one before. Raises FileError if the file has changed since the
+    chunk was cut, and StoreError.
     """
     blocks = _read_rows(layout, chunk, may_sort)
     foreign = [f for f in layout.collection.foreign_keys if set(f.fields) <= set(layout.columns)]
@@ -47,7 +47,7 @@ def read_checked(
 
 
 def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[ValidatedRows]:
-    """The rows of a chunk, block by block, checked against the schema."""
+    """Return the rows of a chunk in blocks, checked against the schema."""
     if chunk.is_oversized:
         yield reject_oversized(layout, chunk.offset, chunk.length)
         return
@@ -68,29 +68,29 @@ def _read_rows(layout: Layout, chunk: Chunk, may_sort: bool) -> Iterator[Validat
 def read_to_write(
     layout: Layout, chunk: Chunk, store: Store, *, has_indexes: bool, number: int | None
 ) -> Iterator[Block]:
-    """The same as blocks to be written, by key if they come in no order.
+    """Return the rows of a chunk in blocks that are ready to be written.
 
-    An index takes keys in their order in less time: two workers import a million rows in no order
-    in 3.1 s in place of 3.7 (measured). Where lines cannot be sorted before they are parsed, the
-    chunk becomes a single block. `has_indexes` says that there are others than that of the key.
-    `number` is the import's, which tracked records keep (see provenance.py).
-    Raises what read_checked raises.
+    If keys come in no order, the rows are sorted by key, since an index takes keys in their order
+    in less time. Where lines cannot be sorted before they are parsed, the chunk becomes a single
+    block. `has_indexes` says that the collection has other indexes than that of the key. `number`
+    is the import's (see stores/provenance.py). Raises FileError if the file has changed since the
+    chunk was cut, and StoreError.
     """
-    several = read_checked(layout, chunk, store, may_sort=_is_key_first(layout))
-    for checked in several:
+    blocks = read_checked(layout, chunk, store, may_sort=_is_key_first(layout))
+    for checked in blocks:
         batch = batch_of(layout, checked, number)
         was_sorted = not _ascends(checked.positions)
-        is_scattered = was_sorted or _comes_in_no_order(batch, layout.collection.key)
+        is_scattered = was_sorted or _is_unsorted(batch, layout.collection.key)
         if is_scattered and not was_sorted:
-            checked = _by_key(layout, [checked, *several])
+            checked = _sort_by_key(layout, [checked, *blocks])
             batch = batch_of(layout, checked, number)
         elif has_indexes and not is_scattered:
-            is_scattered = any(_comes_in_no_order(batch, f) for f in layout.collection.indexes)
+            is_scattered = any(_is_unsorted(batch, f) for f in layout.collection.indexes)
         yield Block(checked, batch, is_scattered)
 
 
 def batch_of(layout: Layout, checked: ValidatedRows, number: int | None = None) -> Batch:
-    """Return the good rows as records of the import with a number."""
+    """Return the valid rows as records of the import with a number."""
     import_number = number if layout.collection.is_tracked else None
     return Batch(layout.collection, layout.columns, checked.values, import_number)
 
@@ -101,7 +101,7 @@ def _check_references(
     foreign_keys: Sequence[ForeignKey],
     store: Store,
 ) -> Iterator[ValidatedRows]:
-    """Takes out the records that refer to a parent which is not in the database."""
+    """Reject the rows that refer to a parent which is not in the database."""
     absent = [(each, _reasons(layout, each, several, store)) for each in foreign_keys]
     for checked in several:
         faults = [
@@ -124,7 +124,7 @@ def _check_references(
 def _reasons(
     layout: Layout, foreign: ForeignKey, several: Sequence[ValidatedRows], store: Store
 ) -> dict[Key, str]:
-    """What the good rows refer to that is not in the database, each with what to do about it."""
+    """Return the missing parents of valid rows by key, each with what to do about it."""
     parent, names = foreign.parent, foreign.parent_fields
     lost = _absent(layout, foreign, several, store)
     reasons = dict.fromkeys(lost, f"is not in {parent}; import it there first")
@@ -140,14 +140,14 @@ def _reasons(
 
 
 def _references(layout: Layout, foreign: ForeignKey, checked: ValidatedRows) -> Iterator[Key]:
-    """What each good row refers to."""
+    """Return the key of the parent of each valid row."""
     return zip(*(checked.values[layout.columns.index(name)] for name in foreign.fields))
 
 
 def _absent(
     layout: Layout, foreign: ForeignKey, several: Sequence[ValidatedRows], store: Store
 ) -> set[Key]:
-    """What the good rows refer to that is not in the database."""
+    """Return the keys of parents that are not in the database."""
     wanted: list[Sequence[Any]]
     if len(foreign.fields) == 1:
         at = layout.columns.index(*foreign.fields)
@@ -166,7 +166,7 @@ def _absent(
 
 
 def _is_key_first(layout: Layout) -> bool:
-    """Whether the first cell of a row is its key as it stands."""
+    """Return whether the first cell of a row is its key, unchanged."""
     first = layout.fields[layout.positions.index(0)] if 0 in layout.positions else None
     return first is not None and first.is_text and layout.collection.key == (first.name,)
 
@@ -175,8 +175,8 @@ def _ascends(positions: Sequence[int]) -> bool:
     return isinstance(positions, range) or all(map(lt, positions, islice(positions, 1, None)))
 
 
-def _comes_in_no_order(batch: Batch, fields: Sequence[str]) -> bool:
-    """Whether the values of some fields, if all are there, do not ascend, by a sample."""
+def _is_unsorted(batch: Batch, fields: Sequence[str]) -> bool:
+    """Return whether values of fields, if the batch has these, do not ascend in a sample."""
     if not set(fields) <= set(batch.columns):
         return False
     columns = [batch.values[batch.columns.index(name)][::_SAMPLE_STEP] for name in fields]
@@ -184,8 +184,8 @@ def _comes_in_no_order(batch: Batch, fields: Sequence[str]) -> bool:
     return known != sorted(known)
 
 
-def _by_key(layout: Layout, parts: Sequence[ValidatedRows]) -> ValidatedRows:
-    """All of them as one, the rows by key; of rows with one key the first stays the first."""
+def _sort_by_key(layout: Layout, parts: Sequence[ValidatedRows]) -> ValidatedRows:
+    """Return all parts as one, sorted by key; rows with equal keys keep their order."""
     values = [list(chain.from_iterable(column)) for column in zip(*(part.values for part in parts))]
     positions = list(chain.from_iterable(part.positions for part in parts))
     faults = list(chain.from_iterable(part.errors for part in parts))

@@ -1,9 +1,9 @@
-"""The order of the file decides: a second look at keys that a file holds more than once.
+"""Duplicate resolution: rows with equal keys are read again, so that the file's order decides.
 
-Chunks that are done side by side end in any order, so of two rows with one key the later one may
-have come first. Such keys are rare. Workers tell which ones may be concerned, as 32-bit hashes;
-only rows whose keys have these hashes are read again, when all chunks are done, and what came out
-wrong is put right. It can be repeated: an import that is killed here is resumed here.
+Chunks that run at the same time end in any order, so of two rows with one key the later one may be
+written first. Such keys are rare. Workers report those that may be concerned as 32-bit hashes. When
+all chunks are done, only the rows whose keys have these hashes are read again, and the records that
+should be others are replaced. This can be repeated: an import that is killed here is resumed here.
 """
 
 import tempfile
@@ -25,14 +25,14 @@ from hpnorton.stores.counts import Counts
 from hpnorton.stores.diff import first_difference
 from hpnorton.stores.journal import StartedChunk
 
-_MAX_HASHES = 100_000  # some 10 MB in each process
+_MAX_HASHES = 100_000  # in a batch: about 10 MB in each process
 _PARTS = 64
 _HASH_BITS = 32
 _MEMORY_BYTES = 2**18
 
 
 class KeyHashes:
-    """The hashes of all keys of a file, on disk in parts that fit into memory one by one."""
+    """The hashes of all keys of a file, on disk in parts of which each fits into memory."""
 
     def __init__(self) -> None:
         self._parts = [
@@ -42,12 +42,12 @@ class KeyHashes:
         ]
 
     def close(self) -> None:
-        """Forgets the hashes."""
+        """Discard the hashes."""
         for spool in self._parts:
             discard(spool)
 
     def add(self, packed: bytes) -> None:
-        """Adds the sorted hashes of a chunk's keys."""
+        """Add the sorted hashes of a chunk's keys, four bytes each."""
         hashes = array("I", packed)
         step = (1 << _HASH_BITS) // _PARTS
         ends = [bisect_left(hashes, step * part) for part in range(_PARTS)] + [len(hashes)]
@@ -56,7 +56,7 @@ class KeyHashes:
                 spool.write(hashes[start:end].tobytes())
 
     def repeated(self) -> Iterator[int]:
-        """The hashes that were added more than once."""
+        """Yield the hashes that were added more than once."""
         for spool in self._parts:
             spool.seek(0)
             hashes = sorted(array("I", spool.read()))
@@ -64,58 +64,59 @@ class KeyHashes:
 
 
 def hash_batches(hashes: Iterable[int]) -> Iterator[frozenset[int]]:
-    """The hashes in sets that are small enough to be sent around."""
-    some: set[int] = set()
+    """Yield the hashes in sets that are small enough to be sent to workers."""
+    batch: set[int] = set()
     for number in hashes:
-        some.add(number)
-        if len(some) == _MAX_HASHES:
-            yield frozenset(some)
-            some.clear()
-    if some:
-        yield frozenset(some)
+        batch.add(number)
+        if len(batch) == _MAX_HASHES:
+            yield frozenset(batch)
+            batch.clear()
+    if batch:
+        yield frozenset(batch)
 
 
 class SkippedRows:
-    """Which rows of a file were not inserted because their keys were taken, chunk by chunk.
+    """The rows of a file that were not inserted because their keys were taken, by chunk.
 
-    A row whose chunk was repeated may have been inserted the first time: its key seems to be taken
-    then. What was noted when its chunk began says whether it can have been.
+    If a chunk was loaded twice, because the first time was interrupted, its own rows are there the
+    second time: their keys seem to be taken. The entry of the started chunk says which keys were
+    taken before.
     """
 
     def __init__(self) -> None:
         self._bits: dict[int, bytes | None] = {}
         self._starts: list[int] | None = None
         self._repeated: set[int] = set()
-        self._begun: list[tuple[int, int, bytes | None]] = []
-        self._most_rows = 0
+        self._started: list[tuple[int, int, bytes | None]] = []
+        self._max_rows = 0
 
     def add(self, first_row: int, taken: bytes | None, *, is_repeated: bool = False) -> None:
-        """Adds what the note of a chunk says."""
+        """Add the bitmap of the taken rows of a chunk that is done: see bitmap.py."""
         self._bits[first_row] = taken
         self._starts = None
         if is_repeated:
             self._repeated.add(first_row)
 
-    def limit(self, notes: Iterable[StartedChunk]) -> None:
-        """Believes of rows whose chunk was repeated what was noted when it began."""
-        made = [(note.first_row, note.rows, note.taken) for note in notes]
-        self._begun = sorted(made)
-        self._most_rows = max((rows for _, rows, _ in made), default=0)
+    def limit(self, entries: Iterable[StartedChunk]) -> None:
+        """Use the entries of started chunks, which say which keys were taken before."""
+        started = [(entry.first_row, entry.rows, entry.taken) for entry in entries]
+        self._started = sorted(started)
+        self._max_rows = max((rows for _, rows, _ in started), default=0)
 
     @property
     def has_repeated(self) -> bool:
-        """Whether any chunk was done more than once, as it is or cut in another way."""
-        ends = ((start, start + rows) for start, rows, _ in self._begun)
+        """Whether any row was loaded more than once, in the same chunk or in another one."""
+        ends = ((start, start + rows) for start, rows, _ in self._started)
         return bool(self._repeated) or any(one[1] > other[0] for one, other in pairwise(ends))
 
     def __contains__(self, row: int) -> bool:
         return self._seems_taken(row) and not self.may_be_own(row)
 
     def may_be_own(self, row: int) -> bool:
-        """Whether a row that seems taken may have been inserted before its chunk was repeated."""
-        begun = list(self._begun_with(row))
-        is_repeated = self._first(row) in self._repeated or len(begun) > 1
-        was_taken = bool(begun) and all(has_bit(bits, row - start) for start, bits in begun)
+        """Return whether a row that seems taken may have been inserted by this import itself."""
+        started = list(self._started_with(row))
+        is_repeated = self._first(row) in self._repeated or len(started) > 1
+        was_taken = bool(started) and all(has_bit(bits, row - first) for first, bits in started)
         return self._seems_taken(row) and is_repeated and not was_taken
 
     def _seems_taken(self, row: int) -> bool:
@@ -123,27 +124,27 @@ class SkippedRows:
         return has_bit(self._bits[first], row - first)
 
     def _first(self, row: int) -> int:
-        """The first row of a row's chunk."""
+        """Return the first row of a row's chunk."""
         starts = self._starts = self._starts or sorted(self._bits)
         return starts[bisect_left(starts, row + 1) - 1]
 
-    def _begun_with(self, row: int) -> Iterator[tuple[int, bytes | None]]:
-        """Where the chunks with a row began, and what was noted then."""
-        low = bisect_left(self._begun, (row - self._most_rows + 1,))
-        high = bisect_left(self._begun, (row + 1,))
-        for start, rows, bits in self._begun[low:high]:
+    def _started_with(self, row: int) -> Iterator[tuple[int, bytes | None]]:
+        """Yield the first row and the taken rows of each started chunk that has a row."""
+        low = bisect_left(self._started, (row - self._max_rows + 1,))
+        high = bisect_left(self._started, (row + 1,))
+        for start, rows, bits in self._started[low:high]:
             if row < start + rows:
                 yield start, bits
 
 
 def conflicting_hashes(rejects: Rejects) -> Iterator[int]:
-    """The hashes of the keys that are in conflict."""
+    """Return the hashes of the keys that are in conflict."""
     return (hash_of(rejected.key) for rejected in rejects if rejected.key is not None)
 
 
 @dataclass
 class DuplicateResolution:
-    """What has to be known to put an import in order."""
+    """The resolution of duplicate keys, and the counts and rejects that change by it."""
 
     spec: ImportSpec
     skipped: SkippedRows
@@ -151,7 +152,11 @@ class DuplicateResolution:
     counts: Counts
 
     def correction(self, found: Iterable[FoundRow]) -> Task | None:
-        """What is not as it should be: the first row of each key is stored; of upserts the last."""
+        """Return the task that corrects what is stored, or None if nothing has to change.
+
+        The first row of each key is to be stored, in an upsert the last one. `found` are all rows
+        of some keys.
+        """
         by_key: dict[Key, list[FoundRow]] = {}
         for row in sorted(found, key=lambda row: row.row):
             by_key.setdefault(row.key, []).append(row)
@@ -170,7 +175,7 @@ class DuplicateResolution:
         return Task(exchange_records, (self.spec, exchanges), recount) if wrong else None
 
     def _may_be_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
-        """Whether a later row of this very file may keep out the first one."""
+        """Return whether a later row of this file may keep out the first one."""
         return rows[0].row in conflicts and any(found.row not in self.skipped for found in rows)
 
     def _exchange(self, rows: list[FoundRow]) -> Exchange:
@@ -181,7 +186,7 @@ class DuplicateResolution:
         return Exchange(rows[0].record, [found.record for found in rows], is_sure)
 
     def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
-        """Counts the rows of one key as if they had come in their order."""
+        """Count the rows of one key as if they had been loaded in their order."""
         first, *others = rows
         conflicting = sum(found.row in conflicts for found in rows)
         self.counts.conflicts -= conflicting

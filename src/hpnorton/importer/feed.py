@@ -21,10 +21,10 @@ _CHECKED_ROWS = 10_000
 def open_target(
     target: Path, file: CsvFile, on_warning: Callable[[str], None]
 ) -> Iterator[IO[bytes]]:
-    """A text file to append lines to, each in one write, so that several processes may do so.
+    """Open a text file to append lines to, each in one write, which several processes may do.
 
-    It has the columns of `file`: a new one gets its header. Its last row gets the line end that it
-    lacks. Raises FileError.
+    A new file gets the header of `file`, others must have the same. The last row gets a line end if
+    it lacks one. Raises FileError.
     """
     if is_gzipped(target.name):
         raise FileError(f"{target}: rows are appended as text; name a file without .gz with --to")
@@ -56,7 +56,7 @@ def open_target(
 
 
 def _check_rows(target: Path, file: CsvFile) -> int:
-    """Raises FileError unless rows of `file` belong below those of `target`; how many it has."""
+    """Return the number of rows of `target`. Raises FileError if rows of `file` do not fit it."""
     with closing(CsvFile(os.path.abspath(target), "")) as existing:
         _check_columns(target, file, existing.header)
         row = 1
@@ -72,7 +72,7 @@ def _check_rows(target: Path, file: CsvFile) -> int:
 
 
 def _check_columns(target: Path, file: CsvFile, header: Sequence[str]) -> None:
-    """Raises FileError if rows of `file` do not belong below the `header` of `target`."""
+    """Raise FileError if rows of `file` do not belong below the `header` of `target`."""
     if header == file.header:
         return
     added = [name for name in file.header if name not in header]
@@ -86,10 +86,10 @@ def _check_columns(target: Path, file: CsvFile, header: Sequence[str]) -> None:
 
 
 def append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> None:
-    """Writes a line, whole in one go, or not at all; several processes may do so at a time.
+    """Append a line as a whole or not at all; several processes may do so at the same time.
 
-    With `only_if_empty` nothing is written below other lines. On a full disk the system takes a
-    part of it, which is taken back. Raises OSError.
+    With `only_if_empty` nothing is appended to other lines. If the disk becomes full, the part that
+    was written is removed. Raises OSError.
     """
     rest = with_line_end(record)
     with _alone(out):
@@ -107,8 +107,8 @@ def append(out: IO[bytes], record: bytes, *, only_if_empty: bool = False) -> Non
 
 @contextmanager
 def _alone(out: IO[bytes]) -> Iterator[None]:
-    """Keeps other streams from writing to the same file, where the file system can do that."""
-    with suppress(OSError):  # else a line is written in one go all the same
+    """Keep other processes from appending to the file, where the file system has locks."""
+    with suppress(OSError):  # without a lock a line is still appended in one write
         fcntl.flock(out, fcntl.LOCK_EX)
     try:
         yield

@@ -11,10 +11,10 @@ from hpnorton.stores.counts import Ending
 
 
 class Order:
-    """Which of some files may start: the first of those that need not wait for others.
+    """The order in which files start: the first of those that need not wait for others.
 
     A file waits for the files of its parents, and for those before it that go into the same
-    collection: of two rows with one key the first is to win. Raises SchemaError if foreign keys
+    collection, since the first of two rows with one key decides. Raises SchemaError if foreign keys
     form a circle.
     """
 
@@ -68,6 +68,6 @@ class Order:
 
 
 def _parents(file: FileImport) -> list[str]:
-    """The collections that a file's rows refer to."""
+    """Return the collections that a file's rows refer to."""
     foreign_keys = file.spec.collection.foreign_keys
     return list(dict.fromkeys(foreign.parent for foreign in foreign_keys))

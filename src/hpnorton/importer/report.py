@@ -1,4 +1,4 @@
-"""Counts that add up: what became of every row that was read."""
+"""The report of a file's import: counts that add up, and why rows were rejected."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -49,16 +49,16 @@ _STATUSES = {
 
 @dataclass
 class FileReport:
-    """What became of one file.
+    """The report of one file's import.
 
-    `elapsed` is in seconds, from its first chunk's start to its last one's end, `rows` are those
-    read in that time: after --resume, `counts` hold those of the run before as well. `codes`
-    counts the faults of the refused rows by code, `faults` holds the first few. `failure` says why
-    the file could not be imported to its end, `total_records` are the collection's afterwards.
-    `warnings` are sentences about what was imported, but deserves a look. `import_id` is that of
-    the import in the journal (None for a dry run, which is not noted there), and `started` when it
-    began, ISO 8601 in UTC. `was_done` says that an earlier import had done all of the file, so that
-    nothing of it was read now.
+    `elapsed` is in seconds, from the start of its first chunk to the end of its last one, `rows`
+    were read in that time; after --resume, `counts` include those of the run before. `codes` counts
+    the reasons of the rejected rows by code, `faults` holds the first few reasons. `failure` says
+    why the file could not be imported to its end, `total_records` are the records of the collection
+    afterwards. `warnings` are sentences about rows that were imported, but may be wrong.
+    `import_id` is the import's id in the journal (None for a dry run), `started` its start, ISO
+    8601 in UTC. `was_done` says that an earlier import had done all of the file, so that it was not
+    read.
     """
 
     file: str
@@ -80,7 +80,7 @@ class FileReport:
 
     @property
     def rows_per_second(self) -> int:
-        """How fast rows were read."""
+        """The speed at which rows were read."""
         return round(self.rows / self.elapsed) if self.elapsed else 0
 
     @property
@@ -91,7 +91,7 @@ class FileReport:
         return ExitStatus.ROWS_REJECTED if self.counts.failed else ExitStatus.OK
 
     def forget(self) -> None:
-        """Counts nothing: what was written is no longer there."""
+        """Reset the counts, because what was written is gone."""
         self.counts, self.rows, self.rejects_file = Counts(), 0, None
 
     def as_document(self) -> dict[str, int | float | str | list[str] | None]:
@@ -121,6 +121,6 @@ class FileReport:
 
 
 def exit_status(reports: Sequence[FileReport]) -> ExitStatus:
-    """The exit status of an import of several files: that of the worst of them."""
+    """Return the exit status of an import of several files: that of the worst of them."""
     statuses = {report.status for report in reports}
     return next((status for status in _WORST_FIRST if status in statuses), ExitStatus.OK)

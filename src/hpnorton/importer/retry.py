@@ -1,4 +1,4 @@
-"""A server that is lost for a while: what was asked of it is asked again."""
+"""Retries while a server is lost."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _PAUSES = (0.2, 5.0)  # the first and the longest, in seconds
 
 
 class Outage:
-    """A server that does not answer: pauses that grow, and an end to patience."""
+    """A server that does not answer: pauses that grow, and a limit of `patience` seconds."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
@@ -23,12 +23,12 @@ class Outage:
 
     @property
     def left(self) -> float | None:
-        """How many seconds of a pause are left; None if there is none."""
+        """The seconds of a pause that are left; None if there is none."""
         left = self._until - time.monotonic()
         return left if self._since is not None and left > 0 else None
 
     def begin(self) -> bool:
-        """Notes that the server did not answer; False if that has lasted too long."""
+        """Begin a pause since the server did not answer. Return False if it is over the limit."""
         now = time.monotonic()
         self._since = self._since or now
         first, longest = _PAUSES
@@ -37,12 +37,12 @@ class Outage:
         return self._until <= self._since + self._patience
 
     def end(self) -> None:
-        """Notes that the server has answered."""
+        """End the outage, because the server has answered."""
         self._since, self._pause = None, 0.0
 
 
 def until_answered(work: Callable[[], T], patience: float) -> T:
-    """What some work gives, which is done again and again while the server is lost.
+    """Return what `work` returns; repeat it while the server is lost.
 
     Raises StoreLostError if that lasts longer than `patience` seconds.
     """

@@ -27,8 +27,8 @@ _REJECTED = re.compile(r"(?P<collection>.+)-(?P<run>[0-9]{8}-[0-9]{6}-[0-9a-f]{2
 class Source:
     """A file to import (`-` is stdin) and the name of its collection.
 
-    `run` is the import that has rejected its rows, if they have been. `is_certain` says that
-    somebody has named the collection, which is not just called as the file is.
+    `run` is the import that has rejected its rows, or None. `is_certain` says that the user has
+    named the collection, so that its name is not only the file's.
     """
 
     path: str
@@ -38,10 +38,11 @@ class Source:
 
 
 def parse_source(text: str) -> Source:
-    """A Source from a path or COLLECTION=path; without COLLECTION it is the file's stem.
+    """Return the source that a text names: a path, or COLLECTION=path.
 
-    The stem of a file of rejected rows, COLLECTION-RUN, says where they belong. ~ is the home
-    folder, also behind COLLECTION=, where no shell looks for it.
+    Without COLLECTION the file's stem is the name; that of rejected rows, COLLECTION-RUN, names
+    their collection and import. ~ is the home folder, also behind COLLECTION=, where no shell
+    expands it. Raises UsageError for stdin without a name.
     """
     name, sign, path = text.partition("=")
     if not sign or os.path.exists(expand_home(text)) or is_url(name):
@@ -59,9 +60,9 @@ def parse_source(text: str) -> Source:
 
 
 def dataset_sources(folder: Path) -> list[Source]:
-    """The CSV files of a dataset's folder, by name. Raises FileError if there are none.
+    """Return the CSV files of a dataset's folder, by name. Raises FileError if there are none.
 
-    Their paths are relative where the folder is below the current one: they are for people too.
+    Paths below the current folder are relative, so that people can read them.
     """
     if folder.is_relative_to(Path.cwd()):
         folder = folder.relative_to(Path.cwd())
@@ -80,13 +81,12 @@ def open_sources(
     reading: ReadMode = ReadMode.BUFFERED,
     known: Callable[[], Known] = Known,
 ) -> list[tuple[CsvFile, Layout]]:
-    """Opens the files, each with its layout, and leaves closing them to `stack`.
+    """Open the files, each with its layout; `stack` closes them.
 
-    A file is described by the datapackage.json beside it or in the folder above, else by one that
-    belongs in the same way to one of `folders`, or by what the database has noted. Rejected rows
-    are described as they were where they came from. `known` is asked for what the database knows,
-    if it is needed. Raises an HPNortonError that tells everything that is wrong with any of the
-    files, one a line.
+    A file is described by the datapackage.json beside it or in the folder above, else by one of
+    `folders` or the folder above, else by the database. Rejected rows are described as the file
+    that they come from. `known` returns what the database knows; it is only called if that is
+    needed. Raises an HPNortonError with all errors of all files, one a line.
     """
     made: dict[str, Collection] = {}
     opened: list[tuple[CsvFile, Layout]] = []
@@ -110,7 +110,7 @@ def open_sources(
 
 
 def _check_name(source: Source, folders: Sequence[Path], known: Callable[[], Known]) -> None:
-    """Refuses a name that no collection can have, such as that of 'product (1).csv'."""
+    """Raise an error for a name that no collection can have, such as that of 'product (1).csv'."""
     try:
         check_collection_name(source.collection)
     except SchemaError:
@@ -123,7 +123,7 @@ def _check_name(source: Source, folders: Sequence[Path], known: Callable[[], Kno
 def _check_target(
     source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
 ) -> None:
-    """Refuses a file that seems to be one of another collection, which nobody has described."""
+    """Raise FileError for a file without description that seems to be of another collection."""
     if source.is_certain or source.collection in known().names:
         return
     described = [*find_collections(folders), *known().definitions.values()]
@@ -140,7 +140,7 @@ def _check_target(
 
 
 def _check_case(source: Source, names: Iterable[str]) -> None:
-    """Refuses a collection whose name differs from one of `names` in case only."""
+    """Raise FileError if the name of a collection differs from one of `names` in case only."""
     for name in names:
         if name != source.collection and name.casefold() == source.collection.casefold():
             path = redact_location(source.path)
@@ -166,9 +166,11 @@ def _layout(
     database: Callable[[], Known],
     made: dict[str, Collection],
 ) -> Layout:
-    """How a file holds records; what files before it have `made` a collection, it is for them all.
+    """Return how a file holds records.
 
-    A file that no data package describes is one of the collection that is there already, if one is.
+    `made` are the collections that earlier files without a description have defined: later files
+    use the same. A file that no data package describes has the description that is in the
+    database, if there is one. Raises SchemaError and FileError.
     """
     check_width(file.header, file.path)
     try:
@@ -204,7 +206,7 @@ def _layout(
 def _check_others(
     source: Source, header: Sequence[str], folders: Sequence[Path], known: Callable[[], Known]
 ) -> None:
-    """Refuses a file that has exactly the columns of another collection."""
+    """Raise FileError for a file that has exactly the columns of another collection."""
     for other in (*find_collections(folders), *known().definitions.values()):
         if other.name != source.collection and set(other.columns) == set(header):
             path = redact_location(source.path)

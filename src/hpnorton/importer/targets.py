@@ -1,7 +1,7 @@
-"""Which collection a file is probably meant for, whose name says another one.
+"""The collection that a file is probably meant for, if its name says another one.
 
-A file called products.csv, or customers-2026-11-27.csv, would become a collection of its own, of
-which neither the questions nor the counter know.
+A file called products.csv, or customers-2026-11-27.csv, would become a collection of its own, which
+neither queries nor the counter use.
 """
 
 import re
@@ -17,13 +17,13 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores.history import HISTORY
 
-_ALIKE = 0.85  # of two names, as difflib has it
+_MIN_SIMILARITY = 0.85  # of two names, by difflib
 _WORD = re.compile(r"[^\W\d_]+")
-# How databases keep the values of types that are no text.
+# How databases store the values of types other than text.
 _STORED_AS = {"integer": "integer", "year": "integer", "number": "number", "boolean": "boolean"}
 _TEXT = "string"
-_MIN_COLUMNS = 2  # in common, before they tell anything
-_TELLING_COLUMNS = 3  # that no description has by chance
+_MIN_COLUMNS = 2  # in common
+_SUFFICIENT_COLUMNS = 3  # in common, if the key is a single column
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,14 @@ def likely_target(
 ) -> tuple[str, str] | None:
     """Return the collection that a file is probably meant for, and why, or None.
 
-    `described` are the collections that somebody has described, `names` those of all others.
+    `described` are the collections with a description, `names` those of all others.
     """
     whole = {each.name: each for each in described if not is_plain(each)}
     likely = [(_likeness(name, each), each) for each in dict.fromkeys([*whole, *names])]
     best, target = max(likely, default=(0.0, ""))
     if target.casefold() == name.casefold():
-        return None  # names that differ only in capitals are refused, whoever has named them
-    if best >= _ALIKE:
+        return None  # names that differ only in capitals are refused, by sources.py
+    if best >= _MIN_SIMILARITY:
         return target, f"its name is close to {target!r}"
     mine = _folded(header)
     alike = [
@@ -67,8 +67,8 @@ def likely_target(
 def check_same(earlier: Collection | None, collection: Collection) -> None:
     """Raise SchemaError if a collection is described with another key, or with other types.
 
-    What each database keeps of a description differs; what was noted is the same for all. Fields
-    may come, and those that only `earlier` has stay.
+    `earlier` is its description in the journal, since not every database keeps all of it. New
+    fields are allowed, and fields may be missing.
     """
     if earlier is None:
         return
@@ -97,7 +97,7 @@ def check_same(earlier: Collection | None, collection: Collection) -> None:
 
 
 def check_history(collection: Collection, file: str) -> None:
-    """Raise SchemaError for records that would take the place of the counter's history."""
+    """Raise SchemaError for records that would replace the counter's history."""
     if collection.name.casefold() != HISTORY.name.casefold():
         return
     types = {each.name: each.type for each in collection.fields}
@@ -111,15 +111,15 @@ def check_history(collection: Collection, file: str) -> None:
 
 
 def is_plain(collection: Collection) -> bool:
-    """Whether nobody has described it: it is what the first file's header made of it."""
+    """Return whether a collection has no description but the header of its first file."""
     are_text = all(each == Field(each.name) for each in collection.fields)
     return are_text and len(collection.key) == 1 and not collection.foreign_keys
 
 
 def widened(collection: Collection, header: Sequence[str], warnings: list[str]) -> Collection:
-    """Return a collection that nobody has described with the columns that a file has beyond it.
+    """Return a collection without a description with the additional columns of a file.
 
-    `warnings` then tell of them. Those that differ from a column only in capitals are left out.
+    They are added to `warnings`. Columns that differ from others only in capitals are left out.
     """
     twins = set(map(str.casefold, collection.columns))
     more = [name for name in header if name.casefold() not in twins]
@@ -130,9 +130,9 @@ def widened(collection: Collection, header: Sequence[str], warnings: list[str]) 
 
 
 def _likeness(name: str, other: str) -> float:
-    """How alike two names are, without dates, punctuation and a plural's s: 1.0 if they are one.
+    """Return how similar two names are, 0.0 to 1.0, without dates, punctuation and a plural's s.
 
-    Of a name that has digits these count: sales-2025 is not sales-2026.
+    If the other name has digits, they count: sales-2025 is not sales-2026.
     """
     if re.search(r"\d", other):
         return float(_plain(name) == _plain(other))
@@ -141,9 +141,9 @@ def _likeness(name: str, other: str) -> float:
 
 
 def _has_columns(name: str, mine: AbstractSet[str], collection: Collection) -> bool:
-    """Whether a header, folded, may be that of a collection's file.
+    """Return whether a folded header may be that of a file of a collection.
 
-    A key alone tells nothing: files of other collections refer to it.
+    A key alone does not suffice, since files of other collections refer to it.
     """
     columns, key = _folded(collection.columns), _folded(collection.key)
     needed = key | _folded(each.name for each in collection.fields if each.required)
@@ -151,24 +151,24 @@ def _has_columns(name: str, mine: AbstractSet[str], collection: Collection) -> b
     if len(common) < _MIN_COLUMNS:
         return False
     if needed <= mine and (mine <= columns or columns <= mine):
-        return len(needed) >= _MIN_COLUMNS or len(common) >= _TELLING_COLUMNS
+        return len(needed) >= _MIN_COLUMNS or len(common) >= _SUFFICIENT_COLUMNS
     is_called_so = set(_words(collection.name)) <= set(_words(name))
     return (is_called_so or key < common) and 2 * len(common) >= len(mine)
 
 
 def _folded(names: Iterable[str]) -> set[str]:
-    """Names of columns without regard to case, blanks and punctuation."""
+    """Return names of columns without case, blanks and punctuation."""
     return set(map(_plain, names)) - {""}
 
 
 def _words(text: str) -> list[str]:
-    """The words of a name, without accents, capitals and a plural's s."""
+    """Return the words of a name, without accents, capitals and a plural's s."""
     words = _WORD.findall(_plain(text, keeps_words=True))
     return [word.removesuffix("s") or word for word in words]
 
 
 def _plain(text: str, *, keeps_words: bool = False) -> str:
-    """A name without accents and capitals, and without what is neither letter nor digit."""
+    """Return a name without accents and capitals, and only its letters and digits."""
     folded = unicodedata.normalize("NFKD", text.casefold())
     letters = "".join(char for char in folded if not unicodedata.combining(char))
     return letters if keeps_words else "".join(filter(str.isalnum, letters))
