@@ -11,7 +11,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
 from hpnorton.stores.base import CounterStore, Mode, batch_of
-from hpnorton.stores.lookup import meant, same_but_case, spelled_otherwise, typed
+from hpnorton.stores.lookup import find_key, find_other_spellings, find_same_but_case, key_from_text
 from tests.conftest import Run
 
 Write = Callable[..., Path]
@@ -48,15 +48,15 @@ def open_store_with_ids(uri: str) -> Iterator[CounterStore]:
 )
 def test_who_is_meant(store: CounterStore, text: str, key: str | None) -> None:
     """The key as it stands, else the only one that differs in case."""
-    found = meant(store, "thing", ("id",), (typed(text),))
+    found = find_key(store, "thing", ("id",), (key_from_text(text),))
     assert found == (None if key is None else (key,))
 
 
 def test_several_that_differ_in_case_are_listed(store: CounterStore) -> None:
     """Nobody else's record is taken for the one that is meant."""
-    assert same_but_case(store, "thing", ("id",), ("AbC",)) == [("aBC",)]
+    assert find_same_but_case(store, "thing", ("id",), ("AbC",)) == [("aBC",)]
     with pytest.raises(UnknownIdError) as raised:
-        meant(store, "thing", ("id",), ("abc",))
+        find_key(store, "thing", ("id",), ("abc",))
     assert str(raised.value) == (
         "thing has no id 'abc', but 'AbC' and 'aBC', which differ from it in case only; type one "
         "of them exactly"
@@ -134,11 +134,11 @@ def test_a_reference_that_differs_in_case_only_is_rejected_with_the_parent(
 def test_several_keys_are_looked_up_at_once(store: CounterStore) -> None:
     """Each has those that are there; of a long key only one case throughout is tried."""
     wanted = ["abc", "c1", "C2", "longer-Than-anybody", "longer-than-anything", "Longer-Than-Many"]
-    assert spelled_otherwise(store, "thing", ("id",), [(each,) for each in wanted]) == {
+    assert find_other_spellings(store, "thing", ("id",), [(each,) for each in wanted]) == {
         ("abc",): [("AbC",), ("aBC",)],
         ("c1",): [("C1",)],
         ("longer-Than-anybody",): [("longer-than-anybody",)],
         ("longer-than-anything",): [("LONGER-THAN-ANYTHING",)],
     }
     many = [(f"x{number}",) for number in range(30_000)]
-    assert not spelled_otherwise(store, "thing", ("id",), [*many, ("c1",)])
+    assert not find_other_spellings(store, "thing", ("id",), [*many, ("c1",)])

@@ -39,7 +39,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> ExitStatus:
     with open_counter(settings) as counter:
         collection = counter.shop.get_collection(name)
         typed = assignments.read_key(collection, rest[0])
-        key = lookup.meant(counter.store, collection.name, collection.key, typed)
+        key = lookup.find_key(counter.store, collection.name, collection.key, typed)
         values = assignments.read_values(collection, rest[1:])
         _check_editable(collection, values)
         assignments.check_references(counter.store, collection, values)

@@ -68,7 +68,7 @@ def _show_events(arguments: argparse.Namespace, settings: Settings) -> ExitStatu
 
 def _events_for_table(events: Sequence[_Document], record_id: str) -> Iterator[_Document]:
     """Yield the events without the id that was asked for: its column would say nothing new."""
-    own = keys.fold_case(lookup.typed(record_id))
+    own = keys.fold_case(lookup.key_from_text(record_id))
     ids = [
         name
         for name in ("record", USER_ID)

@@ -11,7 +11,7 @@ from hpnorton.schema.collection import ForeignKey
 from hpnorton.schema.layout import Layout
 from hpnorton.schema.validate import RowError, ValidatedRows, reject_oversized, validate_rows
 from hpnorton.stores.base import Batch, Key, Store
-from hpnorton.stores.lookup import spelled_otherwise
+from hpnorton.stores.lookup import find_other_spellings
 from hpnorton.tabular.chunk import Chunk, read_blocks
 
 _SAMPLE_STEP = 50
@@ -129,7 +129,7 @@ def _reasons(
     lost = _absent(layout, foreign, several, store)
     reasons = dict.fromkeys(lost, f"is not in {parent}; import it there first")
     if lost:
-        for key, alike in spelled_otherwise(store, parent, names, sorted(lost, key=str)).items():
+        for key, alike in find_other_spellings(store, parent, names, sorted(lost, key=str)).items():
             there = " and ".join(repr(",".join(map(str, each))) for each in alike)
             differs = "differs" if len(alike) == 1 else "differ"
             reasons[key] = (

@@ -109,7 +109,7 @@ def check_references(
             foreign.parent, foreign.parent_fields, [[value] for value in key]
         ):
             fields, values = ", ".join(foreign.fields), ", ".join(map(str, key))
-            alike = lookup.same_but_case(store, foreign.parent, foreign.parent_fields, key)
+            alike = lookup.find_same_but_case(store, foreign.parent, foreign.parent_fields, key)
             other = f", but {', '.join(map(str, alike[0]))!r} is" if alike else ""
             raise RefusedError(
                 f"{fields}: {values!r} is not in {foreign.parent}{other}; add it there first"

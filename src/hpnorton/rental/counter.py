@@ -171,7 +171,9 @@ class RentalCounter:
         Raises RefusedError if its key exists, or one that differs from it in case only.
         """
         record_key = RecordKey(collection, tuple(record[name] for name in collection.key))
-        alike = lookup.same_but_case(self.store, collection.name, collection.key, record_key.key)
+        alike = lookup.find_same_but_case(
+            self.store, collection.name, collection.key, record_key.key
+        )
         if alike and self.shop.find(record_key) is None:
             other = ", ".join(map(str, alike[0]))
             raise RefusedError(

@@ -12,7 +12,12 @@ from hpnorton.schema.lexical import INT64
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
 from hpnorton.stores.base import Condition, CounterStore, Document, Store
-from hpnorton.stores.lookup import MAX_SEARCHED_CHARACTERS, meant, same_but_case, typed
+from hpnorton.stores.lookup import (
+    MAX_SEARCHED_CHARACTERS,
+    find_key,
+    find_same_but_case,
+    key_from_text,
+)
 from hpnorton.tabular.keys import fold_case
 
 # The fields that --find searches beside the key.
@@ -109,7 +114,7 @@ def find(store: CounterStore, text: str) -> Iterator[Document]:
     whose ids differ from it in case only. Each record has its `collection` as a further field.
     Raises UsageError if the text is empty or too long.
     """
-    text = typed(text)
+    text = key_from_text(text)
     if not text:
         raise UsageError(
             "say what to find: a part of an id, a name, an e-mail address or a phone number"
@@ -166,7 +171,7 @@ def _keys_alike(
     key = key_of(store, name)
     if len(key) > 1:
         return []
-    return same_but_case(store, name, key, (text,), may_search=may_search)
+    return find_same_but_case(store, name, key, (text,), may_search=may_search)
 
 
 def _find(store: Store, name: str, where: Sequence[Condition] = ()) -> Iterator[Document]:
@@ -199,9 +204,9 @@ def _stored_id(store: CounterStore, collection: str, field: str, text: str, flag
 
     `field` is the collection's key, and `flag` the question that lists its ids.
     """
-    if record := _get_by_id(store, collection, (field,), typed(text)):
+    if record := _get_by_id(store, collection, (field,), key_from_text(text)):
         return record[field]
-    if key := meant(store, collection, (field,), (typed(text),)):
+    if key := find_key(store, collection, (field,), (key_from_text(text),)):
         return key[0]
     if journal.known_collection(store, collection) is None and not store.is_empty(collection):
         raise UnknownIdError(
@@ -209,6 +214,6 @@ def _stored_id(store: CounterStore, collection: str, field: str, text: str, flag
             "CSV file, and import that into another database (--uri)"
         )
     name, kind, other_flag = _OTHERS[collection]
-    if _get_by_id(store, name, key_of(store, name), typed(text)):
+    if _get_by_id(store, name, key_of(store, name), key_from_text(text)):
         raise UnknownIdError(f"{text} is a {kind}; ask with {other_flag} {text}")
     raise UnknownIdError(f"{collection} has no {field} {text!r}; {flag} lists them")

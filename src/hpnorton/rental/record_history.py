@@ -9,7 +9,7 @@ from hpnorton.rental.queries import ids_alike, is_known
 from hpnorton.stores import journal
 from hpnorton.stores.base import CounterStore, Document
 from hpnorton.stores.history import HISTORY, Kind
-from hpnorton.stores.lookup import typed
+from hpnorton.stores.lookup import key_from_text
 
 # An entry of the history, with `before` and `after` as dictionaries, and the `file` of an import.
 Event = dict[str, Any]
@@ -22,7 +22,7 @@ def history(store: CounterStore, record_id: str) -> list[Event]:
     the counter, as a clerk types it (see lookup.py). Raises UnknownIdError if nothing is known of
     it, or several ids differ from it in case only.
     """
-    exact = typed(record_id)
+    exact = key_from_text(record_id)
     if (events := _events(store, exact)) or is_known(store, exact):
         return events
     alike = sorted(set(ids_alike(store, exact)))

@@ -101,7 +101,7 @@ class Shop:
     def _stored_key(self, collection: Collection, text: str) -> Key | None:
         with suppress(CellError):
             typed = (_key_field(collection).parse_typed(text),)
-            return lookup.meant(self.store, collection.name, collection.key, typed)
+            return lookup.find_key(self.store, collection.name, collection.key, typed)
         return None
 
 

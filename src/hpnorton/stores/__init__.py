@@ -22,7 +22,8 @@ def open_store(
     With `create`, a database that does not exist is created; without it, StoreMissingError is
     raised (MongoDB creates databases by itself). `patience` is how many seconds to wait for a lock
     on an SQLite file. Without `create`, an SQLite file that this user may not write is opened
-    read-only. Also raises StoreAccessError.
+    read-only. Raises StoreError if the database has a format of another version (see format.py),
+    unless `any_format`, and StoreAccessError.
     """
     store = _open_adapter(uri, create=create, patience=patience)
     if not any_format:

@@ -18,7 +18,7 @@ _MAX_SPELLINGS = 64  # that are looked up by their index
 _MAX_LOOKED_UP = 20_000  # spellings of all keys together
 
 
-def typed(text: str) -> str:
+def key_from_text(text: str) -> str:
     """Return the key that a typed text stands for; the text itself if it cannot be a key."""
     try:
         return keys.to_key(text)
@@ -26,7 +26,7 @@ def typed(text: str) -> str:
         return text
 
 
-def meant(store: CounterStore, collection: str, key: Sequence[str], wanted: Key) -> Key | None:
+def find_key(store: CounterStore, collection: str, key: Sequence[str], wanted: Key) -> Key | None:
     """Return the stored key that a typed one means, or None.
 
     `key` has the names of the key's fields. Raises UnknownIdError, with the stored keys, if several
@@ -34,7 +34,7 @@ def meant(store: CounterStore, collection: str, key: Sequence[str], wanted: Key)
     """
     if store.get(collection, key, wanted) is not None:
         return wanted
-    alike = same_but_case(store, collection, key, wanted)
+    alike = find_same_but_case(store, collection, key, wanted)
     if len(alike) > 1:
         listed = " and ".join(repr(_shown(each)) for each in alike)
         raise UnknownIdError(
@@ -44,7 +44,7 @@ def meant(store: CounterStore, collection: str, key: Sequence[str], wanted: Key)
     return alike[0] if alike else None
 
 
-def same_but_case(
+def find_same_but_case(
     store: CounterStore,
     collection: str,
     key: Sequence[str],
@@ -74,7 +74,7 @@ def same_but_case(
     return sorted(found, key=str)
 
 
-def spelled_otherwise(
+def find_other_spellings(
     store: Store, collection: str, key: Sequence[str], wanted: Iterable[Key]
 ) -> dict[Key, list[Key]]:
     """Return, for each of several keys, the stored keys that differ from it in case only, if any.

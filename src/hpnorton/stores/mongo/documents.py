@@ -43,7 +43,7 @@ def documents_of(batch: Batch) -> list[RawDocument]:
 def updates_of(batch: Batch, stored: Mapping[Key, Record]) -> list[RawDocument]:
     """Return the updates that make the stored documents equal to the records of a batch.
 
-    Each sets the fields that differ only: that is quicker, and keeps what other processes have done
+    Each sets only the fields that differ: that is quicker, and keeps what other processes have done
     to the others meanwhile.
     """
     records = zip(ids_of(batch), batch.keys, zip(*batch.values))

@@ -8,7 +8,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from bson import Decimal128, ObjectId
 from pymongo import errors
@@ -18,12 +19,12 @@ from hpnorton.stores.scan import Range
 
 _Collection = MongoCollection[dict[str, Any]]
 
-_SAMPLES_A_RANGE = 30  # a range is then seldom twice as large as another one
+_SAMPLES_PER_RANGE = 30  # ranges are then seldom twice as large as others
 _BY_INDEX = "IXSCAN"  # also CLUSTERED_IXSCAN
 _DATE = 5
 # The types of `_id`s that can be boundaries: numbers of all types are compared with each other.
 # https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
-_PLACES: Sequence[tuple[int, type, Callable[[Any], Any]]] = (
+_POSITIONS: Sequence[tuple[int, type, Callable[[Any], Any]]] = (
     (1, int, lambda value: value),
     (1, float, lambda value: None if math.isnan(value) else value),
     (1, Decimal128, lambda value: d if (d := value.to_decimal()).is_finite() else None),
@@ -86,37 +87,38 @@ def condition(part: Range) -> dict[str, Any]:
 def _boundaries(collection: _Collection, wanted: int) -> list[list[Any]]:
     """Return the lowest `_id` of each range but the first, by type and in order."""
     if "collation" in collection.options():
-        return []  # its texts have another order than ours
+        return []  # texts have another order there than in Python
     pipeline: list[Mapping[str, Any]] = [
-        {"$sample": {"size": wanted * _SAMPLES_A_RANGE}},
+        {"$sample": {"size": wanted * _SAMPLES_PER_RANGE}},
         {"$project": {"_id": 1}},
     ]
     try:
         found = [document["_id"] for document in collection.aggregate(pipeline)]
     except errors.OperationFailure:
         return []
-    orders = sorted(order for order in map(_order, found) if order is not None)
+    orders = sorted(filter(None, map(_order, found)), key=itemgetter(0, 1))
     chosen = [orders[at * len(orders) // wanted] for at in range(1, wanted)] if orders else []
     by_type: dict[int, dict[Any, Any]] = {}
-    for kind, place, value in chosen:
-        by_type.setdefault(kind, {}).setdefault(place, value)
+    for kind, position, value in chosen:
+        by_type.setdefault(kind, {}).setdefault(position, value)
     if len(by_type) > 1:
         # To nx-27017 texts are neither from a date on nor not from it on.
         by_type.pop(_DATE, None)
     return [list(values.values()) for values in by_type.values()]
 
 
-class _Sorted(tuple[int, Any, Any]):
-    """A type, the order of a value within it, and the value, which is not compared."""
+class _Order(NamedTuple):
+    """A type, the position of a value among others of the type, and the value."""
 
-    def __lt__(self, other: tuple[Any, ...]) -> bool:
-        return self[:2] < other[:2]
+    kind: int
+    position: Any
+    value: Any
 
 
-def _order(value: Any) -> _Sorted | None:
+def _order(value: Any) -> _Order | None:
     """Return the order of a value among others; None if it cannot be a boundary."""
-    for kind, of_type, place_of in _PLACES:
+    for kind, of_type, position_of in _POSITIONS:
         if isinstance(value, of_type) and not isinstance(value, bool):
-            place = place_of(value)
-            return None if place is None else _Sorted((kind, place, value))
+            position = position_of(value)
+            return None if position is None else _Order(kind, position, value)
     return None
