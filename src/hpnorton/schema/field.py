@@ -18,7 +18,6 @@ from hpnorton.schema.stored import Value
 from hpnorton.schema.types import CONVERTERS, Notation, describe_type, keep_text, write_value
 from hpnorton.tabular import keys, marks
 
-_MAX_INT64_DIGITS = 18  # every whole number of so many digits has at most 64 bits
 _MAX_LISTED = 10  # values of an enum in a message
 
 
@@ -131,6 +130,8 @@ class Field(Notation):  # pylint: disable=too-many-instance-attributes # the sta
                 values[cell] = None
                 errors[cell] = error
         column = list(map(values.__getitem__, cells))
+        if not errors:
+            return column, {}
         return column, {at: errors[cell] for at, cell in enumerate(cells) if cell in errors}
 
     def find_stored_error(self, value: Any) -> str | None:
@@ -187,14 +188,15 @@ class Field(Notation):  # pylint: disable=too-many-instance-attributes # the sta
         joined = "".join(cells)
         if not (joined.isascii() and joined.isdecimal()) or self.enum:
             return None
-        lengths = set(map(len, cells))
-        if 0 in lengths or max(lengths) > _MAX_INT64_DIGITS:
-            return None
         if any(missing.isdecimal() and missing in cells for missing in self.missing_values):
             return None
-        values = list(map(int, cells))
-        is_within = not (self._violation(min(values)) or self._violation(max(values)))
-        return values if is_within else None
+        try:
+            values = list(map(int, cells))
+        except ValueError:  # an empty cell, or more digits than int() takes
+            return None
+        low, high = min(values), max(values)
+        is_valid = high in lexical.INT64 and not (self._violation(low) or self._violation(high))
+        return values if is_valid else None
 
     @cached_property
     def _limits(self) -> list["_Limit"]:
