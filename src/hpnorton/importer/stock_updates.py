@@ -1,7 +1,7 @@
-"""Imports that replace products: a stock that changes by them goes through the history.
+"""Upserts of records with a stock: a change of the stock is an entry of the history.
 
-Clerks may rent out and take back while an import runs. What a file says of the stock is therefore
-written as they write it, so that the books balance; everything else as in any other import.
+Clerks may rent out and take back while an import runs. An import therefore changes a stock as they
+do, so that stocks and history agree; it writes everything else like any other import.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,23 +16,24 @@ from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
 
 
 def is_restock(batch: Batch, mode: Mode) -> bool:
-    """Whether a write may change the stock of products that are there."""
+    """Return whether a write may change the stock of stored records."""
     return mode is Mode.UPSERT and batch.collection.stock in batch.columns
 
 
 def write(store: CounterStore, batch: Batch, run: str) -> Written:
-    """Upserts products, as store.write does; `run` is the import that does it."""
+    """Upsert records as store.write does; `run` is the id of the import."""
     everything = range(len(batch))
     with store.transaction():
         stored = store.stored(batch, everything)
-        made = compare(batch, everything, stored, Mode.UPSERT)
-        _mend(store, batch, stored)
-        late = store.write(batch.only(made.new), Mode.INSERT).conflicts if made.new else ()
-        if made.changed:
-            _replace(store, batch.only(list(made.changed.values())), run)
-        written = made.written(everything)
-        if late:  # another import was quicker
-            again = write(store, batch.only([made.new[conflict.at] for conflict in late]), run)
+        comparison = compare(batch, everything, stored, Mode.UPSERT)
+        _restore_integers(store, batch, stored)
+        new = comparison.new
+        late = store.write(batch.only(new), Mode.INSERT).conflicts if new else ()
+        if comparison.changed:
+            _replace(store, batch.only(list(comparison.changed.values())), run)
+        written = comparison.written(everything)
+        if late:  # another import has inserted these keys meanwhile
+            again = write(store, batch.only([new[conflict.at] for conflict in late]), run)
             inserted = written.inserted - len(late) + again.inserted
             # All but the inserted ones count as replacing: some may have been the same before.
             return Written(inserted, written.updated + again.updated, (), everything, everything)
@@ -40,9 +41,9 @@ def write(store: CounterStore, batch: Batch, run: str) -> Written:
 
 
 def correct(store: CounterStore, batch: Batch) -> None:
-    """Puts products in the place of those that the same import has inserted under their keys.
+    """Replace records that the same import has inserted under these keys.
 
-    What was in stock at first is then another number; nothing has happened to it.
+    Their first stock becomes another number; that is no change of the stock.
     """
     if batch.collection.stock in batch.columns:
         store.correct_stock(batch)
@@ -50,28 +51,18 @@ def correct(store: CounterStore, batch: Batch) -> None:
     store.write(batch, Mode.UPSERT)
 
 
-def _mend(store: CounterStore, batch: Batch, stored: Mapping[Key, Record]) -> None:
-    """Makes whole numbers of stocks that another program has stored as doubles: 6.0 is 6."""
+def _restore_integers(store: CounterStore, batch: Batch, stored: Mapping[Key, Record]) -> None:
+    """Store integers where another program has stored stocks such as 6.0."""
     at = batch.columns.index(str(batch.collection.stock))
     for key, record in stored.items():
         if isinstance(record[at], float) and (number := whole_number(record[at])) is not None:
             store.set_stock(RecordKey(batch.collection, key), record[at], number)
 
 
-def _moved(store: CounterStore, place: RecordKey) -> int:
-    """How much the lines of a product's history have added to its stock."""
-    where: list[Condition] = [
-        ("record", "=", place.text),
-        ("collection", "=", place.collection.name),
-    ]
-    lines = store.find(HISTORY.name, HISTORY.key, where)
-    return sum(whole_number(line["delta"]) or 0 for line in lines)
-
-
 def _replace(store: CounterStore, batch: Batch, run: str) -> None:
-    """Replaces products by key; a stock that is a number before and after is counted over.
+    """Replace records by key; where the stock is a number before and after, post the difference.
 
-    Of any other nobody knows what has happened to it, so it counts as the first one.
+    What happened to any other stock is unknown, so the new value becomes the first one.
     """
     stock = str(batch.collection.stock)
     wanted = dict(zip(batch.keys, batch.values[batch.columns.index(stock)]))
@@ -81,43 +72,53 @@ def _replace(store: CounterStore, batch: Batch, run: str) -> None:
         if None not in (number, whole_number(stored[key])):
             counted[key] = number
         elif stored[key] is not number:
-            place = RecordKey(batch.collection, key)
-            store.set_stock(place, stored[key], number, _moved(store, place))
+            record_key = RecordKey(batch.collection, key)
+            store.set_stock(record_key, stored[key], number, _posted(store, record_key))
     _restock(store, batch.collection, counted, run)
     store.write(batch.without(stock), Mode.UPSERT)
+
+
+def _posted(store: CounterStore, record_key: RecordKey) -> int:
+    """Return how much the entries of a record's history have added to its stock."""
+    where: list[Condition] = [
+        ("record", "=", record_key.text),
+        ("collection", "=", record_key.collection.name),
+    ]
+    entries = store.find(HISTORY.name, HISTORY.key, where)
+    return sum(whole_number(entry["delta"]) or 0 for entry in entries)
 
 
 def _restock(
     store: CounterStore, collection: Collection, wanted: Mapping[Key, Value], run: str
 ) -> None:
-    """Brings the stock of products to what is wanted, however often somebody is quicker."""
+    """Post changes until the stocks are what is wanted, whatever clerks post meanwhile."""
     left = dict(wanted)
     store.ensure(HISTORY)
     while left:
         stored = {k: whole_number(v) for k, v in _stocks(store, collection, list(left)).items()}
         keys = [key for key in left if stored[key] != left[key]]
-        places = [RecordKey(collection, key) for key in keys]
+        record_keys = [RecordKey(collection, key) for key in keys]
         changes = [
-            _change(place, number + 1, cast(int, stored[key]), cast(int, left[key]), run)
-            for place, key, number in zip(places, keys, store.last_numbers(places))
+            _change(record_key, number + 1, cast(int, stored[key]), cast(int, left[key]), run)
+            for record_key, key, number in zip(record_keys, keys, store.last_numbers(record_keys))
         ]
         left = {keys[at]: left[keys[at]] for at in store.post(changes)}
 
 
 def _stocks(store: CounterStore, collection: Collection, keys: Sequence[Key]) -> dict[Key, Value]:
     columns = (*collection.key, str(collection.stock))
-    asked = Batch(collection, columns, [*zip(*keys), [None] * len(keys)])
-    stored = store.stored(asked, range(len(keys)))
+    wanted = Batch(collection, columns, [*zip(*keys), [None] * len(keys)])
+    stored = store.stored(wanted, range(len(keys)))
     return {key: record[-1] for key, record in stored.items()}
 
 
-def _change(place: RecordKey, number: int, before: int, after: int, run: str) -> Change:
-    stock = str(place.collection.stock)
+def _change(record_key: RecordKey, number: int, before: int, after: int, run: str) -> Change:
+    stock = str(record_key.collection.stock)
     return Change(
         kind=Kind.IMPORT,
-        subject=place,
+        subject=record_key,
         number=number,
-        target=place,
+        target=record_key,
         before={stock: before},
         after={stock: after},
         delta=after - before,

@@ -13,22 +13,26 @@ from hpnorton.rental.foreign_values import REPAIR_STOCK, describe_value
 from hpnorton.rental.names import (
     ACTIVE,
     CUSTOMERS,
-    DUE,
     PRODUCT_ID,
     PRODUCTS,
     QUANTITY,
     RENTALS,
-    RENTED_AT,
     RETURNED_AT,
     STATUS,
     USER_ID,
 )
 from hpnorton.rental.posting import post_change
+from hpnorton.rental.rentals import (
+    check_not_rented,
+    describe_rentals,
+    new_rental,
+    to_the_second,
+)
 from hpnorton.rental.shop import Shop
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores import lookup
-from hpnorton.stores.base import Condition, CounterStore, Document
+from hpnorton.stores.base import CounterStore, Document
 from hpnorton.stores.history import Change, Kind, RecordKey
 
 _MAX_STOCK = 2**63 - 1  # SQLite's and MongoDB's largest integer
@@ -67,10 +71,10 @@ class RentalCounter:
         def decide(number: int) -> Change:
             record = self._active_customer(customer)
             stock = self._stock(product)
-            self._check_not_rented(rental_key)
+            check_not_rented(self.shop, rental_key)
             if stock <= 0:
                 raise RefusedError(
-                    f"{product.text} is out of stock: {self._describe_rentals(product)}"
+                    f"{product.text} is out of stock: {describe_rentals(self.shop, product)}"
                 )
             return Change(
                 kind=Kind.RENT,
@@ -78,7 +82,7 @@ class RentalCounter:
                 number=number,
                 target=rental_key,
                 before=None,
-                after=self._new_rental(record, customer, product, due),
+                after=new_rental(self.shop, record, customer, product, due),
                 user_id=customer.text,
                 delta=-1,
                 stock=stock - 1,
@@ -115,7 +119,7 @@ class RentalCounter:
                 subject=product,
                 number=number,
                 target=rental_key,
-                before=rental | {RETURNED_AT: _to_the_second(now)},
+                before=rental | {RETURNED_AT: to_the_second(now)},
                 after=None,
                 user_id=customer.text,
                 delta=1,
@@ -146,7 +150,7 @@ class RentalCounter:
             if stock + delta < 0:
                 raise RefusedError(
                     f"{product.text} has {stock} in stock, so {-delta} cannot be taken out: "
-                    f"{self._describe_rentals(product)}"
+                    f"{describe_rentals(self.shop, product)}"
                 )
             if stock + delta > _MAX_STOCK:
                 raise RefusedError(f"{product.text} cannot have more than {_MAX_STOCK} in stock")
@@ -266,45 +270,3 @@ class RentalCounter:
                 f"not a whole number; {REPAIR_STOCK}"
             )
         return stock
-
-    def _check_not_rented(self, rental_key: RecordKey) -> None:
-        rental = self.shop.find(rental_key)
-        if rental is not None:
-            since = f" since {str(rental[RENTED_AT])[:10]}" if rental.get(RENTED_AT) else ""
-            user_id, product_id = rental[USER_ID], rental[PRODUCT_ID]
-            raise RefusedError(
-                f"{user_id} has {product_id} already{since}; when it is back: "
-                f"--return {user_id} {product_id}"
-            )
-
-    def _describe_rentals(self, product: RecordKey) -> str:
-        """Return how many are rented, and when the next one is due, for a message."""
-        where: Condition = (PRODUCT_ID, "=", product.key[0])
-        due = [r.get(DUE) for r in self.store.find(RENTALS, self.shop.rentals.key, (where,))]
-        days = sorted(str(day) for day in due if day)
-        if not due:
-            return "none is rented; --adjust-stock adds what has come in"
-        return (
-            f"{len(due)} rented, {f'the next is due {days[0]}' if days else 'none with a due day'}"
-        )
-
-    def _new_rental(
-        self, record: Document, customer: RecordKey, product: RecordKey, due: date
-    ) -> Document:
-        """Return a rental with the data that the customer's record has now."""
-        names = (record.get("Name"), record.get("Last_name"))
-        values: Document = {
-            USER_ID: customer.key[0],
-            "name": " ".join(str(name) for name in names if name) or None,
-            "address": record.get("Home_address"),
-            "phone_number": record.get("Phone_number"),
-            "email": record.get("Email_address"),
-            PRODUCT_ID: product.key[0],
-            RENTED_AT: _to_the_second(datetime.now(UTC)),
-            DUE: due.isoformat(),
-        }
-        return {name: values.get(name) for name in self.shop.rentals.columns}
-
-
-def _to_the_second(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
