@@ -18,6 +18,9 @@ def run_beside_a_package(tmp_path: Path) -> Runs:
     (package / "__init__.py").write_text("print('shop'); clerk = 'Ann'")
     (package / "counter.py").write_text("print('counter'); rented = 5")
     (package / "broken.py").write_text("print('broken'); import no_such_module")
+    (package / "slow.py").write_text(
+        "import sys; sys.running.set(); sys.waiting.wait(); print('slow'); last = 1"
+    )
 
     def output_of(program: str) -> str:
         (tmp_path / "program.py").write_text(
@@ -91,3 +94,27 @@ def test_a_module_that_is_missing_is_missed_at_once(output_of: Runs) -> None:
     """The import itself fails where there is no such module."""
     program = "with lazy_imports():\n    import no_such_module"
     assert "ModuleNotFoundError: No module named 'no_such_module'" in output_of(program)
+
+
+def test_threads_share_a_module_that_is_complete(output_of: Runs) -> None:
+    """A thread that uses a module while another one runs its code waits for the end of that."""
+    program = """\
+import threading
+with lazy_imports():
+    from shop import slow
+sys.running, sys.waiting = threading.Event(), threading.Event()
+found = []
+def use():
+    found.append(slow.last)
+def use_meanwhile():
+    sys.running.wait()
+    sys.waiting.set()
+    found.append(slow.last)
+threads = [threading.Thread(target=use), threading.Thread(target=use_meanwhile)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(found)
+"""
+    assert output_of(program) == "slow\n[1, 1]\n"

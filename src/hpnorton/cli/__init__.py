@@ -40,7 +40,7 @@ from hpnorton.cli.arguments import (
 )
 from hpnorton.cli.help import show_help, wants_help
 from hpnorton.cli.output import print_message
-from hpnorton.cli.standard_streams import until_closed, usable_streams
+from hpnorton.cli.standard_streams import ignore_closed_stdout, usable_streams
 from hpnorton.errors import ExitStatus, HPNortonError, SettingsError, UsageError, did_you_mean
 from hpnorton.settings import SQLITE_PREFIX, Settings, current_folder, read_settings, redact
 
@@ -123,7 +123,7 @@ def program(argv: Sequence[str], home: Path) -> ExitStatus:
     if command.needs_shop and arguments.to is None:
         _check_shop(settings)
     status = command.run(arguments, settings)
-    with until_closed():
+    with ignore_closed_stdout():
         sys.stdout.flush()
     return status
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hpnorton import __version__
-from hpnorton.cli.standard_streams import until_closed
+from hpnorton.cli.standard_streams import ignore_closed_stdout
 from hpnorton.errors import ExitStatus, UsageError, did_you_mean
 from hpnorton.settings import LOG_LEVELS, Settings, expand_home
 
@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
         return [name_of(command) for command in self.commands if flag in command.takes]
 
     def about(self, action: argparse.Action) -> str | None:
-        """Return what is said of all flags of the group that a flag is in."""
+        """Return the description of the group that a flag is in."""
         for group in self._action_groups:
             if action in group._group_actions:  # pylint: disable=protected-access # no other way
                 return group.description
@@ -73,7 +73,7 @@ class Parser(argparse.ArgumentParser):
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print --help or --version. Unlike argparse's own this raises the errors of writing."""
-        with until_closed():
+        with ignore_closed_stdout():
             out = file or sys.stderr
             out.write(message)
             out.flush()

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from hpnorton.cli.standard_streams import Output, until_closed
+from hpnorton.cli.standard_streams import Output, ignore_closed_stdout
 from hpnorton.log import write_message
 from hpnorton.sanitize import sanitize_message
 
@@ -35,7 +35,7 @@ def paged(is_wanted: bool, header: int = 0) -> Iterator[Output]:
     """
     command = pager_command(os.environ) if is_wanted and sys.stdout.isatty() else []
     if not command:
-        with until_closed():
+        with ignore_closed_stdout():
             yield sys.stdout
             sys.stdout.flush()
         return

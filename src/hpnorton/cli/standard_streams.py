@@ -47,7 +47,7 @@ def usable_streams() -> Iterator[None]:
 
 
 @contextmanager
-def until_closed() -> Iterator[None]:
+def ignore_closed_stdout() -> Iterator[None]:
     """Leave the block without an error when the reader of stdout closes it, as `head` does."""
     try:
         yield
