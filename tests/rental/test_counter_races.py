@@ -95,6 +95,25 @@ def test_of_a_hundred_copies_exactly_a_hundred_are_rented(
         assert faults(store) == []
 
 
+def open_and_rent(uri: str, clerk: int) -> list[str]:
+    """A clerk, who opens the shop together with all others."""
+    wait_for_all(CLERKS)
+    with open_counter(uri) as counter:
+        return [attempt(partial(counter.rent, f"U{clerk}", "P1"))]
+
+
+def test_the_first_clerks_open_a_shop_at_once(staff: Executor, uri: str, tmp_path: Path) -> None:
+    """Each adds what it finds missing, though another one may just be adding it."""
+    ids = [f"U{clerk}" for clerk in range(CLERKS)]
+    files = (write_customers(tmp_path, ids), write_products(tmp_path, {"P1": CLERKS}))
+    import_files(uri, *files)
+    assert at_once(staff, partial(open_and_rent, uri), CLERKS) == ["done"] * CLERKS
+    with closing(open_store(uri)) as store:
+        assert rentals(store) == {(user_id, "P1") for user_id in ids}
+        assert [line["number"] for line in lines(store)] == list(range(1, CLERKS + 1))
+        assert faults(store) == []
+
+
 def fight_for_each(uri: str, products: Sequence[str], clerk: int) -> list[str]:
     """A clerk, whose customer wants the last of everything."""
     with open_counter(uri) as counter:
