@@ -32,7 +32,7 @@ def evidence(
     st.lists(st.integers(1, 10**6), min_size=2, unique=True),
 )
 def test_a_line_is_found_again(start: float, per_row: float, rows: list[int]) -> None:
-    """Points on a line give that line, if the rows take a share of the time that can be told."""
+    """Points on a line give that line, if rows take a large enough share of the time."""
     line = Line(start, per_row)
     found = fit([(each, line.seconds(each)) for each in rows])
     if max(rows) * per_row > 0.11 * line.seconds(max(rows)):
@@ -45,7 +45,7 @@ def test_a_line_is_found_again(start: float, per_row: float, rows: list[int]) ->
 
 
 @pytest.mark.parametrize("points", [[], [(5, 1.0)], [(5, 1.0), (5, 2.0)], [(3, 0.2), (31, 0.19)]])
-def test_too_little_tells_no_rate(points: list[tuple[int, float]]) -> None:
+def test_too_few_points_give_no_rate(points: list[tuple[int, float]]) -> None:
     """One sample, or samples that take as long as starting does, give no line."""
     assert fit(points) is None
 
@@ -82,7 +82,7 @@ def test_many_rows_are_for_parallel() -> None:
     )
 
 
-def test_another_way_may_pay_earlier() -> None:
+def test_another_variant_may_pay_earlier() -> None:
     """The one that pays first is named if it is not the best for so many rows."""
     files = Line(0.2, 5e-6)
     made = advise(evidence(1_000_000, Line(FAST_START, 6e-6), Line(SLOW_START, 4e-6), files))
@@ -105,7 +105,7 @@ def test_nothing_is_guessed_from_a_handful_of_rows() -> None:
     assert "with 31 rows, start-up time dominates; compare larger files" in made.sentence
 
 
-def test_a_far_guess_is_not_made_to_look_exact() -> None:
+def test_a_far_estimate_is_rounded() -> None:
     """Beyond twenty times what was measured, only that is said."""
     made = advise(evidence(1000, Line(FAST_START, 6e-6), Line(SLOW_START, 4e-6)))
     assert "parallel is faster from more than 20,000 rows here, if ever" in made.sentence

@@ -1,4 +1,4 @@
-"""Commands as children: measured, and ended when we are told to end."""
+"""Commands as children: measured, and stopped when this process is."""
 
 import os
 import signal
@@ -61,7 +61,7 @@ def test_a_command_is_measured() -> None:
 
 
 def test_what_the_parent_holds_is_not_counted() -> None:
-    """A command that holds little is told so, however much its parent holds."""
+    """The memory of a command does not include that of this process."""
     held = b"x" * 200_000_000
     with open_children() as children:
         ended = children.run(python("pass"), os.environ)
@@ -75,7 +75,7 @@ def test_the_environment_is_the_one_given() -> None:
     assert ended.out.decode().strip() == "ä"
 
 
-def test_a_command_that_is_not_there_is_told() -> None:
+def test_a_missing_command_is_an_error() -> None:
     """With what the system says of it."""
     with open_children() as children, pytest.raises(ComparisonError, match="/no/such/thing could"):
         children.run(["/no/such/thing"], os.environ)
@@ -140,12 +140,12 @@ def test_a_killed_command_takes_its_processes_with_it(tmp_path: Path) -> None:
     assert not state.exists() or state.read_text("utf-8").split()[2] == "Z"
 
 
-def test_nobody_interrupts_where_nothing_is_said() -> None:
+def test_check_without_a_signal_does_nothing() -> None:
     """Without a signal a check passes."""
     Children().check()
 
 
-def test_the_stopwatch_tells_figures() -> None:
+def test_the_stopwatch_writes_measurements() -> None:
     """Status, seconds, processor seconds and memory, to the file descriptor that it is given."""
     reading, writing = os.pipe()
     command = [sys.executable, str(stopwatch.__file__), str(writing)]

@@ -51,7 +51,7 @@ def tampering(folder: Path, flag: str, statement: str) -> str:
     return str(path)
 
 
-def test_every_way_is_timed(sqlite_uri: str) -> None:
+def test_every_variant_is_measured(sqlite_uri: str) -> None:
     """Each chunk size with each variant, so often as asked, and fewer rows, shared by all workers.
 
     The real database stays as it is, byte for byte.
@@ -107,7 +107,7 @@ def test_other_records_are_an_error(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tampering.py"]
 
 
-def test_a_run_that_fails_is_told(sqlite_uri: str, tmp_path: Path) -> None:
+def test_a_run_that_fails_is_an_error(sqlite_uri: str, tmp_path: Path) -> None:
     """With its flags, its exit status and what it said."""
     program = tmp_path / "failing.py"
     program.write_text("import sys; sys.exit('Error: no luck')", encoding="utf-8")
@@ -115,8 +115,8 @@ def test_a_run_that_fails_is_told(sqlite_uri: str, tmp_path: Path) -> None:
         compare(sqlite_uri, program=[str(program)])
 
 
-def test_refused_rows_are_counted(sqlite_uri: str, tmp_path: Path) -> None:
-    """They are no failure: every run refuses the same."""
+def test_rejected_rows_are_counted(sqlite_uri: str, tmp_path: Path) -> None:
+    """They are no failure: every run rejects the same."""
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n1,x\n2\n1,y\n", encoding="utf-8")
     made = compare(sqlite_uri, str(path), matrix=Matrix([2], [10], 1))
@@ -136,7 +136,7 @@ def test_stdin_cannot_be_read_twice(sqlite_uri: str) -> None:
 
 
 def test_there_have_to_be_rows(sqlite_uri: str, tmp_path: Path) -> None:
-    """A header alone tells nothing."""
+    """Without rows there is nothing to compare."""
     path = tmp_path / "thing.csv"
     path.write_text("id,a\n", encoding="utf-8")
     with pytest.raises(ComparisonError, match="there are no rows in the files"):

@@ -71,7 +71,7 @@ def comparison(
 
 
 class Reader(HTMLParser):
-    """What stands in a page: tags and their attributes; fails if they are not nested."""
+    """Collects the tags and attributes of a page; fails if they are not nested."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ def test_axes_have_names_and_units(plots: list[Plot]) -> None:
         assert set(expected[plot.name]) <= set(texts(plot)), plot.name
 
 
-def test_ways_differ_without_colours(plots: list[Plot]) -> None:
+def test_variants_differ_without_colours(plots: list[Plot]) -> None:
     """Lines by marker and dashes, bars by hatches: all that a black-and-white print shows."""
     by_name = {plot.name: plot for plot in plots}
     for name in ("rows", "chunks"):
@@ -187,7 +187,7 @@ def test_the_page_names_the_flags_of_each_run(plots: list[Plot]) -> None:
     assert "<td>–</td>" in text and "0.32 – 0.42" not in text
 
 
-def test_a_way_without_a_line_has_none_in_the_legend() -> None:
+def test_a_variant_without_a_line_has_none_in_the_legend() -> None:
     """Where start-up hides the time per row, the legend shows the points alone."""
     made = comparison()
     flags = VARIANTS[-1].flags
@@ -238,7 +238,7 @@ def test_the_report_is_written(tmp_path: Path) -> None:
         ET.parse(path.parent / f"{name}.svg")
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """With what to do."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ComparisonError, match="name another folder with --report"):

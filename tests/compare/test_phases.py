@@ -111,7 +111,7 @@ def test_every_process_has_a_clock(
 
 
 def test_no_clock_without_being_asked() -> None:
-    """To import the module makes nobody listen to the import."""
+    """To import the module does not set a listener."""
     code = (
         "import hpnorton.compare.phases\nfrom hpnorton.importer.phases import current_listener\n"
         "assert current_listener() is None"

@@ -75,7 +75,7 @@ def test_rows_that_miss_cells_do_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize("where", ["beside", "above"])
 @pytest.mark.parametrize("is_apart", [False, True], ids=["schema inside", "schema apart"])
 def test_the_description_comes_too(tmp_path: Path, where: str, is_apart: bool) -> None:
-    """Fields have their types in the cut file as well, wherever the data package stands."""
+    """Fields keep their types in the shortened file, wherever the data package is."""
     place = tmp_path / "shop" / "rows"
     place.mkdir(parents=True)
     folder = place if where == "beside" else place.parent
@@ -92,7 +92,7 @@ def test_the_description_comes_too(tmp_path: Path, where: str, is_apart: bool) -
 
 
 def test_files_of_one_collection_may_hold_each_others_parents(tmp_path: Path) -> None:
-    """A parent is found in whichever of two files it stands."""
+    """A parent is found in either of two files."""
     customers = (DATA / "customers.csv").read_text("utf-8").splitlines(keepends=True)
     for name, some in (("a", customers[1:5001]), ("b", customers[5001:])):
         (tmp_path / f"{name}.csv").write_text("".join([customers[0], *some]), "utf-8")

@@ -1,4 +1,4 @@
-"""What is in a CSV file: the same for every way to share it out, and what a plain loop finds."""
+"""The analysis of a CSV file: the same for every division, and equal to a plain loop's."""
 
 import csv
 import gzip
@@ -84,22 +84,22 @@ def plain_loop(data: str, text: str) -> dict[str, Any]:
     return found
 
 
-def as_found(tally: FileProfile) -> dict[str, Any]:
-    """A tally in the same form."""
+def as_found(profile: FileProfile) -> dict[str, Any]:
+    """Return a profile in the same form."""
     return {
-        "rows": tally.rows,
-        "uneven": tally.uneven,
-        "count": tally.counts[0],
-        "years": tally.years,
+        "rows": profile.rows,
+        "uneven": profile.uneven,
+        "count": profile.counts[0],
+        "years": profile.years,
         "columns": [
-            (c.filled, len(c.distinct), c.longest, c.low_text, c.high_text) for c in tally.columns
+            (c.filled, len(c.distinct), c.longest, c.low_text, c.high_text) for c in profile.columns
         ],
     }
 
 
-def guesses(tally: FileProfile) -> list[tuple[Any, ...]]:
+def guesses(profile: FileProfile) -> list[tuple[Any, ...]]:
     """What the columns seem to hold."""
-    return [(c.type.kind, c.type.low, c.type.high) for c in tally.columns]
+    return [(c.type.kind, c.type.low, c.type.high) for c in profile.columns]
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -131,11 +131,11 @@ def test_the_answers_are_those_of_a_plain_loop(
         with closing(CsvFile(str(path), "")) as file:
             whole = analyze(file, questions, 1, None, sizes=RangeSizes(chunk, smallest=share))
         with closing(CsvFile(str(path), "")) as file:
-            tallies = [profile_chunks(questions, [each]) for each in file.chunks(chunk)]
+            profiles = [profile_chunks(questions, [each]) for each in file.chunks(chunk)]
     assert as_found(whole) == plain_loop(data, "a")
     backwards = FileProfile(questions)
-    for tally in reversed(tallies):
-        backwards.merge(tally)
+    for profile in reversed(profiles):
+        backwards.merge(profile)
     assert as_found(backwards) == as_found(whole)
     assert guesses(backwards) == guesses(whole)
 
@@ -155,15 +155,15 @@ def make_payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_workers_find_what_one_process_finds(payments: Path, tmp_path: Path) -> None:
-    """Two workers, one process and one that reads a .gz file tell the same, estimates included."""
+    """Two workers, one process and one that reads a .gz file give equal profiles."""
     zipped = tmp_path / "payments.csv.gz"
     zipped.write_bytes(gzip.compress(payments.read_bytes(), 1))
     found = []
     for path, count in ((payments, 1), (payments, 2), (zipped, 1), (zipped, 2)):
         with closing(CsvFile(str(path), "")) as file:
             questions = make_questions(file, "day", ["name=ao", "3=999"])
-            tally = analyze(file, questions, count, None, sizes=SMALL_RANGES)
-            found.append((as_found(tally), guesses(tally), tally.counts, tally.limits))
+            profile = analyze(file, questions, count, None, sizes=SMALL_RANGES)
+            found.append((as_found(profile), guesses(profile), profile.counts, profile.limits))
     assert found[1:] == found[:1] * 3
     plain, _, counts, limits = found[0]
     assert (plain["rows"], plain["uneven"], plain["years"][None]) == (120_000, 0, 120)
@@ -178,7 +178,7 @@ def test_workers_find_what_one_process_finds(payments: Path, tmp_path: Path) -> 
 def test_the_progress_of_an_analysis_is_reported(
     payments: Path, tmp_path: Path, workers: int, is_packed: bool
 ) -> None:
-    """The rows and bytes so far, from the header on to the end; a .gz file's are unpacked."""
+    """Rows and bytes are reported up to the end; those of a .gz file are decompressed."""
     path, size = payments, payments.stat().st_size
     if is_packed:
         path = tmp_path / "payments.csv.gz"
@@ -205,15 +205,15 @@ def test_dates_may_be_many(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(file_profile, "_MAX_DATES", 10)
     stamps = [f"{2000 + n % 5}-01-01T00:{n // 60:02}:{n % 60:02}" for n in range(500)]
     with closing(CsvFile(str(csv_file("x.csv", "at", *stamps)), "")) as file:
-        tally = analyze(file, make_questions(file, "1", ()), 1, None)
-    assert tally.years == {2000 + year: 100 for year in range(5)}
+        profile = analyze(file, make_questions(file, "1", ()), 1, None)
+    assert profile.years == {2000 + year: 100 for year in range(5)}
 
 
 def test_bytes_that_are_not_utf8_are_cells_too(csv_file: Write) -> None:
     """A file in another encoding is analyzed all the same."""
     with closing(CsvFile(str(csv_file("x.csv", "name", b"Zo\xeb", b"Zo\xeb", "Zoë")), "")) as file:
-        tally = analyze(file, make_questions(file, None, ["name=Zo"]), 1, None)
-    assert as_found(tally) | {"years": None} == {
+        profile = analyze(file, make_questions(file, None, ["name=Zo"]), 1, None)
+    assert as_found(profile) | {"years": None} == {
         "rows": 3,
         "uneven": 0,
         "count": 3,
@@ -225,8 +225,8 @@ def test_bytes_that_are_not_utf8_are_cells_too(csv_file: Write) -> None:
 def test_a_header_alone_has_empty_columns(csv_file: Write) -> None:
     """Without rows there is nothing to guess."""
     with closing(CsvFile(str(csv_file("x.csv", "a,b")), "")) as file:
-        tally = analyze(file, Questions(2), 1, None)
-    assert (tally.rows, guesses(tally)) == (0, [("empty", None, None)] * 2)
+        profile = analyze(file, Questions(2), 1, None)
+    assert (profile.rows, guesses(profile)) == (0, [("empty", None, None)] * 2)
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_a_header_alone_has_empty_columns(csv_file: Write) -> None:
     ],
 )
 def test_columns_have_names_and_numbers(csv_file: Write, text: str, found: int | str) -> None:
-    """A column is told by its name, or by its number from 1 on; what is none is told."""
+    """A column is given by its name, or by its number from 1 on; others are errors."""
     with closing(CsvFile(str(csv_file("x.csv", "id,seq,seq,date,2019")), "")) as file:
         if isinstance(found, int):
             assert find_column(file, text) == found
@@ -258,7 +258,7 @@ def die(*_: object) -> None:
 
 
 def test_a_worker_that_dies_is_reported(csv_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever waits for a killed worker is told so, and what to do."""
+    """The error for a killed worker says what to do."""
     monkeypatch.setattr(analysis, "_profile_in_worker", die)
     with closing(CsvFile(str(csv_file("x.csv", "a", "1")), "")) as file:
         with pytest.raises(FileError, match="a process that analyzed it died"):

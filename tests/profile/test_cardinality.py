@@ -81,7 +81,7 @@ def test_bytes_that_are_no_text_are_counted_too() -> None:
 def test_how_texts_are_shared_does_not_matter(
     texts: list[str], cuts: list[int], max_counted: int, max_hashes: int, is_told: bool
 ) -> None:
-    """Parts that are merged in any order, and may know of each other, tell what the whole tells."""
+    """Counters of parts, merged in any order, equal that of the whole."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cardinality, "MAX_COUNTED", max_counted)
         patch.setattr(cardinality, "_MAX_HASHES", max_hashes)

@@ -22,7 +22,7 @@ TEXTS = st.one_of(
 
 
 def shown(found: InferredType) -> tuple[ColumnType, Value, Value]:
-    """The kind, and the bounds as they are told."""
+    """Return the type and the bounds as values."""
     return found.kind, found.to_value(found.low), found.to_value(found.high)
 
 

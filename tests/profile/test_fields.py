@@ -83,7 +83,7 @@ def test_every_field_is_found(filled: str) -> None:
 
 
 def test_a_sample_says_that_it_is_one(filled: str) -> None:
-    """So many documents are looked at, and no more."""
+    """A sample reads as many documents as asked for."""
     (found,) = profile_fields(filled, ["mixed"], sample=10)
     assert found.scope == "10 of 1,000 documents, sampled"
     assert found.statistics.fields["_id"].records == 10
@@ -97,7 +97,7 @@ def test_an_empty_collection_has_no_fields(filled: str) -> None:
     assert (found.scope, found.fields()) == ("0 of 0 documents", [])
 
 
-def test_an_unknown_collection_is_told_with_those_there_are(uri: str) -> None:
+def test_an_unknown_collection_is_an_error_that_lists_the_known_ones(uri: str) -> None:
     """The message names what there is to look at."""
     with closing(open_store(uri, create=True)) as store:
         put(store, CUSTOMERS, ANNA)
@@ -105,21 +105,23 @@ def test_an_unknown_collection_is_told_with_those_there_are(uri: str) -> None:
         profile_fields(uri, ["custmers"])
 
 
-def test_a_missing_file_is_told(sqlite_uri: str) -> None:
-    """A look makes no database."""
+def test_a_missing_file_is_an_error(sqlite_uri: str) -> None:
+    """A profile creates no database."""
     with pytest.raises(StoreMissingError, match="import the CSV files first"):
         profile_fields(sqlite_uri, [])
 
 
 @pytest.mark.usefixtures("is_cut")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_progress_is_told(filled: str, workers: int) -> None:
+def test_progress_is_reported(filled: str, workers: int) -> None:
     """Documents so far, and at the end all of them, whoever does the work."""
-    told: list[tuple[str, int, int]] = []
-    profile_fields(filled, ["mixed"], workers=workers, on_progress=lambda *step: told.append(step))
-    assert told[0] == ("mixed", 0, 1000)
-    assert told[-1] == ("mixed", 1000, 1000)
-    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    reported: list[tuple[str, int, int]] = []
+    profile_fields(
+        filled, ["mixed"], workers=workers, on_progress=lambda *step: reported.append(step)
+    )
+    assert reported[0] == ("mixed", 0, 1000)
+    assert reported[-1] == ("mixed", 1000, 1000)
+    assert [done for _, done, _ in reported] == sorted(done for _, done, _ in reported)
 
 
 IDS: dict[str, Callable[[random.Random], Any]] = {
@@ -215,12 +217,12 @@ PLANS: Sequence[tuple[str, dict[str, Any], bool]] = (
 @pytest.mark.parametrize(
     ("plan", "is_by_index"), [row[1:] for row in PLANS], ids=[row[0] for row in PLANS]
 )
-def test_a_plan_tells_of_an_index(plan: dict[str, Any], is_by_index: bool) -> None:
+def test_a_plan_shows_an_index(plan: dict[str, Any], is_by_index: bool) -> None:
     """Only a server that looks for a range in an index is asked for ranges."""
     assert ranges.is_by_index(plan) == is_by_index
 
 
-def test_a_server_that_looks_at_all_for_a_range_is_asked_once(
+def test_a_server_that_scans_all_for_a_range_is_asked_once(
     nx_server: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """By one cursor, in this process, however many workers are asked for; the log says so."""
@@ -242,7 +244,7 @@ def test_a_server_that_looks_at_all_for_a_range_is_asked_once(
 
 @pytest.mark.usefixtures("is_cut")
 def test_some_workers_share_what_there_is(filled: str) -> None:
-    """Several collections are looked at side by side; each is found whole."""
+    """Several collections are profiled in parallel, each as a whole."""
     found = profile_fields(filled, ["mixed", "empty"], workers=2)
     assert [each.scope for each in found] == ["1,000 of 1,000 documents", "0 of 0 documents"]
 
@@ -325,8 +327,8 @@ def test_ranges_can_be_shown() -> None:
     assert Range("c", 1, mine).as_document()["from"] == str(mine)
 
 
-def test_all_collections_are_looked_at(uri: str) -> None:
-    """In the order of their names, if none is named; twice named is once looked at."""
+def test_all_collections_are_profiled(uri: str) -> None:
+    """Without names all are profiled, in order; a name given twice counts once."""
     with closing(open_store(uri, create=True)) as store:
         put(store, CUSTOMERS, ANNA, BEN)
         present = store.collections()

@@ -283,7 +283,7 @@ def test_columns_are_checked_as_value_by_value(values: list[Any]) -> None:
         assert whole == single
 
 
-def test_what_nobody_sees_is_counted(uri: str) -> None:
+def test_invisible_characters_are_counted(uri: str) -> None:
     """Blank and invisible characters at the ends, inside, letters in parts, marks, and twins."""
     schema = Collection("odd", (Field("id"), Field("note")), ("id",))
     notes = ["a\u200b", "\ufeffa", "a\u00a0", "a\u200bb", "a\u00a0b", "O\u0308", "#REF!", "'007"]

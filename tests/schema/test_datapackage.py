@@ -1,4 +1,4 @@
-"""Data packages: which collections they describe, and which are refused before anything is read."""
+"""Data packages: which collections they describe, and which are errors before anything is read."""
 
 import json
 from collections.abc import Callable
@@ -97,7 +97,7 @@ def test_a_stock_is_declared(package: WritePackage) -> None:
 
 
 @pytest.mark.parametrize("stock", ["size", "id", "weight", 5, ["units"]])
-def test_a_stock_that_cannot_be_counted_is_refused(package: WritePackage, stock: Any) -> None:
+def test_a_stock_that_cannot_be_counted_is_an_error(package: WritePackage, stock: Any) -> None:
     """It has to be an integer field outside the primary key."""
     path = package({"name": "things", "schema": {"fields": STOCK_FIELDS, "stock": stock}})
     with pytest.raises(SchemaError, match="resource things: stock names .* no integer field"):
@@ -128,7 +128,7 @@ def test_schema_in_a_file_of_its_own(package: WritePackage, tmp_path: Path) -> N
 def test_schema_outside_the_folder(
     package: WritePackage, tmp_path: Path, is_absolute: bool
 ) -> None:
-    """A schema outside the package's folder is refused, as the standard demands."""
+    """A schema outside the package's folder is an error, as the standard demands."""
     (tmp_path / "s.json").write_text(json.dumps({"fields": names("id")}), encoding="utf-8")
     folder = tmp_path / "package"
     folder.mkdir()
@@ -162,7 +162,7 @@ def test_bom(package: WritePackage) -> None:
     ],
 )
 def test_files_that_are_no_package(tmp_path: Path, content: bytes, reason: str) -> None:
-    """A file that is no data package is refused by its name."""
+    """A file that is no data package is an error with its name."""
     path = tmp_path / "datapackage.json"
     path.write_bytes(content)
     with pytest.raises(SchemaError, match=reason) as caught:
@@ -207,7 +207,7 @@ def test_files_that_are_no_package(tmp_path: Path, content: bytes, reason: str) 
     ids=str,
 )
 def test_malformed_resources(package: WritePackage, wrong: Any) -> None:
-    """A resource that makes no sense is refused by the package's name, whatever is wrong."""
+    """A malformed resource is an error with the package's name, whatever is wrong."""
     path = package(resource("parent"), wrong)
     with pytest.raises(SchemaError, match="datapackage.json"):
         load_package(path)
@@ -215,7 +215,7 @@ def test_malformed_resources(package: WritePackage, wrong: Any) -> None:
 
 @pytest.mark.parametrize("column", ["$x", "a.b", "", "  ", "a\0b", "_id", ".", "$"], ids=repr)
 def test_column_names_no_database_holds(package: WritePackage, column: str) -> None:
-    """Column names that a database cannot hold are refused, described or not."""
+    """Column names that a database cannot hold are errors, described or not."""
     advice = "rename the column" if column.strip() else "column 2 has no name"
     with pytest.raises(SchemaError, match=advice):
         load_package(package(resource("things", "id", column)))
@@ -224,7 +224,7 @@ def test_column_names_no_database_holds(package: WritePackage, column: str) -> N
 
 
 def test_only_what_is_used_has_to_be_usable(package: WritePackage) -> None:
-    """A resource that is no table, or of a type nobody can store, does not bar the others."""
+    """A resource that is no table, or of an unsupported type, does not affect the others."""
     odd = resource("odd") | {"schema": {"fields": [{"name": "at", "type": "geopoint"}]}}
     path = package({"name": "readme", "path": "README.pdf"}, odd, resource("things"))
     assert list(load_package(path, "things")) == ["things"]
@@ -234,7 +234,7 @@ def test_only_what_is_used_has_to_be_usable(package: WritePackage) -> None:
 
 
 def test_a_name_in_other_capitals_is_not_guessed(package: WritePackage) -> None:
-    """Things is not taken for things, nor for something that nobody describes."""
+    """Things is neither things nor an undescribed collection, but an error."""
     path = package(resource("things"))
     with pytest.raises(SchemaError, match="say things=FILE"):
         find_collection("Things", [path.parent])
@@ -244,7 +244,7 @@ def test_a_name_in_other_capitals_is_not_guessed(package: WritePackage) -> None:
     "twins", [("name", "NAME"), ("straße", "STRASSE"), ("a", "A"), ("é", "É")], ids=str
 )
 def test_column_names_that_differ_by_case(package: WritePackage, twins: tuple[str, str]) -> None:
-    """Column names that differ only by case are one name for a database, and refused."""
+    """Column names that differ only in case are one name for a database, so an error."""
     with pytest.raises(SchemaError, match="have the same name for a database"):
         load_package(package(resource("things", "id", *twins)))
     with pytest.raises(SchemaError, match="have the same name for a database"):
@@ -258,14 +258,16 @@ def test_column_names_that_differ_by_case(package: WritePackage, twins: tuple[st
     ids=repr,
 )
 def test_collection_names_no_database_holds(package: WritePackage, name: str) -> None:
-    """A collection's name that a database cannot hold is refused with the way out."""
+    """The error for a collection's name that a database cannot hold says what to do."""
     with pytest.raises(SchemaError, match="Name the collection yourself: COLLECTION=FILE"):
         check_collection_name(name)
     with pytest.raises(SchemaError):
         load_package(package(resource(name)))
 
 
-def test_describe_looks_beside_above_and_elsewhere(package: WritePackage, tmp_path: Path) -> None:
+def test_packages_are_sought_beside_above_and_elsewhere(
+    package: WritePackage, tmp_path: Path
+) -> None:
     """A collection is that of the nearest package: beside the file, above, in the next folder."""
     above, beside, other = tmp_path / "a", tmp_path / "a" / "b", tmp_path / "c" / "d"
     beside.mkdir(parents=True)
@@ -282,7 +284,7 @@ def test_describe_looks_beside_above_and_elsewhere(package: WritePackage, tmp_pa
     assert {name: found(name) for name in wanted} == wanted
 
 
-def test_describe_relative_folders(
+def test_packages_above_a_relative_folder(
     package: WritePackage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The folder above the current one counts too, though its name is a dot."""
@@ -294,8 +296,8 @@ def test_describe_relative_folders(
     assert collection.columns == ("above",)
 
 
-def test_describe_refuses_a_broken_package(tmp_path: Path) -> None:
-    """A broken data package is told, not passed over for the next one."""
+def test_a_broken_package_is_an_error(tmp_path: Path) -> None:
+    """A broken data package is an error; the next one is not used in its place."""
     (tmp_path / "datapackage.json").write_text("{", encoding="utf-8")
     with pytest.raises(SchemaError, match="is not JSON"):
         find_collection("things", [tmp_path])

@@ -47,7 +47,7 @@ def test_what_a_field_has_stored_its_copy_reads(
 
 
 @pytest.mark.parametrize(("descriptor", "cells"), LIMITED, ids=[str(d) for d, _ in LIMITED])
-def test_a_copy_refuses_what_breaks_a_limit(
+def test_a_copy_rejects_what_violates_a_limit(
     descriptor: Descriptor, cells: dict[str, Value | tuple[str]]
 ) -> None:
     """Of the cells that are written alike in both."""

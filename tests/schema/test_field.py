@@ -1,4 +1,4 @@
-"""Fields: which cells become which values, and that frictionless reads them the same way."""
+"""Fields: which cells become which values, and that frictionless reads them in the same way."""
 
 import pickle
 
@@ -94,7 +94,7 @@ def test_missing_values_of_the_schema() -> None:
     ids=str,
 )
 def test_descriptors_that_make_no_sense(descriptor: Descriptor) -> None:
-    """A descriptor that makes no sense is refused before any cell is read, by the field's name."""
+    """An invalid descriptor is an error with the field's name before any cell is read."""
     with pytest.raises(SchemaError, match="^package, field x: "):
         field_of(descriptor)
 
@@ -110,10 +110,10 @@ def test_descriptors_that_make_no_sense(descriptor: Descriptor) -> None:
         ({"type": "date", "format": "any"}, "the format 'any' is not checked"),
     ],
 )
-def test_what_is_not_checked_is_told(
+def test_what_is_not_checked_is_logged(
     descriptor: Descriptor, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What the standard knows and we do not check is told in the log, and checks the rest."""
+    """What the standard knows and HPNorton does not check is logged; the rest is checked."""
     start_log("WARNING")
     try:
         field = field_of(descriptor)

@@ -51,13 +51,13 @@ def test_what_a_pattern_matches(pattern: str, text: str) -> None:
     "pattern", ["(", r"\p{NoSuch}", "(?V1)a", "(?e)a", "(?r)a", "[b-a]", r"\z"]
 )
 def test_what_is_no_pattern(pattern: str) -> None:
-    """It is refused before anything is matched."""
+    """It is an error before anything is matched."""
     with pytest.raises(ValueError, match="is not a regular expression"):
         compiled(pattern)
 
 
 def test_a_pattern_that_takes_too_long_is_stopped_in_any_thread() -> None:
-    """With the pattern and the text: nobody would wait for the end of it."""
+    """The error has the pattern and the text."""
     raised: list[SchemaError] = []
 
     def match() -> None:

@@ -1,4 +1,4 @@
-"""What deserves a look in rows that are imported: the same sentences in whichever way."""
+"""Remarks on imported rows: the same sentences for every kind of import."""
 
 import unicodedata
 from collections.abc import Callable
@@ -23,22 +23,22 @@ ODD = (
 
 
 def warnings_of(out: list[dict[str, dict[str, list[str]]]]) -> list[str]:
-    """The warnings of all files, but that nobody has described them."""
+    """Return the warnings of all files, except for the missing description."""
     all_warnings = [each for file in out for report in file.values() for each in report["warnings"]]
     return [each for each in all_warnings if not each.startswith("no datapackage.json describes")]
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2", "--linear --dry-run"])
+@pytest.mark.parametrize("flags", ["--linear", "--parallel --workers 2", "--linear --dry-run"])
 @pytest.mark.parametrize("chunk_rows", [1, 3, 100])
-def test_what_was_changed_is_told(
-    run: Run, csv_file: Write, uri: str, way: str, chunk_rows: int
+def test_what_was_changed_is_reported(
+    run: Run, csv_file: Write, uri: str, flags: str, chunk_rows: int
 ) -> None:
     """How many cells, and the first of them by its row, however the file was cut."""
     path = csv_file("thing.csv", *ODD)
-    done = run(f"{way} {path} --chunk-rows {chunk_rows}", uri)
+    done = run(f"{flags} {path} --chunk-rows {chunk_rows}", uri)
     assert (done.status, done.data[0]["thing"]["inserted"]) == (0, 7)
-    told = warnings_of(done.data)
-    assert told == [
+    reported = warnings_of(done.data)
+    assert reported == [
         "2 cells had letters and marks apart; they are stored with composed letters (NFC) (first: "
         'row 5, "Å4")',
         "4 cells in name hold what a spreadsheet or a database export left there; they are stored "
@@ -46,7 +46,7 @@ def test_what_was_changed_is_told(
         "3 keys in id are stored without the blanks or invisible characters that they had (first: "
         r'row 2, "C1\xa0" with U+00A0 NO-BREAK SPACE)',
     ]
-    assert [f"{path}: {sentence}" in done.err for sentence in told] == [True] * 3
+    assert [f"{path}: {sentence}" in done.err for sentence in reported] == [True] * 3
 
 
 def test_keys_are_stored_as_they_can_be_typed(run: Run, csv_file: Write, uri: str) -> None:
@@ -74,19 +74,19 @@ def test_keys_are_stored_as_they_can_be_typed(run: Run, csv_file: Write, uri: st
 def test_what_is_no_key_is_rejected(
     run: Run, csv_file: Write, sqlite_uri: str, key: str, reason: str
 ) -> None:
-    """With the reason, since nobody could type it."""
+    """The row is rejected with the reason, since such a key cannot be typed."""
     done = run(f"--linear {csv_file('thing.csv', 'id,name', f'{key},x', 'C1,y')}", sqlite_uri)
     assert (done.status, done.data[0]["thing"]["rejected"]) == (3, 1)
     assert "id: " in done.err and reason.replace("'00123'", "00123") in done.err
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2", "--linear --dry-run"])
-def test_keys_that_differ_in_case_only_are_told(
-    run: Run, csv_file: Write, uri: str, way: str
+@pytest.mark.parametrize("flags", ["--linear", "--parallel --workers 2", "--linear --dry-run"])
+def test_keys_that_differ_in_case_only_are_reported(
+    run: Run, csv_file: Write, uri: str, flags: str
 ) -> None:
     """In one file, and from what the database has; all are imported."""
     first = csv_file("thing.csv", "id,name", "ABC,x", "abc,y", "Ähre,x", "äHRE,x", "B,x")
-    done = run(f"{way} {first}", uri)
+    done = run(f"{flags} {first}", uri)
     assert done.data[0]["thing"]["inserted"] == 5
     assert warnings_of(done.data) == [
         "2 keys of thing exist in several spellings that differ in case only: 'ABC' and 'abc'; "
@@ -94,32 +94,32 @@ def test_keys_that_differ_in_case_only_are_told(
     ]
 
 
-def test_twins_of_what_is_stored_are_told(run: Run, csv_file: Write, uri: str) -> None:
+def test_twins_of_stored_keys_are_reported(run: Run, csv_file: Write, uri: str) -> None:
     """Also where each file has letters of one case, if a row is added or another file has it."""
     upper, lower = csv_file("thing.csv", "id", "A1"), csv_file("more/thing.csv", "id", "a1")
     assert not warnings_of(run(f"--linear {upper}", uri).data)
-    (told,) = warnings_of(run(f"--linear {lower} --dry-run", uri).data)
-    assert "1 key of thing exists in several spellings" in told and "'A1' and 'a1'" in told
-    assert warnings_of(run(f"--linear {lower}", uri).data) == [told]
+    (reported,) = warnings_of(run(f"--linear {lower} --dry-run", uri).data)
+    assert "1 key of thing exists in several spellings" in reported and "'A1' and 'a1'" in reported
+    assert warnings_of(run(f"--linear {lower}", uri).data) == [reported]
     assert not warnings_of(run(f"--linear {lower}", uri).data)
-    assert warnings_of(run(f"--linear {lower} {upper}", uri).data) == [told]
+    assert warnings_of(run(f"--linear {lower} {upper}", uri).data) == [reported]
 
 
 @pytest.mark.parametrize(
-    "way", ["--linear", "--parallel --workers 2", "--linear --dry-run", "--linear --mode upsert"]
+    "flags", ["--linear", "--parallel --workers 2", "--linear --dry-run", "--linear --mode upsert"]
 )
-def test_twins_are_told_each_time(run: Run, csv_file: Write, uri: str, way: str) -> None:
+def test_twins_are_reported_each_time(run: Run, csv_file: Write, uri: str, flags: str) -> None:
     """Also where nothing is inserted: a file that carries them is reported again."""
     path = csv_file("thing.csv", "id,name", "ABC,x", "abc,y", "B,x")
     first = warnings_of(run(f"--linear {path}", uri).data)
     assert len(first) == 1 and "'ABC' and 'abc'" in first[0]
-    again = run(f"{way} {path}", uri)
+    again = run(f"{flags} {path}", uri)
     assert again.data[0]["thing"]["unchanged"] == 3 and warnings_of(again.data) == first
     plain = csv_file("more/thing.csv", "id,name", "B,x")
-    assert not warnings_of(run(f"{way} {plain}", uri).data)
+    assert not warnings_of(run(f"{flags} {plain}", uri).data)
 
 
-def test_numbers_that_are_rounded_are_told(
+def test_numbers_that_are_rounded_are_reported(
     run: Run, csv_file: Write, sqlite_uri: str, tmp_path: Path
 ) -> None:
     """A field of numbers holds some 16 digits; longer codes are texts."""
@@ -136,14 +136,14 @@ def test_numbers_that_are_rounded_are_told(
     ]
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2"])
+@pytest.mark.parametrize("flags", ["--linear", "--parallel --workers 2"])
 def test_the_first_of_two_rows_with_one_key_wins(
-    run: Run, csv_file: Write, uri: str, way: str
+    run: Run, csv_file: Write, uri: str, flags: str
 ) -> None:
-    """Also where keys are one only without what nobody sees, and come in no order."""
+    """This holds for keys that differ in invisible characters only, in any order."""
     rows = [f"{key:04},x" for key in range(400, 0, -1)]
     path = csv_file("thing.csv", "id,name", "0399\u00a0,first", *rows, "\u200b0001,last")
-    done = run(f"{way} {path} --chunk-rows 150", uri)
+    done = run(f"{flags} {path} --chunk-rows 150", uri)
     report = done.data[0]["thing"]
     assert (report["inserted"], report["conflicts"]) == (400, 2)
     assert run("--find 0399", uri).status == 0
@@ -154,7 +154,7 @@ def test_the_first_of_two_rows_with_one_key_wins(
         assert line in done.err
 
 
-def test_a_feed_tells_what_was_changed(run: Run, csv_file: Write, sqlite_uri: str) -> None:
+def test_a_feed_reports_what_was_changed(run: Run, csv_file: Write, sqlite_uri: str) -> None:
     """When it has come to its end: the same sentences as those of an import."""
     imported = run(f"--linear {csv_file('thing.csv', *ODD)} --dry-run", sqlite_uri)
     path = csv_file("thing.csv", *ODD)
@@ -163,20 +163,20 @@ def test_a_feed_tells_what_was_changed(run: Run, csv_file: Write, sqlite_uri: st
     assert warnings_of(streamed.data) == warnings_of(imported.data) != []
 
 
-def test_a_finished_import_tells_the_same_when_it_is_resumed(
+def test_a_finished_import_reports_the_same_when_it_is_resumed(
     run: Run, csv_file: Write, uri: str
 ) -> None:
-    """An import that was stopped goes on, and tells of the rows of both runs."""
+    """An import that was stopped continues, and reports the rows of both runs."""
     path = csv_file("thing.csv", *ODD, "\u200b,no key", "C8,x", "C9\u3000,y")
     stopped = run(f"--linear {path} --chunk-rows 2 --max-errors 0", uri)
     assert stopped.status == 4
     resumed = run(f"--linear {path} --chunk-rows 2 --resume", uri)
     assert (resumed.status, resumed.data[0]["thing"]["inserted"]) == (3, 9)
-    (keys,) = [told for told in warnings_of(resumed.data) if "keys in id" in told]
+    (keys,) = [text for text in warnings_of(resumed.data) if "keys in id" in text]
     assert keys.startswith("4 keys in id are stored without") and "row 2," in keys
 
 
-def test_bytes_that_are_always_composed() -> None:
+def test_bytes_that_are_always_in_nfc() -> None:
     """No character that is_surely_nfc passes over changes in NFC, alone or beside others."""
     seconds = set()
     for number in (*range(0x80, 0xD800), *range(0xE000, 0x110000)):

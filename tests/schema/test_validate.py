@@ -30,7 +30,7 @@ GOOD = ["1", "Chair", "5", ""]
 
 
 def check(*rows: list[str], layout: Layout = LAYOUT) -> ValidatedRows:
-    """What is said of rows of which nobody knows whether they hold odd bytes."""
+    """Validate rows that may hold odd bytes."""
     return validate_rows(layout, rows, is_suspicious=True)
 
 
@@ -90,7 +90,7 @@ def test_columns_that_are_not_required_may_be_absent() -> None:
     ],
 )
 def test_headers_that_do_not_fit(header: list[str], reason: str) -> None:
-    """A header that does not fit the collection is refused with what to change."""
+    """The error for a header that does not fit the collection says what to change."""
     with pytest.raises(FileError, match=f"^things.csv: the header .*{reason}"):
         make_layout(THINGS, header, "things.csv")
 
@@ -104,7 +104,7 @@ def test_other_delimiters(mark: str) -> None:
 
 @pytest.mark.parametrize("header", [["sep=;"], ["SEP=", ""]])
 def test_a_line_for_excel_is_no_header(header: list[str]) -> None:
-    """A first line that tells Excel the delimiter is told as what it is."""
+    """A first line with the delimiter for Excel is recognized."""
     with pytest.raises(FileError, match="^x.csv: the first line is Excel's 'sep='; delete"):
         check_delimiter(header, "x.csv")
 
@@ -143,7 +143,7 @@ def test_commas_are_right(header: list[str]) -> None:
     ids=repr,
 )
 def test_errors(row: list[str], errors: list[tuple[str, str | None]]) -> None:
-    """A row has all its errors, in the order of the columns, wherever it stands in a chunk."""
+    """A row has all its errors, in the order of the columns, at any position of a chunk."""
     assert errors_of(row) == [(0, *error) for error in errors]
     assert errors_of(GOOD, row, GOOD) == [(1, *error) for error in errors]
 
@@ -158,7 +158,7 @@ def test_errors_keep_the_cell() -> None:
 
 
 def test_hints_at_quotes() -> None:
-    """What a wrong number of cells may come from is told: a comma, or a quote left open."""
+    """The message has the likely cause of a wrong number of cells: a comma, or an open quote."""
     checked = check(["1", "Chair", "1", "000", "x"], ["2", 'Table,5\n3,"Bed'])
     hints = ["does a cell with a comma lack its quotes", "spans several lines"]
     assert [hint in error.message for hint, error in zip(hints, checked.errors, strict=True)] == [
@@ -168,7 +168,7 @@ def test_hints_at_quotes() -> None:
 
 
 def test_a_cell_has_one_error() -> None:
-    """A cell of the key that is wrong in itself is not told to be empty as well."""
+    """A cell of the key with an error is not reported as empty as well."""
     fields = (Field("id", "integer"), Field("day", "date", required=True), Field("x"))
     layout = make_layout(Collection("t", fields, ("id", "day")), ["id", "day", "x"], "t.csv")
     checked = check(["one", "", "x"], ["", "2026-12-01", "x"], layout=layout)
@@ -204,7 +204,7 @@ def test_blank_rows(row: list[str]) -> None:
 
 
 def test_a_row_of_missing_values_is_rejected() -> None:
-    """Whichever text stands for them: somebody has written it."""
+    """A row of missing values is rejected, whichever text means null."""
     fields = (Field("id", missing_values=("-",)), Field("x", missing_values=("", "NA")))
     layout = make_layout(Collection("t", fields, ("id",)), ["x", "id"], "t.csv")
     checked = check(["NA", "-"], ["", "-"], ["NA", ""], layout=layout)

@@ -82,7 +82,7 @@ CONSEQUENCES = {
 def test_verdicts_agree(
     hpnorton: CommandLine, tmp_path: Path, sqlite_uri: str, name: str, end: str
 ) -> None:
-    """The same rows of the same files are refused for the same kinds of faults."""
+    """The same rows of the same files are rejected for the same kinds of errors."""
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "datapackage.json").write_text(json.dumps(PACKAGE), "utf-8")
@@ -101,8 +101,8 @@ def test_verdicts_agree(
     assert {fault[:2] for fault in ours} == {fault[:2] for fault in theirs}
     assert ours <= theirs
     for *row, code in theirs - ours:
-        told = {fault[2] for fault in ours if list(fault[:2]) == row}
-        assert any(code in CONSEQUENCES.get(mine, ()) for mine in told), (row, code)
+        reported = {fault[2] for fault in ours if list(fault[:2]) == row}
+        assert any(code in CONSEQUENCES.get(mine, ()) for mine in reported), (row, code)
     assert done.status == (3 if ours else 0)
 
 

@@ -89,7 +89,7 @@ def test_cells_of_any_length(folder: Path, row: str) -> None:
     ],
 )
 def test_rows_that_stay_where_they_are(folder: Path, body: bytes) -> None:
-    """Those in order do, and those whose lines do not tell the first cell, or are odd."""
+    """Rows in order stay so, and rows whose first cell the lines do not show, or odd ones."""
     blocks = list(read_blocks(only_chunk(folder / "things.csv", b"id,x\n" + body), may_sort=True))
     positions = [at for rows in blocks for at in rows.positions]
     assert positions == list(range(body.count(b",")))

@@ -15,7 +15,7 @@ from hpnorton.tabular import fingerprint as fingerprint_module
 from hpnorton.tabular.fingerprint import Fingerprint, fingerprint
 
 
-def test_a_fingerprint_tells_all(tmp_path: Path) -> None:
+def test_a_fingerprint_has_size_time_and_checksum(tmp_path: Path) -> None:
     """It has the file's size and checksum, whatever the size of the blocks it is read in."""
     path = tmp_path / "things.csv"
     data = os.urandom(3 * 2**20 + 7)

@@ -46,7 +46,7 @@ def appending(path: Path, data: bytes) -> Step:
 
 
 def rows_until_stopped(file: CsvFile) -> Iterator[list[str]]:
-    """The rows of a file that is followed, until nobody appends to it any more."""
+    """Return the rows of a file in mode TAIL, until nothing is appended any more."""
     with closing(file), pytest.raises(KeyboardInterrupt):
         for chunk in file.chunks(1):
             assert chunk.rows == 1 and chunk.data is not None
@@ -120,7 +120,7 @@ def test_however_a_file_grows_its_rows_are_the_same(
 def test_a_file_that_does_not_only_grow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: Callable[[Path], object], message: str
 ) -> None:
-    """What was read is no longer there, so nobody knows where to go on: that is told."""
+    """The rest of a shortened file is unknown, so this is an error."""
     path = tmp_path / "x.csv"
     path.write_bytes(b"id\n1\n2\n")
     path.with_suffix(".new").write_bytes(b"id\n1\n2\n3\n")
@@ -133,7 +133,7 @@ def test_a_file_that_does_not_only_grow(
 
 
 def test_a_file_that_ends_before_its_size(tmp_path: Path) -> None:
-    """Rows that were there when the import began, and are not, are told of; half a row is none."""
+    """Rows that disappear after the import began are reported; half a row is none."""
     path = tmp_path / "x.csv"
     path.write_bytes(b"id\n" + b"some text\n" * 300_000)
     with closing(CsvFile(str(path), "x")) as file:

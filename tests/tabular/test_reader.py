@@ -1,4 +1,4 @@
-"""CSV files: chunks are exact, rows know their place, and a file that is none is refused."""
+"""CSV files: chunks are exact, rows know their position, and other files are errors."""
 
 import csv
 import gzip
@@ -180,7 +180,7 @@ def test_what_is_done_is_passed_over(
 
 
 def test_what_is_done_is_not_read(folder: Path) -> None:
-    """To pass over what is done its rows are not looked for: a file may have very many."""
+    """Rows that are done are skipped without a search: a file may have very many."""
     path = folder / "half.csv"
     path.write_bytes(b"id\n" + b"1\n" * 50 + b"2\n" * 50)
     _, (first, second) = chunks_of(path, 50)
@@ -189,10 +189,10 @@ def test_what_is_done_is_not_read(folder: Path) -> None:
     assert rest == [second]
 
 
-def test_small_chunks_are_not_looked_for_in_all_that_was_read(
+def test_small_chunks_do_not_search_the_whole_buffer(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Few rows a chunk: each byte of the file is looked at about once, not once for each chunk."""
+    """Each byte of the file is searched about once, even if chunks are small."""
     path = folder / "many.csv"
     path.write_bytes(b"id,text\n" + b"".join(b'%d,"%d"\n' % (n, n % 7) for n in range(20_000)))
     scanned = 0
@@ -314,7 +314,7 @@ def test_windows_line_ends_are_no_reason_to_be_slow(folder: Path) -> None:
     ],
 )
 def test_files_that_are_none(tmp_path: Path, name: str, content: bytes | None, reason: str) -> None:
-    """A file that cannot be read, or has no header, is refused by its name, and let go."""
+    """A file that cannot be read, or has no header, is an error with its name, and is closed."""
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -332,7 +332,7 @@ def open_descriptors() -> set[str]:
 
 @pytest.mark.parametrize("name", ["folder.csv", "folder.csv.gz"])
 def test_a_folder(tmp_path: Path, name: str) -> None:
-    """A folder is refused as what it is."""
+    """The error for a folder says that it is one."""
     (tmp_path / name).mkdir()
     with pytest.raises(FileError, match="is a folder"):
         CsvFile(str(tmp_path / name), "things")
@@ -459,7 +459,7 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not stdin.buffer.closed
 
 
-def test_a_closed_stdin_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_stdin_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that was started without a stdin cannot read it."""
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(FileError, match="stdin is closed"):

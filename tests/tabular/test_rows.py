@@ -1,4 +1,4 @@
-"""Texts become rows as csv.reader reads them, and rows whose quotes are at fault are told apart."""
+"""Texts become rows as csv.reader reads them; rows with wrong quotes are reported."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ def is_wrong(record: str) -> bool:
 @settings(max_examples=500)
 @given(text=TEXTS, max_rows=st.integers(1, 5))
 def test_rows_are_those_of_csv_reader(text: str, max_rows: int) -> None:
-    """Each record reads as it does alone; those with wrong quotes are all told, and no others."""
+    """Each record reads as it does alone; exactly those with wrong quotes are reported."""
     records = [record.decode().removeprefix(BOM) for record in split_records(text.encode())]
     rows = [next(csv.reader(io.StringIO(record, newline="")), []) for record in records]
     found = parsed(text, max_rows)
@@ -125,15 +125,15 @@ def make_folder(
     return tmp_path
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("flags", WAYS)
 @pytest.mark.parametrize("name", FILES)
 def test_odd_rows_are_rejected(
-    run: Run, folder: Path, sqlite_uri: str, name: str, way: str
+    run: Run, folder: Path, sqlite_uri: str, name: str, flags: str
 ) -> None:
-    """With their own code and a reason, whichever way; the others are in as they stand."""
+    """They are rejected with a code and a reason; the others are imported unchanged."""
     text, (field, code, message), titles = FILES[name]
     (folder / "list.csv").write_bytes(text.encode())
-    flag, _, more = way.partition(" ")
+    flag, _, more = flags.partition(" ")
     if flag != "--stream":
         checked = run(f"{flag} list.csv {more} --dry-run --quiet", sqlite_uri)
         assert checked.status == 3 and checked.data[0]["list"]["rejected"] == 1
@@ -151,7 +151,7 @@ def test_odd_rows_are_rejected(
 
 
 def test_a_repeated_header_of_references(run: Run, tmp_path: Path, sqlite_uri: str) -> None:
-    """It is told as such before anybody looks for the customer `user_id`."""
+    """It is reported as such before the customer `user_id` is looked up."""
     path = tmp_path / "days.csv"
     path.write_text("user_id,product_id\nuser_id,product_id\n", "utf-8")
     done = run(f"--linear rental={path} --dry-run --quiet", sqlite_uri)

@@ -69,8 +69,8 @@ OTHERS = {
 @pytest.mark.parametrize("what", OTHERS)
 def test_what_is_no_csv_is_named(what: str) -> None:
     """For what it is, and with what to do."""
-    told = find_other_format(OTHERS[what])
-    assert told is not None and told.startswith(what) and "; " in told
+    reported = find_other_format(OTHERS[what])
+    assert reported is not None and reported.startswith(what) and "; " in reported
 
 
 @pytest.mark.parametrize(

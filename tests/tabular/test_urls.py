@@ -1,4 +1,4 @@
-"""Files behind URLs: read by byte ranges where a server sends some, and told of when it does not.
+"""Files behind URLs: read by byte ranges if the server supports them, with errors if it fails.
 
 The server is one of our own on 127.0.0.1, with a certificate of the tests.
 """
@@ -60,16 +60,16 @@ def _check(done: Outcome) -> None:
     assert "geheim" not in done.err + done.out
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2"])
+@pytest.mark.parametrize("flags", ["--linear", "--parallel --workers 2"])
 @pytest.mark.parametrize("name", ["thing.csv", "thing.csv.gz"])
-def test_https(hpnorton: CommandLine, web: WebServer, name: str, way: str) -> None:
+def test_https(hpnorton: CommandLine, web: WebServer, name: str, flags: str) -> None:
     """One process and several read it; the query is no part of its name, nor shown or noted."""
     url = web.url(name + SIGNED)
-    flags = [*way.split(), url, "--chunk-rows", "500"]
-    _check(hpnorton(*flags, environment=TRUST))
+    command = [*flags.split(), url, "--chunk-rows", "500"]
+    _check(hpnorton(*command, environment=TRUST))
     noted = hpnorton("--history").out
     assert "sig=***" in noted and "geheim" not in noted
-    again = hpnorton(*flags, "--resume", environment=TRUST)
+    again = hpnorton(*command, "--resume", environment=TRUST)
     assert again.status == 0 and again.data[0]["thing"]["total_records"] == ROWS
     assert "sig=***&until=***: already imported on " in again.err
 
@@ -84,13 +84,13 @@ def test_chunks_are_read_by_their_byte_ranges(ranges: WebServer) -> None:
     assert ranges.asked == [(c.offset, c.offset + c.length) for c in chunks]
 
 
-@pytest.mark.parametrize("way", ["--linear", "--parallel --workers 2 --mode upsert"])
+@pytest.mark.parametrize("flags", ["--linear", "--parallel --workers 2 --mode upsert"])
 @pytest.mark.parametrize("name", ["thing.csv", "thing.csv.gz"])
 def test_a_server_without_byte_ranges(
-    hpnorton: CommandLine, plain: WebServer, name: str, way: str
+    hpnorton: CommandLine, plain: WebServer, name: str, flags: str
 ) -> None:
     """It is read from its beginning to its end, as stdin is."""
-    _check(hpnorton(*way.split(), plain.url(name + SIGNED), "--chunk-rows", "500"))
+    _check(hpnorton(*flags.split(), plain.url(name + SIGNED), "--chunk-rows", "500"))
     assert not plain.asked
 
 
@@ -112,32 +112,32 @@ def _refused(hpnorton: CommandLine, url: str, *, is_trusted: bool = True) -> str
 
 
 def test_a_file_that_is_not_there(hpnorton: CommandLine, web: WebServer) -> None:
-    """404: it is told as a file that is not there."""
-    told = _refused(hpnorton, web.url("none.csv" + SIGNED))
-    assert "there is no file https://" in told
-    assert told.endswith("/none.csv?sig=***&until=***; check its name")
+    """A status of 404 is reported as a missing file."""
+    message = _refused(hpnorton, web.url("none.csv" + SIGNED))
+    assert "there is no file https://" in message
+    assert message.endswith("/none.csv?sig=***&until=***; check its name")
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_file_that_is_refused(hpnorton: CommandLine, web: WebServer, status: int) -> None:
-    """Who may not read it is told so, and that signatures run out."""
+def test_a_file_without_permission(hpnorton: CommandLine, web: WebServer, status: int) -> None:
+    """The error names permissions and signatures that expire."""
     web.statuses["thing.csv"] = status
-    told = _refused(hpnorton, web.url("thing.csv" + SIGNED))
-    assert f"the server denies access (status {status}); check the permissions" in told
+    message = _refused(hpnorton, web.url("thing.csv" + SIGNED))
+    assert f"the server denies access (status {status}); check the permissions" in message
 
 
-def test_a_certificate_that_nobody_trusts(hpnorton: CommandLine, web: WebServer) -> None:
-    """The reason is told, and how to trust it."""
-    told = _refused(hpnorton, web.url("thing.csv" + SIGNED), is_trusted=False)
-    assert "the server's certificate is not trusted: " in told and "SSL_CERT_FILE" in told
+def test_an_untrusted_certificate(hpnorton: CommandLine, web: WebServer) -> None:
+    """The error has the reason, and how to trust the certificate."""
+    message = _refused(hpnorton, web.url("thing.csv" + SIGNED), is_trusted=False)
+    assert "the server's certificate is not trusted: " in message and "SSL_CERT_FILE" in message
 
 
 def test_a_server_that_is_not_there(hpnorton: CommandLine) -> None:
-    """The address is told, a password in it is not."""
+    """The error has the address without its password."""
     with serving(is_secure=False) as server:
         url = server.url("thing.csv" + SIGNED)
-    told = _refused(hpnorton, url.replace("//", "//ann:geheim@"))
-    assert "//ann:***@127.0.0.1" in told and "no server answers there" in told
+    message = _refused(hpnorton, url.replace("//", "//ann:geheim@"))
+    assert "//ann:***@127.0.0.1" in message and "no server answers there" in message
 
 
 @pytest.mark.parametrize("has_ranges", [True, False])

@@ -52,6 +52,7 @@ def _label(variant: Variant) -> str:
 
 
 def paint_rates(axes: Axes, comparison: Comparison) -> None:
+    """Paint bars: the rows per second of each variant."""
     variants = _variants(comparison)
     for at, (variant, style) in enumerate(styles_of(variants).items()):
         best = _best(comparison, variant)
@@ -81,6 +82,7 @@ def paint_rates(axes: Axes, comparison: Comparison) -> None:
 
 
 def paint_speed_ups(axes: Axes, comparison: Comparison) -> None:
+    """Paint lines: the speed-up of pools by number of workers, a line for each chunk size."""
     pools = [measurement for measurement in comparison.measurements if measurement.variant.workers]
     workers = sorted({measurement.variant.workers for measurement in pools})
     sizes = sorted({measurement.chunk_rows for measurement in pools})
@@ -118,6 +120,7 @@ def paint_speed_ups(axes: Axes, comparison: Comparison) -> None:
 
 
 def paint_chunks(axes: Axes, comparison: Comparison) -> None:
+    """Paint lines: the seconds of each variant by chunk size."""
     sizes = sorted({measurement.chunk_rows for measurement in comparison.measurements})
     for variant, style in styles_of(_variants(comparison)).items():
         own = sorted(
@@ -144,6 +147,7 @@ def paint_chunks(axes: Axes, comparison: Comparison) -> None:
 
 
 def paint_samples(axes: Axes, comparison: Comparison) -> None:
+    """Paint lines: the seconds of each variant by number of rows, and the crossing."""
     crossing = _crossing(comparison)
     max_rows = max(comparison.rows, 1.25 * crossing if crossing else 0)
     for variant, style in styles_of(_variants(comparison)).items():
@@ -203,6 +207,7 @@ def _mark_crossing(axes: Axes, pays_from: int, crossing: float, max_rows: float)
 
 
 def paint_phases(axes: Axes, comparison: Comparison) -> None:
+    """Paint stacked bars: the seconds of each variant by phase."""
     for at, times in enumerate(comparison.phase_times):
         left = 0.0
         for name, label, colour, hatch in _PHASES:

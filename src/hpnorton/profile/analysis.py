@@ -12,7 +12,7 @@ from hpnorton.profile.file_profile import FileProfile, profile_chunks
 from hpnorton.profile.questions import Questions
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.reader import CsvFile
-from hpnorton.workers import cores, open_workers
+from hpnorton.workers import cores, died, open_workers
 
 # Called with the rows and bytes read so far, and all bytes of the file, None if unknown.
 OnProgress = Callable[[int, int, int | None], None]
@@ -62,8 +62,7 @@ def analyze(
                 progress.add(part.rows, length)
     except BrokenExecutor as error:
         raise FileError(
-            f"{file.path}: a process that analyzed it died (killed, or out of memory?); try again "
-            "with fewer --workers"
+            f"{file.path}: {died('analyzed it')}; try again with fewer --workers"
         ) from error
     finally:
         executor.shutdown(cancel_futures=True)
