@@ -312,7 +312,7 @@ def test_a_server_that_stays_away(hpnorton: CommandLine, csv_file: Write, server
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--every", "3", "1"], "--every 3 1: say the shorter time first"),
+        (["--every", "3", "1"], "--every 3 1: name the shorter time first"),
         (["--every", "1"], "expected 2 arguments"),
         (["--every", "-1", "1"], "--every"),
         (["--every", "now", "1"], "'now' is not a number of seconds"),

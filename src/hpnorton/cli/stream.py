@@ -61,7 +61,7 @@ def add_flags(parser: Parser) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     minimum, maximum = arguments.every or (_MIN_SECONDS, _MAX_SECONDS)
     if minimum > maximum:
-        raise UsageError(f"--every {minimum:g} {maximum:g}: say the shorter time first")
+        raise UsageError(f"--every {minimum:g} {maximum:g}: name the shorter time first")
     for name in _FOR_DATABASE:
         if is_given(arguments, "to") and is_given(arguments, name):
             raise UsageError(f"{flag_of(name)} goes with the database, not with --to")
