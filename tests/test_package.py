@@ -33,7 +33,7 @@ RENTALS = "user_id,product_id\nC1,P1\nC9,P1\n"
 
 @pytest.fixture(name="shop")
 def write_the_files_of_a_shop(tmp_path: Path) -> Path:
-    """A folder with three CSV files, no settings.ini and no datapackage.json."""
+    """Write a folder with three CSV files, no settings.ini and no datapackage.json."""
     folder = tmp_path / "shop"
     folder.mkdir()
     for name, text in (("customers", CUSTOMERS), ("product", PRODUCTS), ("rental", RENTALS)):
