@@ -66,8 +66,12 @@ class ResultBuilder:  # pylint: disable=too-many-instance-attributes # counts, r
             ready.append(block)
         return ready
 
-    def write(self, block: Block, store: Store) -> None:
-        """Write the valid rows of a block to the store, and add the result. Raises StoreError."""
+    def write(self, blocks: Iterable[Block], store: Store) -> None:
+        """Write the valid rows of blocks to the store, and add the results. Raises StoreError."""
+        for block in blocks:
+            self._write(block, store)
+
+    def _write(self, block: Block, store: Store) -> None:
         checked, batch = block.checked, block.batch
         with phase(Phase.DATABASE):
             written = self._spec.write(store, batch)

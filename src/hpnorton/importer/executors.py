@@ -2,14 +2,16 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from typing import Any
 
+from hpnorton.errors import HPNortonError
+from hpnorton.files import out_of_resources
 from hpnorton.importer.options import Options
 from hpnorton.tabular.chunk import Chunk
-from hpnorton.workers import cores, open_cluster, open_workers
+from hpnorton.workers import cores, died, open_cluster, open_workers
 
 _FILES_PER_CORE = 4
 _DESCRIPTORS_PER_PROCESS, _OTHER_DESCRIPTORS = 12, 64
@@ -94,6 +96,18 @@ def executors_for(files: int, options: Options) -> list[BoundedExecutor]:
         lambda: open_workers(count, level), 2 * count, is_ordered=count == 1, is_shared=True
     )
     return [pool] * at_once
+
+
+def describe_failure(error: Exception, chunks: Sequence[Chunk]) -> str:
+    """Return why a task has failed, with the rows of its chunks if the error is unexpected."""
+    if isinstance(error, BrokenExecutor):
+        return died("imported it")
+    if isinstance(error, OSError) and error.errno:
+        return out_of_resources(error)
+    if isinstance(error, HPNortonError) or not chunks:
+        return str(error)
+    first, last = chunks[0].first_row, chunks[-1].first_row + chunks[-1].rows - 1
+    return f"rows {first} to {last}: {type(error).__name__}: {error}"
 
 
 def _max_descriptors() -> int:

@@ -41,18 +41,25 @@ def open_target(
         raise FileError(f"{target} cannot be written: {error.strerror}") from error
     with out:
         try:
-            append(out, file.raw_header, only_if_empty=True)
-            with _alone(out):
-                last_row = _check_rows(target, file)
-                if not _ends_a_line(target):
-                    out.write(b"\n")
-                    on_warning(
-                        f"{target}, row {last_row}, the last one, had no line end; it has one now: "
-                        "check whether the row is whole"
-                    )
+            _prepare(out, target, file, on_warning)
         except OSError as error:
             raise FileError(f"{target} cannot be written: {error.strerror}") from error
         yield out
+
+
+def _prepare(
+    out: IO[bytes], target: Path, file: CsvFile, on_warning: Callable[[str], None]
+) -> None:
+    """Write the header to a new file; check the rows of others and complete the last one."""
+    append(out, file.raw_header, only_if_empty=True)
+    with _alone(out):
+        last_row = _check_rows(target, file)
+        if not _ends_a_line(target):
+            out.write(b"\n")
+            on_warning(
+                f"{target}, row {last_row}, the last one, had no line end; it has one now: check "
+                "whether the row is whole"
+            )
 
 
 def _check_rows(target: Path, file: CsvFile) -> int:

@@ -7,20 +7,18 @@ from concurrent.futures import BrokenExecutor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any, TypeVar
 
 from hpnorton import log
 from hpnorton.errors import FileError, HPNortonError, StoreGoneError, StoreLostError
-from hpnorton.files import out_of_resources
 from hpnorton.importer.chunk_result import ChunkResult
 from hpnorton.importer.duplicates import SkippedRows
-from hpnorton.importer.executors import BoundedExecutor, Task
+from hpnorton.importer.executors import BoundedExecutor, Task, describe_failure
 from hpnorton.importer.options import ImportSpec, Options
-from hpnorton.importer.rejects import RejectedRow, Rejects, from_entry, write_rejects
-from hpnorton.importer.report import SHOWN_FAULTS, FileReport
+from hpnorton.importer.rejects import RejectedRow, Rejects, from_entry, report_rejects
+from hpnorton.importer.report import FileReport
 from hpnorton.importer.retry import until_answered
-from hpnorton.sanitize import counted, readable
+from hpnorton.sanitize import counted
 from hpnorton.schema.remarks import Remarks
 from hpnorton.stores import journal
 from hpnorton.stores.base import Store
@@ -29,7 +27,6 @@ from hpnorton.stores.journal import ChunkEntry, ImportEntry
 from hpnorton.stores.provenance import number_of
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.reader import CsvFile
-from hpnorton.workers import died
 
 T = TypeVar("T")
 Tasks = Iterator[Task]
@@ -74,7 +71,8 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         self._tasks: Tasks = iter(())
         self._lost: deque[Task] = deque()  # to be done again
         self._started = 0.0
-        self._has_begun = self._is_finished = False
+        self._has_begun = False
+        self.is_finished = False  # whether finish() was called
         self._elapsed_before = 0.0
         self._last_row = self._last_filled_row = 1  # the header
 
@@ -82,11 +80,6 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
     def is_done(self) -> bool:
         """Whether there is nothing to submit or to wait for."""
         return self._stages is None and not self.in_flight
-
-    @property
-    def is_finished(self) -> bool:
-        """Whether `finish` was called."""
-        return self._is_finished
 
     @property
     def can_resume(self) -> bool:
@@ -201,29 +194,30 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
             self.report.failure = reason
             self.report.can_resume = can_resume
 
-    def fail(self, error: Exception, chunks: Sequence[Chunk] = ()) -> None:
-        """Stop because of an error of the chunks, or of none in particular."""
+    def fail(
+        self, error: Exception, chunks: Sequence[Chunk] = (), *, is_content: bool = True
+    ) -> None:
+        """Stop because of an error of the chunks, or of none in particular.
+
+        A FileError is one of the file's content unless `is_content` is False: then --resume does
+        not help.
+        """
         if isinstance(error, StoreGoneError):
             self.report.forget()
-        can_resume = self.can_resume and not isinstance(error, FileError)
-        self.stop(Ending.FAILED, _reason(error, chunks), can_resume=can_resume)
+        is_damaged = is_content and isinstance(error, FileError)
+        reason = describe_failure(error, chunks)
+        self.stop(Ending.FAILED, reason, can_resume=self.can_resume and not is_damaged)
 
     @contextmanager
     def failing(self) -> Iterator[None]:
-        """Stop because of an error that is raised inside."""
+        """Stop because of an error of the database, or of another file, that is raised inside."""
         try:
             yield
         except HPNortonError as error:
-            self.stop_for(error)
-
-    def stop_for(self, error: HPNortonError) -> None:
-        """Stop because of an error of the database, or of one file beside this one."""
-        if isinstance(error, StoreGoneError):
-            self.report.forget()
-        self.stop(Ending.FAILED, str(error), can_resume=self.can_resume)
+            self.fail(error, is_content=False)
 
     def ask(self, work: Callable[[], T]) -> T:
-        """Return what `work` does with the store, if it is lost repeatedly.
+        """Return what `work` returns; repeat it while the server is lost.
 
         A file that has failed does not wait for a server. Raises StoreError.
         """
@@ -236,23 +230,28 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
 
         A second call does nothing.
         """
-        if self._is_finished:
+        if self.is_finished:
             return
-        self._is_finished = True
+        self.is_finished = True
         with self.failing():
-            if self.report.was_done:
-                self.report.rejects_file = self.entry.rejects_file
-            elif self._has_begun:
-                self._report_rejects()
-                self.report.warnings += self.remarks.sentences()
-                if not (self.report.counts.read or self.report.failure):
-                    self.report.warnings.append("there are no rows below the header")
-                if not self.options.is_dry_run:
-                    self.ask(lambda: self._save_end(store))
+            self._report_end(store)
         self.close()
 
+    def _report_end(self, store: Store) -> None:
+        if self.report.was_done:
+            self.report.rejects_file = self.entry.rejects_file
+        elif self._has_begun:
+            name = f"{self.report.collection}-{self.entry.id}"
+            header, folder = self.file.raw_header, self.options.rejects
+            report_rejects(self.rejects, self.report, folder, name, header)
+            self.report.warnings += self.remarks.sentences()
+            if not (self.report.counts.read or self.report.failure):
+                self.report.warnings.append("there are no rows below the header")
+            if not self.options.is_dry_run:
+                self.ask(lambda: self._save_end(store))
+
     def close(self) -> None:
-        """Close the file, and forget the rejected rows."""
+        """Close the file, and discard the rejected rows."""
         self.file.close()
         self.resources.close()
 
@@ -286,19 +285,6 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
             self.skipped.add(entry.first_row, entry.taken, is_repeated=entry.is_repeated)
         self.rejects.add(rejected)
 
-    def _report_rejects(self) -> None:
-        report = self.report
-        faults = (fault for row in self.rejects for fault in row.faults(report.file))
-        report.faults = list(islice(faults, SHOWN_FAULTS))
-        for row in self.rejects:
-            report.codes.update(reason.code for reason in row.reasons)
-        if report.codes and self.options.rejects is not None:
-            name = f"{report.collection}-{self.entry.id}"
-            header = self.file.raw_header
-            rows = iter(self.rejects)
-            path = write_rejects(rows, self.options.rejects, name, report.file, header)
-            report.rejects_file = readable(str(path))
-
     def _save_end(self, store: Store) -> None:
         report, entry = self.report, self.entry
         entry.status, entry.ended = report.ending, journal.utc_now()
@@ -309,15 +295,3 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         journal.save_import(store, entry)
         if report.ending is Ending.DONE:
             journal.forget_rows(store, entry.id)
-
-
-def _reason(error: Exception, chunks: Sequence[Chunk]) -> str:
-    """Return why an import has failed, with the rows of the chunks if the error is unexpected."""
-    if isinstance(error, BrokenExecutor):
-        return died("imported it")
-    if isinstance(error, OSError) and error.errno:
-        return out_of_resources(error)
-    if isinstance(error, HPNortonError) or not chunks:
-        return str(error)
-    first, last = chunks[0].first_row, chunks[-1].first_row + chunks[-1].rows - 1
-    return f"rows {first} to {last}: {type(error).__name__}: {error}"

@@ -93,8 +93,7 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
             repeated = journal.save_started(store, started)
     with transaction(store):
         for builder, of_chunk in zip(builders, blocks):
-            for block in of_chunk:
-                builder.write(block, store)
+            builder.write(of_chunk, store)
         results = [each.result(is_repeated=at in repeated) for at, each in enumerate(builders)]
         with phase(Phase.DATABASE):
             if spec.scratch is None:

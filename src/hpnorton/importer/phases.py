@@ -35,7 +35,7 @@ class Listener(Protocol):
     so it should find its state in the process it is called in.
     """
 
-    def enter(self, phase: Phase) -> None:
+    def enter(self, which: Phase, /) -> None:
         """Note that a phase begins."""
 
     def leave(self) -> None:

@@ -10,13 +10,14 @@ import os
 import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, gettempdir
 from typing import IO
 
 from hpnorton.errors import FileError
 from hpnorton.files import discard, replace_atomically
-from hpnorton.importer.report import RowFault
+from hpnorton.importer.report import SHOWN_FAULTS, FileReport, RowFault
 from hpnorton.sanitize import readable
 from hpnorton.schema.stored import Value
 from hpnorton.stores.journal import RejectedEntry
@@ -140,6 +141,22 @@ def check_folder(folder: Path, *, is_named: bool) -> None:
         )
 
 
+def report_rejects(
+    rejects: Rejects, report: FileReport, folder: Path | None, name: str, header: bytes
+) -> None:
+    """Add why rows are rejected to a report, and write the rows to `folder` if there are any.
+
+    Raises FileError.
+    """
+    faults = (fault for row in rejects for fault in row.faults(report.file))
+    report.faults = list(islice(faults, SHOWN_FAULTS))
+    for row in rejects:
+        report.codes.update(reason.code for reason in row.reasons)
+    if report.codes and folder is not None:
+        path = write_rejects(iter(rejects), folder, name, report.file, header)
+        report.rejects_file = readable(str(path))
+
+
 def write_rejects(
     rejects: Iterator[RejectedRow], folder: Path, name: str, file: str, header: bytes
 ) -> Path:
@@ -154,8 +171,8 @@ def write_rejects(
         with replace_atomically(rows) as csv, replace_atomically(reasons) as jsonl:
             csv.write(with_line_end(header))
             for rejected in rejects:
-                if rejected.raw:  # else it was too long to be kept
-                    csv.write(with_line_end(rejected.raw))
+                # A row that was too long to be read is empty.
+                csv.write(with_line_end(rejected.raw) if rejected.raw else b"")
                 _write_reasons(jsonl, rejected, file)
     except OSError as error:
         raise FileError(

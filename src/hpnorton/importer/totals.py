@@ -23,7 +23,7 @@ def report_totals(files: Sequence[FileImport], store: Store) -> None:
             _warn_of_twins(group, store)
         except HPNortonError as error:
             for each in group:
-                each.stop_for(error)
+                each.fail(error, is_content=False)
         else:
             for each in group:
                 each.report.total_records = total
