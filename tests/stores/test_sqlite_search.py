@@ -34,7 +34,7 @@ def test_every_row_is_looked_at_once(
     rest: int,
 ) -> None:
     """However many threads share the rows, each that holds the text is found, in order."""
-    monkeypatch.setattr(search, "_ROWS_WORTH_A_THREAD", 5)
+    monkeypatch.setattr(search, "_MIN_ROWS_PER_THREAD", 5)
     monkeypatch.setattr(search, "cores", lambda: cores)
     make(tmp_path / "store.db", suffix)
     with closing(open_store(f"sqlite:///{tmp_path}/store.db")) as store:

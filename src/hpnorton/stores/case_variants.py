@@ -32,7 +32,7 @@ class CaseVariants:
             if self.count == 1
             else f"{self.count:,} keys of {self.collection} exist"
         )
-        listed = "; ".join(" and ".join(map(repr, some)) for some in self.examples)
+        listed = "; ".join(" and ".join(map(repr, spellings)) for spellings in self.examples)
         more = "; ..." if self.count > len(self.examples) else ""
         return (
             f"{keys} in several spellings that differ in case only: {listed}"

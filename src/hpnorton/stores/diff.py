@@ -43,34 +43,34 @@ def compare(
     Nearly always, a whole batch without repeated keys is compared, and all its keys are stored.
     That case is handled without a step of Python for each record.
     """
-    made = Comparison()
+    comparison = Comparison()
     records = list(zip(*batch.values)) if len(positions) == len(batch) else None
     if records == list(stored.values()):  # in this very order, so no key comes twice
-        return made
+        return comparison
     if records and len(stored) == len(records) and stored.keys() == set(batch.keys):
         kept_ones = map(stored.__getitem__, batch.keys)
         positions = list(compress(positions, map(ne, kept_ones, records)))
         if mode is Mode.UPSERT:
-            made.changed = dict(zip(map(batch.keys.__getitem__, positions), positions))
-            made.updated = len(positions)
-            return made
+            comparison.changed = dict(zip(map(batch.keys.__getitem__, positions), positions))
+            comparison.updated = len(positions)
+            return comparison
     present = dict(stored)
     for at in positions:
         key = batch.keys[at]
         record = records[at] if records else batch.record(at)
         kept = present.get(key)
         if kept is None:
-            made.new.append(at)
+            comparison.new.append(at)
         elif kept == record:
             continue
         elif mode is Mode.INSERT:
-            made.conflicts.append(_conflict(batch, at, record, kept))
+            comparison.conflicts.append(_conflict(batch, at, record, kept))
             continue
         else:
-            made.changed[key] = at
-            made.updated += 1
+            comparison.changed[key] = at
+            comparison.updated += 1
         present[key] = record
-    return made
+    return comparison
 
 
 def first_difference(record: Record, other: Record) -> int | None:

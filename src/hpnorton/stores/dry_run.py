@@ -48,10 +48,12 @@ class DryRunStore:
         """Return what a write would do, and keep the records for later writes."""
         everything = range(len(batch))
         with self._scratch.transaction():
-            made = compare(batch, everything, self.stored(batch, everything), mode)
-            self._bring_over(batch.only(list(made.changed.values())))
-            self._scratch.write(batch.only([*made.new, *made.changed.values()]), Mode.UPSERT)
-        return made.written(everything)
+            comparison = compare(batch, everything, self.stored(batch, everything), mode)
+            self._bring_over(batch.only(list(comparison.changed.values())))
+            self._scratch.write(
+                batch.only([*comparison.new, *comparison.changed.values()]), Mode.UPSERT
+            )
+        return comparison.written(everything)
 
     def _bring_over(self, batch: Batch) -> None:
         """Copy the stored records with the keys of a batch, whole, to the temporary database."""

@@ -99,8 +99,8 @@ def find_other_spellings(
     if not candidates:
         return {}
     lost = store.absent(collection, key, list(zip(*candidates)))
-    found = ((each, sorted(some - lost, key=str)) for each, some in others.items())
-    return {each: some for each, some in found if some}
+    found = ((each, sorted(spellings - lost, key=str)) for each, spellings in others.items())
+    return {each: alike for each, alike in found if alike}
 
 
 def _spellings(part: Value) -> list[Value]:

@@ -53,18 +53,18 @@ class MongoBatches:
             if len(batch) >= self.min_sampled and self._are_stored(batch.sample()):
                 positions: Sequence[int] = range(len(batch))
                 stored = self.stored(batch, positions)
-                made = compare(batch, positions, stored, mode)
-                if lost := self._insert(batch.only(made.new)):  # another process was quicker
-                    stored |= self._stored_all(batch, [made.new[at] for at in lost])
-                    made = compare(batch, positions, stored, mode)
+                comparison = compare(batch, positions, stored, mode)
+                if lost := self._insert(batch.only(comparison.new)):  # another process was quicker
+                    stored |= self._stored_all(batch, [comparison.new[at] for at in lost])
+                    comparison = compare(batch, positions, stored, mode)
             else:
                 positions = self._insert(batch)
                 stored = self._stored_all(batch, positions)
-                made = compare(batch, positions, stored, mode)
-            self._update(batch, made.changed, stored)
+                comparison = compare(batch, positions, stored, mode)
+            self._update(batch, comparison.changed, stored)
             if mode is Mode.UPSERT:
                 self._restore_integers(batch, stored)
-        return made.written(positions, len(batch) - len(positions))
+        return comparison.written(positions, len(batch) - len(positions))
 
     def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored values of the batch's columns, by key, for the records at positions."""

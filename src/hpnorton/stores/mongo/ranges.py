@@ -64,12 +64,12 @@ def cut(collection: _Collection, wanted: int) -> list[Range]:
     """
     boundaries = _boundaries(collection, wanted)
     lowest = [same_type[0] for same_type in boundaries]
-    made = [Range(collection.name, outside=tuple(lowest))]
+    ranges = [Range(collection.name, outside=tuple(lowest))]
     for number, same_type in enumerate(boundaries):
         for low, high in pairwise([*same_type, None]):
             # Some servers compare a value also with those of other types.
-            made.append(Range(collection.name, len(made), low, high, tuple(lowest[:number])))
-    return made
+            ranges.append(Range(collection.name, len(ranges), low, high, tuple(lowest[:number])))
+    return ranges
 
 
 def condition(part: Range) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from hpnorton.stores.mongo.connection import MongoConnection
 from hpnorton.stores.scan import OnRead, Range, lookup_key
 from hpnorton.workers import call_aside
 
-_DOCUMENTS_A_BATCH = 10_000  # but for servers that end a batch at 16 MB before
-_KEYS_A_QUERY = 1000
+_DOCUMENTS_PER_BATCH = 10_000  # servers may end a batch at 16 MB
+_KEYS_PER_QUERY = 1000
 _LENGTH_BYTES = 4
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
@@ -98,9 +98,9 @@ class MongoScan:
             cursor = self._collection.find(
                 ranges.condition(part),
                 dict.fromkeys(("_id", *names), 1),
-                batch_size=_DOCUMENTS_A_BATCH,
+                batch_size=_DOCUMENTS_PER_BATCH,
             )
-            while block := list(islice(cursor, _DOCUMENTS_A_BATCH)):
+            while block := list(islice(cursor, _DOCUMENTS_PER_BATCH)):
                 yield [[document.get(name) for document in block] for name in names]
 
     def is_unique(self, names: Sequence[str]) -> bool:
@@ -135,11 +135,11 @@ class MongoScan:
         """
         lost = self._batches.absent(self._collection.name, names, columns)
         wanted = [key for key in lost if None not in key]
-        for start in range(0, len(wanted), _KEYS_A_QUERY):
-            some = wanted[start : start + _KEYS_A_QUERY]
-            condition: dict[str, Any] = {"$or": [dict(zip(names, key)) for key in some]}
+        for start in range(0, len(wanted), _KEYS_PER_QUERY):
+            part = wanted[start : start + _KEYS_PER_QUERY]
+            condition: dict[str, Any] = {"$or": [dict(zip(names, key)) for key in part]}
             if len(names) == 1:
-                condition = {names[0]: {"$in": [value for (value,) in some]}}
+                condition = {names[0]: {"$in": [value for (value,) in part]}}
             with self._connection.translate_errors():
                 for document in self._collection.find(condition, dict.fromkeys(names, 1)):
                     lost.discard(lookup_key(map(document.get, names)))
@@ -165,7 +165,7 @@ class MongoScan:
     def _raw_batches(self, part: Range) -> Any:  # its type hints say that it gives others
         """Return a cursor over the documents of a range as BSON, in batches of thousands."""
         return self._collection.find_raw_batches(
-            ranges.condition(part), batch_size=_DOCUMENTS_A_BATCH
+            ranges.condition(part), batch_size=_DOCUMENTS_PER_BATCH
         )
 
     def _raw_documents(self) -> Iterator[bytes]:

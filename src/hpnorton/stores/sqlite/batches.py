@@ -83,18 +83,18 @@ class SqliteBatches:
         if not short:
             return Written(len(batch))
         doubtful = [at for at, key in enumerate(batch.keys) if key in short]
-        made = compare(batch, doubtful, self._older(batch, doubtful, rowid, last), mode)
-        self._update(batch, made.changed)
-        return made.written(doubtful, len(batch) - len(doubtful))
+        comparison = compare(batch, doubtful, self._older(batch, doubtful, rowid, last), mode)
+        self._update(batch, comparison.changed)
+        return comparison.written(doubtful, len(batch) - len(doubtful))
 
     def _look_first(self, batch: Batch, mode: Mode) -> Written:
         """Compare the records with those that are stored, then write those that differ."""
         positions = self._differing(batch)
-        made = compare(batch, positions, self._by_key(batch, positions), mode)
-        if made.new and self._insert(batch.only(made.new)):
-            raise self._kept_out(batch, made.new)
-        self._update(batch, made.changed)
-        return made.written(range(len(batch)))
+        comparison = compare(batch, positions, self._by_key(batch, positions), mode)
+        if comparison.new and self._insert(batch.only(comparison.new)):
+            raise self._kept_out(batch, comparison.new)
+        self._update(batch, comparison.changed)
+        return comparison.written(range(len(batch)))
 
     def _are_stored(self, batch: Batch) -> bool:
         """Return whether the keys of all records are stored."""

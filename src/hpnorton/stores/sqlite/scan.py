@@ -13,9 +13,9 @@ from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
 from hpnorton.stores.sqlite.connection import SqliteConnection
 
-_ROWS_A_BLOCK = 10_000
+_ROWS_PER_BLOCK = 10_000
 _NULL = "null"
-_COLUMNS_A_STATEMENT = 500  # a result can have 2000, and two are asked of each
+_COLUMNS_PER_STATEMENT = 500  # a result has at most 2000, and there are two for each
 
 
 class SqliteScan:
@@ -81,7 +81,7 @@ class SqliteScan:
         chosen = [sql.quote(name) if name in self._types else "NULL" for name in names]
         with self._connection.translate_errors():
             cursor = self._connection.run(f"SELECT {', '.join(chosen)} FROM {source}", bounds)
-            while rows := cursor.fetchmany(_ROWS_A_BLOCK):
+            while rows := cursor.fetchmany(_ROWS_PER_BLOCK):
                 yield list(zip(*rows))
 
     def is_unique(self, names: Sequence[str]) -> bool:
@@ -148,10 +148,10 @@ class SqliteScan:
         (records,) = self._connection.run(f"SELECT count(*) FROM {source}", bounds).fetchone()
         statistics = CollectionStatistics(records)
         names = list(self._types)
-        for start in range(0, len(names), _COLUMNS_A_STATEMENT):
-            some = names[start : start + _COLUMNS_A_STATEMENT]
+        for start in range(0, len(names), _COLUMNS_PER_STATEMENT):
+            part = names[start : start + _COLUMNS_PER_STATEMENT]
             for index, (name, types) in enumerate(
-                self._types_of(some, source, bounds, records), start
+                self._types_of(part, source, bounds, records), start
             ):
                 seen = FieldStatistics(types, records, column=index)
                 if types.total() > types[_NULL]:
@@ -196,7 +196,10 @@ class SqliteScan:
 
 
 def _usual_type(declared: str) -> str:
-    """Return what typeof gives for most values of a column (https://www.sqlite.org/datatype3.html)."""
+    """Return what typeof gives for most values of a column.
+
+    https://www.sqlite.org/datatype3.html
+    """
     upper = declared.upper()
     if "INT" in upper or "BOOL" in upper:
         return "integer"

@@ -12,7 +12,7 @@ from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.connection import SqliteConnection
 from hpnorton.workers import cores
 
-_ROWS_WORTH_A_THREAD = 50_000
+_MIN_ROWS_PER_THREAD = 50_000
 _LOCK_SECONDS = 5.0
 
 
@@ -57,7 +57,7 @@ class Search:
         low, high = self.connection.run(bounds).fetchone()
         if low is None:
             return []
-        count = max(1, min(cores(), (high - low) // _ROWS_WORTH_A_THREAD))
+        count = max(1, min(cores(), (high - low) // _MIN_ROWS_PER_THREAD))
         starts = [low + (high + 1 - low) * at // count for at in range(count + 1)]
         statement = (
             f"SELECT {rowid} FROM {table} WHERE {rowid} BETWEEN ?2 AND ?3 AND ({self._like})"
