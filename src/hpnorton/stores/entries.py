@@ -1,7 +1,7 @@
 """Tables of HPNorton's own: dataclasses stored like records, so that every store keeps them."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, Generic, TypeVar, get_args
 
 from hpnorton.schema.collection import OWN_PREFIX, Collection
@@ -37,7 +37,8 @@ class EntryTable(Generic[Entry]):
 
     def write(self, store: Store, entries: Iterable[Entry], mode: Mode = Mode.UPSERT) -> Written:
         """Write entries in one transaction. Raises StoreError."""
-        rows = [tuple(asdict(entry).values()) for entry in entries]  # type: ignore[call-overload]
+        names = self.collection.columns
+        rows = [tuple(getattr(entry, name) for name in names) for entry in entries]
         if not rows:
             return Written(0)
         with store.transaction():

@@ -72,18 +72,20 @@ class SqliteCounter:
         if not changes:
             return []
         with self._connection.transaction():
-            taken = []
-            for at, change in enumerate(changes):
-                if self._insert(HISTORY, change.entry):
-                    self._carry_out(change)
-                else:
-                    taken.append(at)
+            last = self.last_numbers([change.subject for change in changes])
+            taken = [at for at, number in enumerate(last) if changes[at].number <= number]
+            written = [change for change, number in zip(changes, last) if change.number > number]
+            self._insert(HISTORY, [change.entry for change in written])
+            for change in written:
+                self._carry_out(change)
         return taken
 
-    def _insert(self, collection: Collection, record: Mapping[str, Value]) -> bool:
-        """Insert a record, and return whether its key is new."""
-        statement = sql.insert(collection.name, tuple(record), 1, collection.stock)
-        return self._connection.run(statement, tuple(record.values())).rowcount == 1
+    def _insert(self, collection: Collection, records: Sequence[Mapping[str, Value]]) -> None:
+        """Insert records that all have the same fields, if their keys are new."""
+        if records:
+            statement = sql.insert(collection.name, tuple(records[0]), 1, collection.stock)
+            rows = (tuple(record.values()) for record in records)
+            self._connection.run_many(statement, rows)
 
     def _carry_out(self, change: Change) -> None:
         (subject, subject_key), (target, key) = change.subject, change.target
@@ -93,7 +95,7 @@ class SqliteCounter:
         if change.after is None:
             self._connection.run(sql.delete(target.name, target.key), key)
         elif change.before is None:
-            self._insert(target, change.after)
+            self._insert(target, [change.after])
         elif values := change.other_values:
             statement = sql.update(target.name, tuple(values), target.key)
             self._connection.run(statement, (*values.values(), *key))
