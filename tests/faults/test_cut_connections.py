@@ -39,7 +39,7 @@ def test_an_import_goes_on(
     mode: str,
 ) -> None:
     """Whatever is cut, in the end every row is in once, of two with one key the right one."""
-    # Keys come twice, far from each other: a parallel import takes a second look.
+    # Keys come twice, far from each other: a parallel import resolves duplicates.
     lines = [f"k{n:05},{n}" for n in range(ROWS)] + [f"k{n:05},again" for n in range(0, ROWS, 100)]
     path = csv_file("thing.csv", "id,a", *lines)
     proxy.rule = at_random(SEED, 0.1, MOST_CUTS)

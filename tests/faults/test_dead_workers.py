@@ -61,7 +61,7 @@ PHASES: dict[str, Callable[[], Rule]] = {
     "parents": lambda: at("insert", "product"),
     "children": lambda: at("insert", "rental", 2),
     "note of a chunk": lambda: at("insert", "hpnorton_chunks", 4),
-    "second look": lambda: after_chunks(CHUNKS, "customers"),
+    "duplicate resolution": lambda: after_chunks(CHUNKS, "customers"),
     "late indexes": lambda: at("createIndexes", "rental"),
 }
 
@@ -202,8 +202,8 @@ def test_a_run_of_a_comparison(start: Start, server: Server, proxy: Proxy, csv_f
     failed = end_of(process)
     assert (failed.status, failed.out) == (1, "")
     assert failed.err == (
-        "Error: a run with --linear was killed by signal 9 (out of memory?); what was made for it "
-        "is removed: compare again when there is room\n"
+        "Error: a run with --linear was killed by signal 9 (out of memory?) and its database is "
+        "removed; compare again when there is room\n"
     )
     with closing(open_store(f"{server.uri}/shop")) as store:
         assert store.collections() == []

@@ -168,7 +168,7 @@ def test_a_server_that_dies_at_the_end_of_an_import(
     assert (told["file"], told["status"], told["inserted"]) == (str(path), "done", 2)
 
 
-def test_a_server_that_dies_in_the_second_look(
+def test_a_server_that_dies_in_the_duplicate_resolution(
     start: Start, server: Server, proxy: Proxy, csv_file: Write
 ) -> None:
     """Also what puts a parallel import in order is tried again: of two rows the last is in."""

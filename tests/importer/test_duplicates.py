@@ -201,7 +201,7 @@ class Case:
             return made.result(spec)
 
     def run_in_disorder(self, uri: str, order: Sequence[int], *, late_hashes: bool) -> Import:
-        """The same, with a second look; the hashes of keys come with the chunks, or afterwards."""
+        """The same, with duplicates resolved; hashes come with the chunks, or afterwards."""
         with self._begun(uri) as (spec, made), closing(KeyHashes()) as hashes:
             with_hashes = self.mode is UPSERT and not late_hashes
             wanting = replace(
@@ -282,7 +282,7 @@ def cases(draw: st.DrawFn, folder: Path, most_before: int) -> Case:
 @pytest.fixture(name="folder", scope="module")
 def make_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the files of all examples in turn."""
-    return tmp_path_factory.mktemp("secondlook")
+    return tmp_path_factory.mktemp("duplicates")
 
 
 IN_DISORDER = costly(120)
@@ -325,8 +325,8 @@ def test_chunks_that_were_repeated_make_no_difference(
     assert (found.counts.read, found.counts.failed) == (wanted.counts.read, wanted.counts.failed)
 
 
-class TestSettling:
-    """What a second look changes, case by case: rows 2, 5 and 9 have one key."""
+class TestCorrections:
+    """What the resolution changes, case by case: rows 2, 5 and 9 have one key."""
 
     ANNA: Record = ("C1", "Anna", 1)
     ANNE: Record = ("C1", "Anne", 2)
@@ -458,8 +458,8 @@ class TestSettling:
         assert list(why) == [2]
         assert records == [self.ANNE]
 
-    def test_to_settle_again_changes_nothing_more(self, spec: ImportSpec) -> None:
-        """An import that is killed in its second look is resumed, and takes another one."""
+    def test_a_second_correction_changes_nothing_more(self, spec: ImportSpec) -> None:
+        """An import that is killed here is resumed, and resolves the duplicates again."""
         rows = [self.found(2, self.ANNA), self.found(5, self.ANNE)]
         for _ in range(2):
             result = self.correction(spec, rows, conflicts=[2], taken=[2])
