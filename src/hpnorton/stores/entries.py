@@ -1,11 +1,12 @@
 """Tables of HPNorton's own: dataclasses stored like records, so that every store keeps them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any, Generic, TypeVar, get_args
 
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 from hpnorton.stores.base import Batch, Condition, Mode, Store, Written
 
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", bytes: "binary"}
@@ -39,11 +40,14 @@ class EntryTable(Generic[Entry]):
         """Write entries in one transaction. Raises StoreError."""
         names = self.collection.columns
         rows = [tuple(getattr(entry, name) for name in names) for entry in entries]
-        if not rows:
-            return Written(0)
+        return self.write_columns(store, list(zip(*rows)), mode) if rows else Written(0)
+
+    def write_columns(
+        self, store: Store, columns: Sequence[Sequence[Value]], mode: Mode = Mode.UPSERT
+    ) -> Written:
+        """Write entries that come as columns, one for each field. Raises StoreError."""
         with store.transaction():
-            batch = Batch(self.collection, self.collection.columns, list(zip(*rows)))
-            return store.write(batch, mode)
+            return store.write(Batch(self.collection, self.collection.columns, columns), mode)
 
     def _entry(self, document: dict[str, Any]) -> Entry:
         values = {name: document.get(name) for name in self._types}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hpnorton.schema.collection import Collection
+from hpnorton.schema.stored import Value
 from hpnorton.stores.base import IMPORT_FIELD, Batch, Key, Mode, Store
 from hpnorton.stores.entries import EntryTable
 from hpnorton.stores.history import RecordKey, key_texts
@@ -51,13 +52,14 @@ def number_of(store: Store, run: str) -> int:
 
 def save_replaced(store: Store, batches: Sequence[Batch]) -> None:
     """Save that the records of batches were replaced by their import; this can be repeated."""
-    entries = [
-        ReplacedRecord(record=str(text), collection=batch.collection.name, number=number)
-        for batch in batches
-        if (number := batch.import_number) is not None
-        for text in key_texts(batch.columns_of(batch.collection.key))
-    ]
-    REPLACED.write(store, entries, Mode.INSERT)
+    for batch in batches:
+        size, texts = len(batch), map(str, key_texts(batch.columns_of(batch.collection.key)))
+        columns: list[list[Value]] = [
+            [*texts],
+            [batch.collection.name] * size,
+            [batch.import_number] * size,
+        ]
+        REPLACED.write_columns(store, columns, Mode.INSERT)
 
 
 def imports_that_wrote(store: Store, record: RecordKey) -> set[str]:
