@@ -98,7 +98,7 @@ def test_fields_are_those_of_a_plain_walk(
 
 @given(documents, documents, documents)
 @settings(deadline=None, max_examples=60)
-def test_tallies_merge_in_any_order(
+def test_statistics_merge_in_any_order(
     first: list[dict[str, Any]], second: list[dict[str, Any]], third: list[dict[str, Any]]
 ) -> None:
     """The order of merging changes nothing, examples included, and it is as if it were one."""

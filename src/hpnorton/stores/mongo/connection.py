@@ -1,5 +1,6 @@
 """A connection to MongoDB: how it is made, and what the server can do."""
 
+import atexit
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pymongo import ReadPreference
 from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import InvalidURI, OperationFailure
+from pymongo.synchronous import monitor
 
 from hpnorton.errors import StoreAccessError
 from hpnorton.settings import redact
@@ -36,6 +38,7 @@ class MongoConnection:
         self.shown = redact(uri)
         self._has_user = "@" in uri.partition("://")[2].partition("/")[0]
         self._hello: RawDocument = {}
+        _skip_wait_at_exit()
         with self.translate_errors():
             self.client = self._connect(uri, options)
             # What a secondary answers may be out of date.
@@ -123,3 +126,12 @@ class MongoConnection:
             yield
         except RAISED as error:
             raise explain(error, self.shown, has_user=self._has_user) from error
+
+
+def _skip_wait_at_exit() -> None:
+    """Keep pymongo from waiting at exit, for half a second, for threads that end by themselves.
+
+    pymongo has no public option for that. Where the function has another name, the wait stays.
+    """
+    if wait := getattr(monitor, "_shutdown_resources", None):
+        atexit.unregister(wait)
