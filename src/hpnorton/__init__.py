@@ -2,8 +2,9 @@
 
 The map, from the ground up; imports point downward only. Beside the packages are `lazy` (imports
 at first use), `errors` (what can go wrong, and its exit status), `settings` (settings.ini,
-environment, flags), `sanitize` (what may be shown), `log` (messages on stderr) and `workers`
-(executors: this process, others, or a cluster).
+environment, flags), `files` (atomic replacement, temporary files), `sanitize` (what may be shown),
+`log` (messages on stderr), `interrupts` (Ctrl+C) and `workers` (executors: this process, others, or
+a cluster).
 
 - `tabular`: bytes become chunks, chunks become rows.
 - `schema`: what a record is, and how rows are validated.

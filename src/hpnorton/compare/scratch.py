@@ -74,7 +74,7 @@ class Scratch:
                 taken.append("the notes of imports")
         if taken:
             raise ComparisonError(
-                f"{redact(self._real)} keeps all its databases in one: timing runs would change "
+                f"{redact(self._real)} keeps all its databases in one: a comparison would change "
                 f"what is there already ({', '.join(taken)}). Compare on an empty server, or on "
                 f"SQLite: --uri {SQLITE_PREFIX}compare.db"
             )
