@@ -83,17 +83,28 @@ def test_a_phase_ends_with_an_error(clock: ProcessClock) -> None:
     assert clock.spent[Phase.CHECK].wall == before
 
 
-@pytest.mark.parametrize("variant", ["--linear", "--parallel", "--parallel --workers 2"])
+@pytest.mark.parametrize(
+    ("variant", "is_module"),
+    [
+        ("--linear", False),
+        ("--parallel", False),
+        ("--parallel --workers 2", False),
+        ("--linear", True),
+    ],
+)
 def test_every_process_has_a_clock(
-    hpnorton: CommandLine, tmp_path: Path, uri: str, variant: str
+    hpnorton: CommandLine, tmp_path: Path, uri: str, variant: str, is_module: bool
 ) -> None:
-    """The import's result is the same, and every phase has taken time, in all its processes."""
+    """Every phase has taken time in all processes of a script or a module, with its result."""
     folder = tmp_path / "clocks"
     folder.mkdir()
-    program, *arguments = hpnorton.command([*variant.split(), "--quiet", "--dataset", "test"], uri)
+    program, script, *arguments = hpnorton.command(
+        [*variant.split(), "--quiet", "--dataset", "test"], uri
+    )
+    start = ["-m", "hpnorton"] if is_module else [script]
     code = "from hpnorton.compare.phases import main; main()"
     done = subprocess.run(
-        [program, "-c", code, str(folder), *arguments],
+        [program, "-c", code, str(folder), *start, *arguments],
         env=hpnorton.environment({"PYTHONPATH": str(ROOT / "src")}),
         cwd=hpnorton.folder,
         capture_output=True,
