@@ -35,8 +35,9 @@ def database_of_a_shop(uri: str) -> str:
 @contextmanager
 def sqlite_file(uri: str) -> Iterator[sqlite3.Connection]:
     """A connection to an SQLite database as another program has it."""
-    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection, connection:
-        yield connection
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+        with connection:
+            yield connection
 
 
 def set_version(uri: str, version: int | None) -> None:

@@ -33,7 +33,7 @@ from tests.helpers.changes import (
     rent,
     rental,
 )
-from tests.helpers.older_databases import forget_first_stocks
+from tests.helpers.first_stocks import forget_first_stocks
 from tests.helpers.properties import costly
 from tests.helpers.shop import first_and_now, lines, rentals, stocks
 
@@ -224,8 +224,8 @@ def test_nothing_is_left_unfinished(store: CounterStore) -> None:
     assert stocks(store)["P1"] == 1
 
 
-def test_products_of_an_older_version_are_counted_as_well(store: CounterStore, uri: str) -> None:
-    """Their first stock is unknown, and stays so; those that come later have one."""
+def test_products_without_a_first_stock_are_counted_as_well(store: CounterStore, uri: str) -> None:
+    """It stays unknown; products that are inserted later have one."""
     forget_first_stocks(uri)
 
     def found() -> list[tuple[Value, Value, Value]]:

@@ -23,9 +23,11 @@ from tests.helpers.shop import import_files, write_customers, write_products
 
 THINGS = Collection("things", (Field("id"), Field("size", "integer")), ("id",), is_tracked=True)
 PARTS = Collection(
-    "parts", (Field("of"), Field("n", "integer"), Field("size", "integer")), ("of", "n")
+    "parts",
+    (Field("of"), Field("n", "integer"), Field("size", "integer")),
+    ("of", "n"),
+    is_tracked=True,
 )
-PARTS = replace(PARTS, is_tracked=True)
 
 
 @pytest.fixture(name="store")

@@ -178,12 +178,12 @@ def save_chunk(store: Store, chunk: ChunkEntry, rejected: Sequence[RejectedEntry
         CHUNKS.write(store, [chunk])
 
 
-def save_started(store: Store, chunks: Sequence[StartedChunk]) -> Sequence[int]:
-    """Save that chunks begin, and return the positions of those that had begun before.
+def save_started(store: Store, started: Sequence[StartedChunk]) -> Sequence[int]:
+    """Save that chunks are started, and return the positions of those that were started before.
 
-    What was written when they began for the first time stays. Raises StoreError.
+    What was saved when they were started for the first time stays. Raises StoreError.
     """
-    return STARTED.write(store, chunks, Mode.INSERT).taken
+    return STARTED.write(store, started, Mode.INSERT).taken
 
 
 def started_chunks(store: Store, run: str) -> list[StartedChunk]:

@@ -1,4 +1,4 @@
-"""Databases of older versions."""
+"""Products that have no first stock, as those of another program."""
 
 import sqlite3
 from contextlib import closing
@@ -9,7 +9,7 @@ from hpnorton.stores.base import Document
 
 
 def forget_first_stocks(uri: str) -> None:
-    """Makes the products those of a version that did not note the first stock."""
+    """Remove the first stock of all products, as if another program had written them."""
     if uri.startswith("sqlite"):
         with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
             connection.execute("ALTER TABLE product DROP COLUMN hpnorton_stock")
