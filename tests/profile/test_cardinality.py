@@ -1,13 +1,13 @@
 """Different texts: counted while they are few, estimated when they are many, however shared."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice, pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.profile import cardinality
 from hpnorton.profile.cardinality import MAX_COUNTED, DistinctCounter
 
 # Texts that resemble each other, as hashes of them might: the text of a number.
@@ -74,28 +74,26 @@ def test_bytes_that_are_no_text_are_counted_too() -> None:
 @given(
     texts=st.lists(st.text(max_size=3), max_size=60),
     cuts=st.lists(st.integers(0, 60), max_size=4),
-    max_counted=st.integers(1, 40),
+    max_texts=st.integers(1, 40),
     max_hashes=st.integers(1, 20),
-    is_told=st.booleans(),
+    starts_from_limit=st.booleans(),
 )
 def test_how_texts_are_shared_does_not_matter(
-    texts: list[str], cuts: list[int], max_counted: int, max_hashes: int, is_told: bool
+    texts: list[str], cuts: list[int], max_texts: int, max_hashes: int, starts_from_limit: bool
 ) -> None:
     """Counters of parts, merged in any order, equal that of the whole."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cardinality, "MAX_COUNTED", max_counted)
-        patch.setattr(cardinality, "_MAX_HASHES", max_hashes)
-        whole = DistinctCounter()
-        whole.add(set(texts))
-        merged = DistinctCounter()
-        edges = sorted([0, *cuts, 60])
-        for start, end in reversed(list(pairwise(edges))):
-            part = DistinctCounter(merged.limit if is_told else None)
-            for text in texts[start:end]:
-                part.add(part.without_known({text}))
-            merged.merge(part)
-        assert (len(merged), merged.limit) == (len(whole), whole.limit)
-        if len(set(texts)) <= max_counted:
-            assert len(whole) == len(set(texts)) and not whole.is_estimated
-        else:
-            assert whole.is_estimated
+    counter = partial(DistinctCounter, max_texts=max_texts, max_hashes=max_hashes)
+    whole = counter()
+    whole.add(set(texts))
+    merged = counter()
+    edges = sorted([0, *cuts, 60])
+    for start, end in reversed(list(pairwise(edges))):
+        part = counter(merged.limit if starts_from_limit else None)
+        for text in texts[start:end]:
+            part.add(part.without_known({text}))
+        merged.merge(part)
+    assert (len(merged), merged.limit) == (len(whole), whole.limit)
+    if len(set(texts)) <= max_texts:
+        assert len(whole) == len(set(texts)) and not whole.is_estimated
+    else:
+        assert whole.is_estimated

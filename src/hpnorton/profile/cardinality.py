@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from zlib import crc32
 
 MAX_COUNTED = 100_000
-_MAX_HASHES = 2**14  # at least half of them are kept: the standard error is 0.8% to 1.1%
+MAX_HASHES = 2**14  # at least half of them are kept: the standard error is 0.8% to 1.1%
 _HASHES = 2**32
 # CRC-32 is linear, so that the hashes of consecutive numbers, for example, are not spread evenly;
 # their remainders after division by a prime are. The largest prime below 2**16, so that the limit
@@ -22,17 +22,26 @@ class DistinctCounter:
     """Counts distinct texts; counters of several parts can be merged.
 
     Hashes below `limit` are kept; None means that the texts themselves are. A counter may start
-    from the limit of another one.
+    from the limit of another one. It keeps `max_texts` texts and `max_hashes` hashes at most; all
+    counters of the same texts have to keep the same.
     """
 
-    def __init__(self, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        limit: int | None = None,
+        *,
+        max_texts: int = MAX_COUNTED,
+        max_hashes: int = MAX_HASHES,
+    ) -> None:
         self.limit = limit
+        self._max_texts = max_texts
+        self._max_hashes = max_hashes
         self._texts: set[str] = set()
         self._hashes: set[int] = set()
 
     @property
     def is_estimated(self) -> bool:
-        """Return whether the number is an estimate, because there are more than MAX_COUNTED."""
+        """Return whether the number is an estimate, because there are more than `max_texts`."""
         return self.limit is not None
 
     def without_known(self, texts: set[str]) -> set[str]:
@@ -45,7 +54,7 @@ class DistinctCounter:
             self._add_hashes(self.limit, _hashes(texts))
             return
         self._texts.update(texts)
-        if len(self._texts) > MAX_COUNTED:
+        if len(self._texts) > self._max_texts:
             self._lower(_PRIME)
 
     def merge(self, other: "DistinctCounter") -> None:
@@ -63,7 +72,7 @@ class DistinctCounter:
             return len(self._texts)
         hashes = min(len(self._hashes) * _PRIME / self.limit, _HASHES - 1)
         # Corrects for texts that share a hash.
-        return max(round(-_HASHES * math.log1p(-hashes / _HASHES)), MAX_COUNTED + 1)
+        return max(round(-_HASHES * math.log1p(-hashes / _HASHES)), self._max_texts + 1)
 
     def _lower(self, limit: int) -> None:
         """Keep only hashes below a limit."""
@@ -74,7 +83,7 @@ class DistinctCounter:
 
     def _add_hashes(self, limit: int, hashes: Iterable[int]) -> None:
         self._hashes |= _below(limit, hashes)
-        while len(self._hashes) > _MAX_HASHES and limit > 1:
+        while len(self._hashes) > self._max_hashes and limit > 1:
             limit //= 2
             self._hashes = _below(limit, self._hashes)
         self.limit = limit
