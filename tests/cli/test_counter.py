@@ -24,8 +24,8 @@ from tests.helpers.shop import (
     DATASET,
     everything,
     faults,
+    history_entries,
     import_files,
-    lines,
     open_counter,
     redescribe,
     rentals,
@@ -570,7 +570,7 @@ def test_an_export_tells_its_files_and_formulas(
     with closing(open_store(filled)) as store, closing(open_store(restored)) as copy:
         assert rentals(copy) == rentals(store)
         assert stocks(copy) == stocks(store)
-        assert lines(copy) == lines(store)
+        assert history_entries(copy) == history_entries(store)
         assert faults(copy) == []
 
 

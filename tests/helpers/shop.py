@@ -130,7 +130,7 @@ def rentals(store: CounterStore) -> set[tuple[Value, Value]]:
     return {(r[USER_ID], r[PRODUCT_ID]) for r in store.find(RENTALS, (USER_ID, PRODUCT_ID))}
 
 
-def lines(store: CounterStore) -> list[Document]:
+def history_entries(store: CounterStore) -> list[Document]:
     """The whole history."""
     return list(store.find(HISTORY.name, HISTORY.key))
 

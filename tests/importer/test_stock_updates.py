@@ -17,9 +17,9 @@ from tests.helpers.any_order import in_any_order
 from tests.helpers.shop import (
     faults,
     first_and_now,
+    history_entries,
     import_files,
     import_shop,
-    lines,
     open_counter,
     redescribe,
     rentals,
@@ -66,7 +66,9 @@ def test_a_stock_needs_no_name_of_the_shop(sqlite_uri: str, tmp_path: Path) -> N
         import_files(sqlite_uri, path, mode=Mode.UPSERT)
     with closing(open_store(sqlite_uri)) as store:
         assert list(store.stocks("shelf", "id", "units")) == [("S1", 5, 8, None)]
-        assert [(line["collection"], line["delta"]) for line in lines(store)] == [("shelf", 3)]
+        assert [(line["collection"], line["delta"]) for line in history_entries(store)] == [
+            ("shelf", 3)
+        ]
 
 
 def test_a_new_product_may_come_twice(counter: RentalCounter, uri: str, tmp_path: Path) -> None:
@@ -75,7 +77,7 @@ def test_a_new_product_may_come_twice(counter: RentalCounter, uri: str, tmp_path
     (report,) = run(uri, path, mode=Mode.UPSERT)
     assert report.counts == Counts(5, inserted=1, updated=3, unchanged=1)
     assert stocks(counter.store) == {"P1": 8, "P9": 7}
-    told = {str(line["record"]): line["delta"] for line in lines(counter.store)}
+    told = {str(line["record"]): line["delta"] for line in history_entries(counter.store)}
     assert told == {"P1": 3, "P9": 2}
     assert faults(counter.store) == []
 
@@ -87,7 +89,7 @@ def test_a_stock_may_become_empty_and_be_counted_again(uri: str, tmp_path: Path)
     import_files(uri, newer, mode=Mode.UPSERT)
     with closing(open_store(uri)) as store:
         assert stocks(store) == {"P7": 2, "P8": None, "P9": 3}
-        assert [(line["record"], line["delta"]) for line in lines(store)] == [("P7", 1)]
+        assert [(line["record"], line["delta"]) for line in history_entries(store)] == [("P7", 1)]
         found = store.find("product", ("product_id",))
         assert [record["description"] for record in found] == ["Drum"] * 3
         assert faults(store) == []
@@ -125,7 +127,7 @@ def test_the_first_row_of_a_new_product_counts(
         ("P8", 1, 1),
         ("P9", 2, 2),
     ]
-    assert not lines(counter.store)
+    assert not history_entries(counter.store)
     assert faults(counter.store) == []
 
 
@@ -138,7 +140,7 @@ def test_what_was_rented_meanwhile_is_missing_from_the_first_row(
     assert counts == Counts(2, inserted=1, conflicts=1)
     assert first_and_now(counter.store)[1:] == [("P9", 2, 1)]
     assert rentals(counter.store) == {("ANN", "P9")}
-    assert [line["kind"] for line in lines(counter.store)] == ["rent"]
+    assert [line["kind"] for line in history_entries(counter.store)] == ["rent"]
     assert faults(counter.store) == []
     counter.give_back("ANN", "P9")
     assert stocks(counter.store)["P9"] == 2

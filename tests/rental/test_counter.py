@@ -30,8 +30,8 @@ from tests.helpers.shop import (
     everything,
     faults,
     first_and_now,
+    history_entries,
     import_files,
-    lines,
     open_counter,
     redescribe,
     rentals,
@@ -135,8 +135,8 @@ def test_the_same_may_be_rented_again(counter: RentalCounter) -> None:
     for user_id in ("ANN", "ANN", "BEN"):
         counter.rent(user_id, "P2")
         counter.give_back(user_id, "P2")
-    assert [line["kind"] for line in lines(counter.store)] == ["rent", "return"] * 3
-    assert [line["number"] for line in lines(counter.store)] == [1, 2, 3, 4, 5, 6]
+    assert [line["kind"] for line in history_entries(counter.store)] == ["rent", "return"] * 3
+    assert [line["number"] for line in history_entries(counter.store)] == [1, 2, 3, 4, 5, 6]
     assert stocks(counter.store)["P2"] == 1
 
 
@@ -144,7 +144,9 @@ def test_a_stock_is_adjusted(counter: RentalCounter) -> None:
     """Up and down to nothing, with a reason; the product is given as it is then."""
     assert counter.adjust_stock("P1", 3, "bought")["quantity_available"] == 5
     assert counter.adjust_stock("P1", -5, "stolen")["quantity_available"] == 0
-    told = [(n["delta"], n["stock"], n["reason"], n["user_id"]) for n in lines(counter.store)]
+    told = [
+        (n["delta"], n["stock"], n["reason"], n["user_id"]) for n in history_entries(counter.store)
+    ]
     assert told == [(3, 5, "bought", None), (-5, 0, "stolen", None)]
     assert faults(counter.store) == []
 
@@ -181,7 +183,7 @@ def test_an_edit_changes_what_it_names_and_tells_both_values(counter: RentalCoun
         place(counter, "customers", "ANN"), {"Status": "Inactive", "Home_address": None}
     )
     assert (edited["Status"], edited["Home_address"], edited["Name"]) == ("Inactive", None, "Ann")
-    (line,) = lines(counter.store)
+    (line,) = history_entries(counter.store)
     assert (line["record"], line["collection"], line["kind"]) == ("ANN", "customers", "edit")
     assert json.loads(str(line["before"])) == {"Status": "Active", "Home_address": "1 Road,\nTown"}
     assert json.loads(str(line["after"])) == {"Status": "Inactive", "Home_address": None}
@@ -195,14 +197,14 @@ def test_an_edit_that_changes_nothing_is_not_told(counter: RentalCounter) -> Non
     assert counter.edit(rental, {"due": None})["user_id"] == "BEN"
     assert everything(counter.store) == before
     counter.edit(ann, {"Name": "Ann", "Last_name": "Oak"})
-    (line,) = lines(counter.store)
+    (line,) = history_entries(counter.store)
     assert (line["before"], line["after"]) == ('{"Last_name": "Lee"}', '{"Last_name": "Oak"}')
 
 
 def test_an_edited_rental_belongs_to_its_products_history(counter: RentalCounter) -> None:
     """And to its customer's; the stock stays."""
     counter.edit(place(counter, "rental", "BEN", "P3"), {"due": "2030-01-01"})
-    (line,) = lines(counter.store)
+    (line,) = history_entries(counter.store)
     keys = ("record", "collection", "user_id", "changed", "delta")
     assert [line[name] for name in keys] == ["P3", "product", "BEN", "rental", None]
     assert counter.give_back("BEN", "P3")["due"] == "2030-01-01"
@@ -331,7 +333,7 @@ def test_products_without_a_number_cannot_be_rented(uri: str, tmp_path: Path) ->
     with open_counter(uri) as counter:
         with pytest.raises(RefusedError, match="product P1 has no number as its quantity_availabl"):
             counter.rent("ANN", "P1")
-        assert not lines(counter.store)
+        assert not history_entries(counter.store)
 
 
 def test_a_stock_is_no_larger_than_a_database_can_hold(counter: RentalCounter) -> None:
@@ -343,7 +345,7 @@ def test_a_stock_is_no_larger_than_a_database_can_hold(counter: RentalCounter) -
     with pytest.raises(RefusedError) as raised:
         counter.adjust_stock("PX", 1, "found")
     assert str(raised.value) == f"PX cannot have more than {most} in stock"
-    assert len([line for line in lines(counter.store) if line["kind"] == "adjust"]) == 1
+    assert len([line for line in history_entries(counter.store) if line["kind"] == "adjust"]) == 1
 
 
 def test_an_id_in_small_letters_is_that_of_nobody_else(counter: RentalCounter) -> None:

@@ -18,8 +18,8 @@ from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode
 from tests.helpers.shop import (
     faults,
+    history_entries,
     import_files,
-    lines,
     open_counter,
     rentals,
     stocks,
@@ -90,7 +90,7 @@ def test_of_a_hundred_copies_exactly_a_hundred_are_rented(
     with closing(open_store(uri)) as store:
         assert stocks(store) == {"P1": 0}
         assert len(rentals(store)) == 100
-        told = [(line["kind"], line["number"], line["stock"]) for line in lines(store)]
+        told = [(line["kind"], line["number"], line["stock"]) for line in history_entries(store)]
         assert told == [("rent", number, 100 - number) for number in range(1, 101)]
         assert faults(store) == []
 
@@ -110,7 +110,7 @@ def test_the_first_clerks_open_a_shop_at_once(staff: Executor, uri: str, tmp_pat
     assert at_once(staff, partial(open_and_rent, uri), CLERKS) == ["done"] * CLERKS
     with closing(open_store(uri)) as store:
         assert rentals(store) == {(user_id, "P1") for user_id in ids}
-        assert [line["number"] for line in lines(store)] == list(range(1, CLERKS + 1))
+        assert [line["number"] for line in history_entries(store)] == list(range(1, CLERKS + 1))
         assert faults(store) == []
 
 
@@ -201,7 +201,7 @@ def test_the_books_balance_after_imports_among_clerks(
     with closing(open_store(uri)) as store:
         assert store.unfinished() == []
         assert faults(store) == []
-        kinds = Tally(line["kind"] for line in lines(store))
+        kinds = Tally(line["kind"] for line in history_entries(store))
         assert kinds["import"] > 0
         rented = kinds["rent"] - kinds["return"]
         assert len(rentals(store)) == rented

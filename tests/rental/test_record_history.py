@@ -18,9 +18,9 @@ from hpnorton.stores.history import HISTORY, RecordKey
 from tests.helpers.hand import Hand
 from tests.helpers.shop import (
     faults,
+    history_entries,
     import_files,
     import_shop,
-    lines,
     open_counter,
     run,
     stocks,
@@ -304,7 +304,7 @@ def test_imports_that_replace_stocks_are_in_the_books(
     run(uri, path, rows=2, mode=Mode.UPSERT, **how)
     assert stocks(counter.store) == {"P1": 52, "P2": 3}
     assert faults(counter.store) == []
-    moves = [line for line in lines(counter.store) if line["kind"] == "import"]
+    moves = [line for line in history_entries(counter.store) if line["kind"] == "import"]
     assert sum(int(str(line["delta"])) for line in moves if line["record"] == "P1") == 52 - 4
     counter.give_back("ANN", "P1")
     assert stocks(counter.store)["P1"] == 53
@@ -325,7 +325,7 @@ def test_an_import_without_stocks_leaves_them(
     package.write_text(optional, encoding="utf-8")
     import_files(uri, path, mode=Mode.UPSERT)
     assert stocks(counter.store)["P1"] == 4
-    assert [line["kind"] for line in lines(counter.store)] == ["rent"]
+    assert [line["kind"] for line in history_entries(counter.store)] == ["rent"]
     assert faults(counter.store) == []
 
 
@@ -335,7 +335,7 @@ def test_a_dry_run_changes_no_stock(counter: RentalCounter, uri: str, tmp_path: 
     (report,) = run(uri, path, mode=Mode.UPSERT, is_dry_run=True)
     assert (report.counts.updated, report.counts.inserted) == (1, 1)
     assert stocks(counter.store) == {"P1": 5, "P2": 3}
-    assert not lines(counter.store)
+    assert not history_entries(counter.store)
 
 
 @pytest.mark.parametrize("when", ["before all imports", "between two imports"])
@@ -348,7 +348,7 @@ def test_what_a_restored_product_went_through_before_does_not_count(
     import_files(uri, write_products(tmp_path / "restored", {"P7": 9}))
     assert faults(counter.store) == []
     counter.adjust_stock("P7", 1, "found")
-    assert [line["number"] for line in lines(counter.store)] == [1, 2]
+    assert [line["number"] for line in history_entries(counter.store)] == [1, 2]
     assert faults(counter.store) == []
 
 

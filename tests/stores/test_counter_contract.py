@@ -35,7 +35,7 @@ from tests.helpers.changes import (
 )
 from tests.helpers.first_stocks import forget_first_stocks
 from tests.helpers.properties import costly
-from tests.helpers.shop import first_and_now, lines, rentals, stocks
+from tests.helpers.shop import first_and_now, history_entries, rentals, stocks
 
 
 @pytest.fixture(name="store")
@@ -52,7 +52,7 @@ def test_a_line_and_its_change_are_written(store: CounterStore) -> None:
     assert store.post([change]) == []
     assert rentals(store) == {("C1", "P1")}
     assert stocks(store) == {"P1": 1, "P2": 5}
-    (line,) = lines(store)
+    (line,) = history_entries(store)
     assert line == change.entry
     assert json.loads(str(line["after"])) == rental("C1")
     assert line["before"] is None
@@ -63,7 +63,7 @@ def test_a_change_may_remove_its_record(store: CounterStore) -> None:
     assert store.post([rent(1)]) == store.post([give_back(2)]) == []
     assert rentals(store) == set()
     assert stocks(store)["P1"] == 2
-    assert [line["kind"] for line in lines(store)] == ["rent", "return"]
+    assert [line["kind"] for line in history_entries(store)] == ["rent", "return"]
 
 
 def test_a_line_whose_number_is_taken_is_not_written_and_changes_nothing(
@@ -71,10 +71,10 @@ def test_a_line_whose_number_is_taken_is_not_written_and_changes_nothing(
 ) -> None:
     """Of two clerks who have read the same, one has to read again."""
     store.post([rent(1, "C1")])
-    before = (lines(store), rentals(store), stocks(store))
+    before = (history_entries(store), rentals(store), stocks(store))
     for late in (rent(1, "C2"), adjust(1, 7), edit(1, TENT, {}, {"description": "Late"})):
         assert store.post([late]) == [0]
-        assert (lines(store), rentals(store), stocks(store)) == before
+        assert (history_entries(store), rentals(store), stocks(store)) == before
     assert record_of(store, TENT) == product("P1", 1, "Tent")
 
 
@@ -84,7 +84,7 @@ def test_repeating_a_post_changes_nothing(store: CounterStore) -> None:
     assert store.post([rent(1)]) == [0]
     assert store.post([give_back(2)]) == []
     assert store.post([rent(1)]) == [0]
-    assert (stocks(store)["P1"], rentals(store), len(lines(store))) == (2, set(), 2)
+    assert (stocks(store)["P1"], rentals(store), len(history_entries(store))) == (2, set(), 2)
 
 
 def test_of_several_lines_those_not_written_are_told(store: CounterStore) -> None:
@@ -186,7 +186,7 @@ def test_records_are_deleted_by_a_condition(store: CounterStore) -> None:
         "rental",
     ]
     store.delete("history", ("number", ">", 1))
-    assert [line["number"] for line in lines(store)] == [1]
+    assert [line["number"] for line in history_entries(store)] == [1]
 
 
 def test_own_notes_are_never_shown(store: CounterStore) -> None:
@@ -206,7 +206,7 @@ def test_own_notes_are_never_shown(store: CounterStore) -> None:
             list(store.find_joined("rental", ("product_id", "=", "P1"), "customers", "user_id")),
         ),
         (RENTALS, list(store.find("rental", ("user_id",)))),
-        (HISTORY, lines(store)),
+        (HISTORY, history_entries(store)),
     ]
     for collection, records in found:
         assert records
@@ -287,7 +287,7 @@ def test_sqlite_writes_line_and_change_or_neither(sqlite_uri: str) -> None:
         impossible = add(nowhere, {"user_id": "C1", "Name": "Anna"})
         with pytest.raises(StoreError, match="nowhere"):
             store.post([rent(1), impossible])
-        assert (lines(store), rentals(store), stocks(store)["P1"]) == ([], set(), 2)
+        assert (history_entries(store), rentals(store), stocks(store)["P1"]) == ([], set(), 2)
 
 
 def test_sqlite_takes_back_what_its_transaction_does_not_end(sqlite_uri: str) -> None:
@@ -297,7 +297,7 @@ def test_sqlite_takes_back_what_its_transaction_does_not_end(sqlite_uri: str) ->
         with pytest.raises(RuntimeError), store.transaction():
             store.post([rent(1)])
             raise RuntimeError
-        assert (lines(store), rentals(store), stocks(store)["P1"]) == ([], set(), 2)
+        assert (history_entries(store), rentals(store), stocks(store)["P1"]) == ([], set(), 2)
 
 
 def test_a_snapshot_of_sqlite_is_of_one_moment(sqlite_uri: str) -> None:

@@ -36,7 +36,7 @@ from tests.helpers.changes import (
 )
 from tests.helpers.commandline import ROOT
 from tests.helpers.dead_clerks import die_over
-from tests.helpers.shop import first_and_now, lines, rentals, stocks
+from tests.helpers.shop import first_and_now, history_entries, rentals, stocks
 
 LAMP = RecordKey(PRODUCTS, ("P3",))
 # What a clerk has done before, the change over which he dies, and what is in stock afterwards.
@@ -70,7 +70,7 @@ def wait_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def state_of(store: MongoStore) -> tuple[object, ...]:
     """All that a change may have changed; times are not compared."""
-    told = [{n: v for n, v in line.items() if n != "at"} for line in lines(store)]
+    told = [{n: v for n, v in line.items() if n != "at"} for line in history_entries(store)]
     records = [record_of(store, place) for place in (TENT, DRUM, LAMP, ANNA)]
     return told, rentals(store), stocks(store), records
 
@@ -112,7 +112,7 @@ def test_a_new_record_of_a_dead_clerk_comes(store: MongoStore) -> None:
 def test_an_unfinished_line_shows_no_notes(store: MongoStore) -> None:
     """Also while its steps stand in it."""
     die_over(store, rent(1), 1)
-    (line,) = lines(store)
+    (line,) = history_entries(store)
     assert line.keys() == rent(1).entry.keys()
 
 
