@@ -1,6 +1,10 @@
 """Databases behind one protocol: `open_store(uri)` gives the adapter for a URI.
 
 An adapter opens no connection at import time, and a store never crosses a process border.
+
+HPNorton's own collections in a database: `entries` stores dataclasses as records, `history` has the
+changes of records, `journal` the imports and their chunks, `provenance` which imports wrote a
+record, and `format` the version of all these.
 """
 
 import atexit
