@@ -30,6 +30,7 @@ class SqliteBatches:
         self.rows_per_statement = _ROWS_PER_STATEMENT
         self.min_sampled = MIN_SAMPLED
         self._connection = connection
+        self._rowids: dict[str, str | None] = {}  # by table, for all batches of an import
 
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Insert the records whose keys are new; with Mode.UPSERT, replace what else differs.
@@ -41,8 +42,11 @@ class SqliteBatches:
             return Written(0)
         with self._connection.transaction():
             if len(batch) >= self.min_sampled and not self._are_stored(batch.sample()):
-                rowid = self._ascending_rowid(batch.collection.name)
-                last = self._last(batch.collection.name, rowid) if rowid else _MAX_ROWID
+                table = batch.collection.name
+                if table not in self._rowids:
+                    self._rowids[table] = self._ascending_rowid(table)
+                rowid = self._rowids[table]
+                last = self._last(table, rowid) if rowid else _MAX_ROWID
                 if rowid and last < _MAX_ROWID:
                     return self._insert_first(batch, mode, rowid, last)
             return self._look_first(batch, mode)
