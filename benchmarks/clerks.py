@@ -37,7 +37,7 @@ from shop import (
 
 from hpnorton.errors import RefusedError, UnknownIdError
 from hpnorton.rental.counter import RentalCounter
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 
 CLERKS = (3, 8, 32)
 HOLDS = (0.0, 3.0)  # seconds
@@ -271,7 +271,7 @@ def gathered(
             raise BenchmarkError(f"a clerk is lost; their exit codes: {codes}") from None
 
 
-def untrue(store: CounterStore, before: State, works: Sequence[Work]) -> Iterator[str]:
+def untrue(store: ChangeStore, before: State, works: Sequence[Work]) -> Iterator[str]:
     """What is not as the clerks say that they have made it."""
     now, done = state(store), Tally[Pair]()
     for work in works:

@@ -28,7 +28,7 @@ from measure import (
 from mongo import NX, connected, real_server, script_server
 from shell import positive
 
-from hpnorton.stores.mongo.bson_schema import FieldCounter
+from hpnorton.stores.mongo.field_counter import FieldCounter
 from hpnorton.workers import no_garbage_collection
 from tests.servers import NxServer
 

@@ -20,9 +20,9 @@ from measure import BenchmarkError, exit_status
 # The package is importable by what measure does.
 from hpnorton.parallel import parallel_map
 from hpnorton.settings import SQLITE_PREFIX
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.field_statistics import CollectionStatistics
-from hpnorton.stores.mongo.bson_schema import FieldCounter
+from hpnorton.stores.mongo.field_counter import FieldCounter
 from hpnorton.workers import no_garbage_collection
 
 _RANGES_A_WORKER = 8  # as many as --fields makes
@@ -67,7 +67,7 @@ def _parts(path: Path, workers: int) -> Iterator[_Part]:
 
 
 @no_garbage_collection()
-def _look(_store: CounterStore, part: _Part, *, path: Path) -> CollectionStatistics:
+def _look(_store: ChangeStore, part: _Part, *, path: Path) -> CollectionStatistics:
     number, ends = part
     counter = FieldCounter(number)
     with path.open("rb") as file:

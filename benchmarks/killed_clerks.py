@@ -42,7 +42,7 @@ from hpnorton.errors import RefusedError, UnknownIdError
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.rental.names import PRODUCT_ID, PRODUCTS
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.history import Kind, RecordKey
 
 CLERKS = 3
@@ -175,12 +175,12 @@ def wrong_texts(
             yield f"{product_id}: its {TEXT} is {text!r}, by the history {last[product_id]!r}"
 
 
-def texts(store: CounterStore) -> Texts:
+def texts(store: ChangeStore) -> Texts:
     """The descriptions of the products."""
     return {str(p[PRODUCT_ID]): str(p[TEXT]) for p in store.find(PRODUCTS, (PRODUCT_ID,))}
 
 
-def last_texts(store: CounterStore) -> Texts:
+def last_texts(store: ChangeStore) -> Texts:
     """The descriptions that the last edit of each product has written, by the history."""
     return {
         product_id: str(line["after"][TEXT])

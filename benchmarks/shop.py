@@ -36,7 +36,7 @@ from hpnorton.rental.names import (
 )
 from hpnorton.rental.shop import open_shop
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.history import HISTORY
 
 # pylint: enable=wrong-import-position
@@ -97,7 +97,7 @@ class State:
         return {product_id: stock + rented[product_id] for product_id, stock in self.stocks.items()}
 
 
-def state(store: CounterStore) -> State:
+def state(store: ChangeStore) -> State:
     """What is in a store now."""
     rentals = [(str(r[USER_ID]), str(r[PRODUCT_ID])) for r in store.find(RENTALS, (USER_ID,))]
     if len(set(rentals)) != len(rentals):
@@ -106,12 +106,12 @@ def state(store: CounterStore) -> State:
     return State({str(p[PRODUCT_ID]): _number(p[QUANTITY]) for p in products}, frozenset(rentals))
 
 
-def active_customers(store: CounterStore) -> list[str]:
+def active_customers(store: ChangeStore) -> list[str]:
     """The customers who may rent."""
     return [str(c[USER_ID]) for c in store.find(CUSTOMERS, (USER_ID,), ((STATUS, "=", ACTIVE),))]
 
 
-def lines_of_products(store: CounterStore) -> dict[str, list[dict[str, Any]]]:
+def lines_of_products(store: ChangeStore) -> dict[str, list[dict[str, Any]]]:
     """The lines of the history of each product, in order, with `before` and `after` as records."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in store.find(HISTORY.name, HISTORY.key, (("collection", "=", PRODUCTS),)):
@@ -123,7 +123,7 @@ def lines_of_products(store: CounterStore) -> dict[str, list[dict[str, Any]]]:
 # Whether it is right.
 
 
-def faults(store: CounterStore, before: State) -> Iterator[str]:
+def faults(store: ChangeStore, before: State) -> Iterator[str]:
     """What is wrong in a store that was `before`, and where only clerks have worked since.
 
     What `--check` finds; lines whose change was not carried out; and what a replay of the history,

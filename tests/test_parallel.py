@@ -13,13 +13,13 @@ import hpnorton
 from hpnorton.errors import HPNortonError, StoreMissingError
 from hpnorton.parallel import parallel_map
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.scan import Range
 from tests.helpers.commandline import ROOT
 from tests.helpers.stores import ANNA, BEN, CUSTOMERS, put
 
 
-def total(store: CounterStore, part: Range) -> tuple[int, int]:
+def total(store: ChangeStore, part: Range) -> tuple[int, int]:
     """The process that did it, and the sum of the credits in a range."""
     found = [
         value
@@ -29,14 +29,14 @@ def total(store: CounterStore, part: Range) -> tuple[int, int]:
     return os.getpid(), sum(found)
 
 
-def fail(_store: CounterStore, part: int) -> int:
+def fail(_store: ChangeStore, part: int) -> int:
     """Raises for one of the parts."""
     if part == 3:
         raise ValueError("three")
     return part
 
 
-def die(_store: CounterStore, part: int) -> int:
+def die(_store: ChangeStore, part: int) -> int:
     """Ends the process that does it."""
     os._exit(part)  # pylint: disable=protected-access # as a killed process ends
 

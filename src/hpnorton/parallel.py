@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from hpnorton.errors import HPNortonError
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.workers import cores, died, open_workers
 
 _TASKS_PER_WORKER = 2  # one runs, one waits
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def parallel_map(
-    uri: str, function: Callable[[CounterStore, R], T], ranges: Iterable[R], workers: int = 0
+    uri: str, function: Callable[[ChangeStore, R], T], ranges: Iterable[R], workers: int = 0
 ) -> Iterator[T]:
     """Call `function(store, range)` for each range, and yield the results as they come.
 
@@ -42,14 +42,14 @@ class Pool:
     """Workers of a database, for several calls of map() one after the other; see open_pool()."""
 
     def __init__(
-        self, uri: str, store: CounterStore, executor: Executor | None, max_tasks: int
+        self, uri: str, store: ChangeStore, executor: Executor | None, max_tasks: int
     ) -> None:
         self._uri = uri
         self._store = store
         self._executor = executor
         self._max_tasks = max_tasks
 
-    def map(self, function: Callable[[CounterStore, R], T], ranges: Iterable[R]) -> Iterator[T]:
+    def map(self, function: Callable[[ChangeStore, R], T], ranges: Iterable[R]) -> Iterator[T]:
         """Yield the function's result for each range as it comes; see parallel_map()."""
         if self._executor is None:
             yield from (function(self._store, part) for part in ranges)
@@ -72,7 +72,7 @@ class Pool:
 
 
 @contextmanager
-def open_pool(uri: str, store: CounterStore, workers: int) -> Iterator[Pool]:
+def open_pool(uri: str, store: ChangeStore, workers: int) -> Iterator[Pool]:
     """Yield a pool of workers, as in parallel_map(), which end with the block.
 
     A single worker is this process and uses `store`, that of the database at `uri`.
@@ -86,12 +86,12 @@ def open_pool(uri: str, store: CounterStore, workers: int) -> Iterator[Pool]:
             executor.shutdown(cancel_futures=True)
 
 
-def _call(uri: str, function: Callable[[CounterStore, R], T], part: R) -> T:
+def _call(uri: str, function: Callable[[ChangeStore, R], T], part: R) -> T:
     return function(_own_store(uri), part)
 
 
 @cache
-def _own_store(uri: str) -> CounterStore:
+def _own_store(uri: str) -> ChangeStore:
     """Return this process's own store, which stays open until the process ends."""
     store = open_store(uri)
     atexit.register(store.close)

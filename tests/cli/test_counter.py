@@ -14,7 +14,7 @@ import pytest
 
 from hpnorton.stores import open_store
 from hpnorton.stores.base import Mode
-from hpnorton.stores.mongo import counter
+from hpnorton.stores.mongo import changes
 from hpnorton.stores.mongo.store import MongoStore
 from tests.conftest import Run
 from tests.helpers.changes import rent
@@ -613,7 +613,7 @@ def test_the_next_command_finishes_what_a_dead_clerk_has_begun(
     run: Run, mongo_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     """Any next command does, whatever it is about: afterwards the books balance."""
-    monkeypatch.setattr(counter, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(changes, "PATIENCE_SECONDS", 0.0)
     import_files(mongo_uri, *DATASET)
     add = "quantity_available=2 description=x product_type=x"
     run(f"--add product product_id=P1 {add}", mongo_uri)
@@ -634,7 +634,7 @@ def test_a_refused_command_finishes_it_as_well(
     run: Run, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a dead clerk began is finished even if the next command is not possible."""
-    monkeypatch.setattr(counter, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(changes, "PATIENCE_SECONDS", 0.0)
     import_files(mongo_uri, *DATASET)
     run("--add product product_id=P1 description=x product_type=x quantity_available=2", mongo_uri)
     with closing(MongoStore(mongo_uri)) as store:

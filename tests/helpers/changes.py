@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
-from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
 from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
 
 CUSTOMERS = Collection("customers", (Field("user_id"), Field("Name")), ("user_id",))
@@ -30,7 +30,7 @@ TENT, DRUM = RecordKey(PRODUCTS, ("P1",)), RecordKey(PRODUCTS, ("P2",))
 ANNA = RecordKey(CUSTOMERS, ("C1",))
 
 
-def fill(store: CounterStore) -> None:
+def fill(store: ChangeStore) -> None:
     """Puts in what the tests change."""
     for collection in SHOP:
         store.ensure(collection)
@@ -38,7 +38,7 @@ def fill(store: CounterStore) -> None:
     put(store, PRODUCTS, product("P1", 2, "Tent"), product("P2", 5, "Drum"))
 
 
-def put(store: CounterStore, collection: Collection, *records: Document) -> None:
+def put(store: ChangeStore, collection: Collection, *records: Document) -> None:
     """Inserts records."""
     assert store.write(batch_of(collection, records), Mode.INSERT).inserted == len(records)
 
@@ -108,7 +108,7 @@ def add(place: RecordKey, record: Document) -> Change:
     )
 
 
-def record_of(store: CounterStore, place: RecordKey) -> Document | None:
+def record_of(store: ChangeStore, place: RecordKey) -> Document | None:
     """The record at a place."""
     key = place.collection.key
     where = [(name, "=", value) for name, value in zip(key, place.key)]

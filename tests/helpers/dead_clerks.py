@@ -9,8 +9,8 @@ from hpnorton.stores.mongo.store import MongoStore
 
 def die_over(store: MongoStore, change: Change, steps: int) -> Sequence[RawDocument]:
     """Leaves what a clerk leaves who dies after so many steps: the entries, pending."""
-    made = store.counter.pending_entries([change])
-    assert store.counter.insert_entries(made) == []
+    made = store.changes.pending_entries([change])
+    assert store.changes.insert_entries(made) == []
     for step in made[0]["hpnorton_steps"][:steps]:
-        assert store.counter.do_steps([(made[0], step)]) == 1
+        assert store.changes.do_steps([(made[0], step)]) == 1
     return made

@@ -18,7 +18,7 @@ from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, REN
 from hpnorton.rental.shop import open_shop
 from hpnorton.schema.stored import Value
 from hpnorton.stores import close_process_stores, open_store
-from hpnorton.stores.base import CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Document
 from hpnorton.stores.history import HISTORY
 
 PACKAGE = Path(__file__).parents[2] / "data" / "datapackage.json"
@@ -114,34 +114,34 @@ def open_counter(uri: str, folder: Path = PACKAGE.parent) -> Iterator[RentalCoun
 
 
 def first_and_now(
-    store: CounterStore, name: str = PRODUCTS, key: str = PRODUCT_ID
+    store: ChangeStore, name: str = PRODUCTS, key: str = PRODUCT_ID
 ) -> list[tuple[Value, Value, Value]]:
     """The key, the first stock and the stock of each record."""
     return [(key, first, now) for key, first, now, _ in store.stocks(name, key, QUANTITY)]
 
 
-def stocks(store: CounterStore) -> dict[Value, Value]:
+def stocks(store: ChangeStore) -> dict[Value, Value]:
     """What is in stock of each product."""
     return {product_id: now for product_id, _, now in first_and_now(store)}
 
 
-def rentals(store: CounterStore) -> set[tuple[Value, Value]]:
+def rentals(store: ChangeStore) -> set[tuple[Value, Value]]:
     """Who rents what."""
     return {(r[USER_ID], r[PRODUCT_ID]) for r in store.find(RENTALS, (USER_ID, PRODUCT_ID))}
 
 
-def history_entries(store: CounterStore) -> list[Document]:
+def history_entries(store: ChangeStore) -> list[Document]:
     """The whole history."""
     return list(store.find(HISTORY.name, HISTORY.key))
 
 
-def everything(store: CounterStore, folder: Path = PACKAGE.parent) -> dict[str, list[Document]]:
+def everything(store: ChangeStore, folder: Path = PACKAGE.parent) -> dict[str, list[Document]]:
     """All records of all collections."""
     catalog = Catalog(store, [folder])
     return {name: list(store.find(name, catalog.get(name).key)) for name in store.collections()}
 
 
-def faults(store: CounterStore) -> list[str]:
+def faults(store: ChangeStore) -> list[str]:
     """What --check finds, without its messages."""
     return [
         f"{f['fault']} {f[PRODUCT_ID]} {f[USER_ID] or ''}".strip() for f in Audit(store).faults()

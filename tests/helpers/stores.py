@@ -167,7 +167,7 @@ def check_against_model(
         assert summary(store.write(batch, mode)) == summary(wanted)
         everything = range(len(batch))
         columns = [collection.columns.index(name) for name in batch.columns]
-        assert store.stored(batch, everything) == {
+        assert store.stored_records(batch, everything) == {
             key: tuple(list(model.stored[key].values())[at] for at in columns) for key in batch.keys
         }
     assert sorted(records_of(store, collection), key=_key_order(kind)) == model.records

@@ -19,7 +19,7 @@ from hpnorton.errors import StoreMissingError, UnknownCollectionError
 from hpnorton.log import start_log
 from hpnorton.profile.fields import profile_fields
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.mongo import ranges
 from hpnorton.stores.scan import Range
 from hpnorton.stores.sqlite.store import SqliteStore
@@ -151,7 +151,7 @@ KINDS = [
 
 
 @contextmanager
-def things(uri: str, kinds: Sequence[str]) -> Iterator[CounterStore]:
+def things(uri: str, kinds: Sequence[str]) -> Iterator[ChangeStore]:
     """A store whose documents have `_id`s of all these types, 120 of each."""
     source = random.Random(1)
     made = {repr(one): one for _ in range(120) for one in (IDS[kind](source) for kind in kinds)}

@@ -14,7 +14,7 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.layout import make_layout
 from hpnorton.schema.validate import validate_rows
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Mode, batch_of
 
 THING = Collection(
     "thing",
@@ -179,7 +179,7 @@ def test_a_key_that_is_none_is_refused(collection: Collection, text: str, messag
 
 
 @pytest.fixture(name="store")
-def open_store_with_pairs(uri: str) -> Iterator[CounterStore]:
+def open_store_with_pairs(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind with one pair."""
     with closing(open_store(uri, create=True)) as store:
         store.ensure(PAIR)
@@ -187,7 +187,7 @@ def open_store_with_pairs(uri: str) -> Iterator[CounterStore]:
         yield store
 
 
-def test_references_have_to_be_there(store: CounterStore) -> None:
+def test_references_have_to_be_there(store: ChangeStore) -> None:
     """As for the import: all fields of a reference together, or none of them."""
     foreign = ForeignKey(("of", "no"), "pair", ("left", "n"))
     fields = (Field("id"), Field("of"), Field("no", "integer"))

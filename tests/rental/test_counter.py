@@ -21,7 +21,7 @@ from hpnorton.rental.shop import open_shop
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
 from hpnorton.stores.history import RecordKey
 from tests.helpers.shop import (
     DATASET,
@@ -74,7 +74,7 @@ def open_the_shop(uri: str) -> Iterator[RentalCounter]:
         yield RentalCounter(shop, DAYS)
 
 
-def put(store: CounterStore, collection: Collection, *records: Document) -> None:
+def put(store: ChangeStore, collection: Collection, *records: Document) -> None:
     """Inserts records; fields without a value are null."""
     whole = [dict.fromkeys(collection.columns) | record for record in records]
     assert store.write(batch_of(collection, whole), Mode.INSERT).inserted == len(records)

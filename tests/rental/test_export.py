@@ -21,7 +21,7 @@ from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import Batch, CounterStore, Document, Mode
+from hpnorton.stores.base import Batch, ChangeStore, Document, Mode
 from hpnorton.stores.history import RecordKey
 from hpnorton.tabular.keys import to_key
 from hpnorton.tabular.marks import mark_of
@@ -176,7 +176,7 @@ NASTY_RECORDS = st.lists(
 
 
 @contextmanager
-def nasty(uri: str, records: list[tuple[Value, ...]]) -> Iterator[CounterStore]:
+def nasty(uri: str, records: list[tuple[Value, ...]]) -> Iterator[ChangeStore]:
     """A database with a collection of all types, noted as an import notes it."""
     made = Collection("nasty", NASTY_FIELDS, ("id",))
     with closing(open_store(uri, create=True)) as store:

@@ -19,7 +19,7 @@ from hpnorton.schema.datapackage import PACKAGE_NAME
 from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import Batch, CounterStore, Document, Mode
+from hpnorton.stores.base import Batch, ChangeStore, Document, Mode
 from hpnorton.tabular.keys import to_key
 from hpnorton.tabular.marks import mark_of
 from tests.helpers.properties import costly
@@ -169,7 +169,7 @@ def export_and_import(database: Database, folder: Path, uris: list[str]) -> None
 
 
 @contextmanager
-def emptied(uri: str) -> Iterator[CounterStore]:
+def emptied(uri: str) -> Iterator[ChangeStore]:
     """A store without a record."""
     with closing(open_store(uri, create=True)) as store:
         for name in (*store.collections(), *(notes.name for notes in journal.OWN_COLLECTIONS)):
@@ -177,7 +177,7 @@ def emptied(uri: str) -> Iterator[CounterStore]:
         yield store
 
 
-def everything(store: CounterStore, database: Database) -> list[list[Document]]:
+def everything(store: ChangeStore, database: Database) -> list[list[Document]]:
     """All records."""
     return [list(store.find(each.name, each.key)) for each in database.collections]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpnorton.schema.descriptors import descriptor_of, field_from_descriptor, written_field
+from hpnorton.schema.descriptors import descriptor_from_field, exported_field, field_from_descriptor
 from hpnorton.schema.field import CellError, Field
 from hpnorton.schema.lexical import written_year
 from hpnorton.schema.stored import Value
@@ -23,7 +23,7 @@ LIMITED = [
 
 def copy_of(field: Field) -> Field:
     """The field that reads what is stored."""
-    descriptor = descriptor_of(written_field(field))
+    descriptor = descriptor_from_field(exported_field(field))
     return field_from_descriptor(descriptor, [""], "a copy")
 
 
@@ -79,13 +79,13 @@ def test_the_copy_of_a_plain_field_is_the_field(descriptor: dict[str, Any]) -> N
     field = field_of(descriptor)
     copy = copy_of(field)
     assert copy == field
-    assert descriptor_of(copy) == descriptor_of(field)
+    assert descriptor_from_field(copy) == descriptor_from_field(field)
 
 
 def test_dates_of_any_format_become_plain() -> None:
     """Limits are in ISO 8601 then, as the values are."""
     field = field_of({"type": "date", "format": "%d/%m/%y", "constraints": {"minimum": "01/12/26"}})
-    assert descriptor_of(written_field(field)) == {
+    assert descriptor_from_field(exported_field(field)) == {
         "name": "x",
         "type": "date",
         "constraints": {"minimum": "2026-12-01"},

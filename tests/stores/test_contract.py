@@ -104,7 +104,7 @@ def test_an_unknown_collection_is_empty(store: Store) -> None:
     assert store.count("nobody") == 0
     assert not list(store.find("nobody", ("id",)))
     assert not list(store.find_joined("nobody", ("id", "=", "1"), "customers", "user_id"))
-    assert store.absent("nobody", ("id",), [["1"]]) == {("1",)}
+    assert store.absent_keys("nobody", ("id",), [["1"]]) == {("1",)}
 
 
 def test_a_collection_that_is_there_may_be_empty(store: Store) -> None:
@@ -162,7 +162,7 @@ def test_only_the_given_columns_are_compared(store: Store) -> None:
     batch = batch_of(CUSTOMERS, ("C1", 100), ("C2", 50), columns=("user_id", "credit"))
     assert summary(store.write(batch, INSERT)) == (1, 0, [], [0])
     assert records_of(store, CUSTOMERS) == [ANNA, ("C2", None, 50)]
-    assert store.stored(batch, [0, 1]) == {("C1",): ("C1", 100), ("C2",): ("C2", 50)}
+    assert store.stored_records(batch, [0, 1]) == {("C1",): ("C1", 100), ("C2",): ("C2", 50)}
 
 
 def test_only_the_given_columns_are_replaced(store: Store) -> None:
@@ -249,18 +249,18 @@ def test_writing_nothing_is_fine(store: Store, mode: Mode) -> None:
     """A chunk may hold no good row."""
     store.ensure(CUSTOMERS)
     assert summary(store.write(batch_of(CUSTOMERS), mode)) == (0, 0, [], [])
-    assert store.absent("customers", ("user_id",), []) == set()
-    assert store.absent("customers", ("user_id",), [[]]) == set()
-    assert not store.stored(batch_of(CUSTOMERS, ANNA), [])
+    assert store.absent_keys("customers", ("user_id",), []) == set()
+    assert store.absent_keys("customers", ("user_id",), [[]]) == set()
+    assert not store.stored_records(batch_of(CUSTOMERS, ANNA), [])
 
 
 def test_stored_gives_the_records_under_some_keys(store: Store) -> None:
     """Only keys at the positions asked for are looked up, and those that are there are given."""
     batch = batch_of(CUSTOMERS, ANNE, ("C7", "Gus", 1), BEN)
-    assert not store.stored(batch, [0, 1, 2])  # there is no such collection
+    assert not store.stored_records(batch, [0, 1, 2])  # there is no such collection
     put(store, CUSTOMERS, ANNA, BEN)
-    assert store.stored(batch, [0, 1]) == {("C1",): ANNA}
-    assert store.stored(batch, [2, 0, 2]) == {("C1",): ANNA, ("C2",): BEN}
+    assert store.stored_records(batch, [0, 1]) == {("C1",): ANNA}
+    assert store.stored_records(batch, [2, 0, 2]) == {("C1",): ANNA, ("C2",): BEN}
 
 
 def test_a_record_is_got_by_its_key(store: Store) -> None:
@@ -378,7 +378,7 @@ def test_keys_of_several_fields_are_told_apart(store: Store) -> None:
     again = store.write(batch_of(RENTALS, *records), INSERT)
     assert (again.inserted, list(again.conflicts), len(again.taken)) == (0, [], len(KEYS))
     wanted = [*KEYS, ("a", "c")]
-    assert store.absent("rental", RENTALS.key, list(zip(*wanted))) == {("a", "c")}
+    assert store.absent_keys("rental", RENTALS.key, list(zip(*wanted))) == {("a", "c")}
     changed: list[Record] = [(user, product, product) for user, product in KEYS]
     assert store.write(batch_of(RENTALS, *changed), UPSERT).updated == len(KEYS)
     assert sorted(records_of(store, RENTALS)) == sorted(changed)
@@ -388,7 +388,7 @@ def test_nobody_has_a_key_that_is_null_in_part(store: Store) -> None:
     """A reference of which one part is empty refers to nobody, not to one who is called None."""
     put(store, RENTALS, ("C1", "note", "None"))
     wanted: list[Key] = [("C1", None), ("C1", "None")]
-    assert store.absent("rental", RENTALS.key, list(zip(*wanted))) == {("C1", None)}
+    assert store.absent_keys("rental", RENTALS.key, list(zip(*wanted))) == {("C1", None)}
 
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=4)
@@ -407,10 +407,10 @@ def test_any_text_is_a_key(store: Store, parts: int, keys: list[tuple[str, str]]
     half = len(batch) // 2
     assert store.write(batch.only(range(half)), INSERT).inserted == half
     wanted = list(zip(*batch.keys))
-    assert store.absent(collection.name, names[:parts], wanted) == set(batch.keys[half:])
+    assert store.absent_keys(collection.name, names[:parts], wanted) == set(batch.keys[half:])
     assert store.write(batch, INSERT).inserted == len(batch) - half
     everything = range(len(batch))
-    assert store.stored(batch, everything) == {
+    assert store.stored_records(batch, everything) == {
         batch.keys[at]: batch.record(at) for at in everything
     }
     store.drop_collection(collection.name)
@@ -420,7 +420,7 @@ def test_absent_names_the_keys_nobody_has(store: Store) -> None:
     """Of many keys, doubled ones among them, those that are not stored are given."""
     put(store, CUSTOMERS, *[(f"C{n:05}", "x", n) for n in range(6000)])
     keys = [f"C{n:05}" for n in range(3, 6003)] * 2
-    assert store.absent("customers", ("user_id",), [keys]) == {
+    assert store.absent_keys("customers", ("user_id",), [keys]) == {
         ("C06000",),
         ("C06001",),
         ("C06002",),

@@ -73,7 +73,7 @@ def test_later_writes_see_earlier_ones(store: Store) -> None:
     store.ensure(CUSTOMERS)
     store.write(batch_of(CUSTOMERS, ANNE, BEN), UPSERT)
     batch = batch_of(CUSTOMERS, ANNA, ("C2", "Benno", 50), CLEO, BEN)
-    assert store.stored(batch, [0, 1, 2]) == {("C1",): ANNE, ("C2",): BEN}
+    assert store.stored_records(batch, [0, 1, 2]) == {("C1",): ANNE, ("C2",): BEN}
     done = store.write(batch, INSERT)
     assert summary(done) == (
         1,
@@ -87,11 +87,11 @@ def test_later_writes_see_earlier_ones(store: Store) -> None:
 def test_references_see_both(store: Store) -> None:
     """A record may refer to one in the database, or to one that would be there by then."""
     keys = [["C1", "C2", "C9"]]
-    assert store.absent("customers", ("user_id",), keys) == {("C2",), ("C9",)}
+    assert store.absent_keys("customers", ("user_id",), keys) == {("C2",), ("C9",)}
     store.ensure(CUSTOMERS)
     store.write(batch_of(CUSTOMERS, BEN), INSERT)
-    assert store.absent("customers", ("user_id",), keys) == {("C9",)}
-    assert store.absent("nobody", ("id",), [["1"]]) == {("1",)}
+    assert store.absent_keys("customers", ("user_id",), keys) == {("C9",)}
+    assert store.absent_keys("nobody", ("id",), [["1"]]) == {("1",)}
 
 
 def test_questions_are_answered_from_the_database(store: Store, present: Store) -> None:
@@ -216,7 +216,7 @@ def test_without_a_database_nothing_is_there(tmp_path: Path) -> None:
         assert store.is_empty("customers")
         done = store.write(batch_of(CUSTOMERS, ANNA, BEN, ANNA), INSERT)
         assert summary(done) == (2, 0, [], [2])
-        assert store.absent("customers", ("user_id",), [["C1", "C7"]]) == {("C7",)}
+        assert store.absent_keys("customers", ("user_id",), [["C1", "C7"]]) == {("C7",)}
         assert (store.count("customers"), store.collections()) == (0, [])
         assert not records_of(store, CUSTOMERS)
         assert not list(store.find_joined("customers", ("user_id", "=", "C1"), "x", "y"))

@@ -10,7 +10,7 @@ from hpnorton.errors import UnknownIdError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Mode, batch_of
 from hpnorton.stores.lookup import find_key, find_other_spellings, find_same_but_case, key_from_text
 from tests.conftest import Run
 
@@ -22,7 +22,7 @@ PRODUCTS = "product_id,description,product_type,quantity_available"
 
 
 @pytest.fixture(name="store")
-def open_store_with_ids(uri: str) -> Iterator[CounterStore]:
+def open_store_with_ids(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind with some ids."""
     with closing(open_store(uri, create=True)) as store:
         store.ensure(THING)
@@ -46,13 +46,13 @@ def open_store_with_ids(uri: str) -> Iterator[CounterStore]:
         ("Longer-Than-%", None),
     ],
 )
-def test_who_is_meant(store: CounterStore, text: str, key: str | None) -> None:
+def test_who_is_meant(store: ChangeStore, text: str, key: str | None) -> None:
     """The key as it stands, else the only one that differs in case."""
     found = find_key(store, "thing", ("id",), (key_from_text(text),))
     assert found == (None if key is None else (key,))
 
 
-def test_several_that_differ_in_case_are_listed(store: CounterStore) -> None:
+def test_several_that_differ_in_case_are_listed(store: ChangeStore) -> None:
     """Nobody else's record is taken for the one that is meant."""
     assert find_same_but_case(store, "thing", ("id",), ("AbC",)) == [("aBC",)]
     with pytest.raises(UnknownIdError) as raised:
@@ -131,7 +131,7 @@ def test_a_reference_that_differs_in_case_only_is_rejected_with_the_parent(
         assert reason in done.err
 
 
-def test_several_keys_are_looked_up_at_once(store: CounterStore) -> None:
+def test_several_keys_are_looked_up_at_once(store: ChangeStore) -> None:
     """Each has those that are there; of a long key only one case throughout is tried."""
     wanted = ["abc", "c1", "C2", "longer-Than-anybody", "longer-than-anything", "Longer-Than-Many"]
     assert find_other_spellings(store, "thing", ("id",), [(each,) for each in wanted]) == {

@@ -154,7 +154,7 @@ def test_another_process_may_come_in_between(
     """A key that another process inserts after the look at what is stored is taken, no error."""
     put(store, CUSTOMERS, ANNA)
     store.batches.min_sampled = 1  # so that the look comes first
-    look = store.batches.stored
+    look = store.batches.stored_records
 
     def look_and_be_late(batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         found = look(batch, positions)
@@ -162,7 +162,7 @@ def test_another_process_may_come_in_between(
             other.write(batch_of(CUSTOMERS, BEN), INSERT)
         return found
 
-    monkeypatch.setattr(store.batches, "stored", look_and_be_late)
+    monkeypatch.setattr(store.batches, "stored_records", look_and_be_late)
     done = store.write(batch_of(CUSTOMERS, ANNA, ("C3", "Cleo", 0), ANNA, BEN, ANNA), mode)
     assert summary(done) == (1, 0, [], [0, 2, 3, 4])
 

@@ -17,7 +17,7 @@ from hpnorton.rental import record_history
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
 from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey, key_texts
 from hpnorton.stores.mongo.documents import index_name
 from tests.conftest import Run
@@ -26,7 +26,7 @@ from tests.helpers.shop import import_files, write_customers, write_products, wr
 
 
 @pytest.fixture(name="store")
-def open_a_store(uri: str) -> Iterator[CounterStore]:
+def open_a_store(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind."""
     with closing(open_store(uri, create=True)) as store:
         yield store
@@ -133,7 +133,7 @@ SHELF = Collection("shelf", (Field("room"), Field("row"), Field("what")), ("room
 
 
 def test_records_whose_keys_look_alike_have_histories_of_their_own(
-    store: CounterStore, uri: str, run: Run
+    store: ChangeStore, uri: str, run: Run
 ) -> None:
     """('x|y', 'z') and ('x', 'y|z'): each is numbered by itself, and found by what is shown."""
     keys = [("x|y", "z"), ("x", "y|z")]
@@ -154,7 +154,7 @@ def test_records_whose_keys_look_alike_have_histories_of_their_own(
     assert record_history.history(store, "x|y\\|z")
 
 
-def _edit(store: CounterStore, place: RecordKey, number: int) -> None:
+def _edit(store: ChangeStore, place: RecordKey, number: int) -> None:
     store.ensure(HISTORY)
     change = Change(
         kind=Kind.EDIT,

@@ -15,7 +15,7 @@ from hpnorton.rental import record_history
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import Batch, CounterStore, Document, Key, Mode
+from hpnorton.stores.base import Batch, ChangeStore, Document, Key, Mode
 from hpnorton.stores.history import RecordKey
 from hpnorton.stores.journal import ImportEntry
 from hpnorton.stores.provenance import REPLACED, number_of, save_replaced
@@ -31,7 +31,7 @@ PARTS = Collection(
 
 
 @pytest.fixture(name="store")
-def open_prepared_store(uri: str) -> Iterator[CounterStore]:
+def open_prepared_store(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind with two tracked collections."""
     with closing(open_store(uri, create=True)) as store:
         journal.prepare(store)
@@ -41,7 +41,7 @@ def open_prepared_store(uri: str) -> Iterator[CounterStore]:
         yield store
 
 
-def load(store: CounterStore, run: str, collection: Collection, *records: Sequence[object]) -> None:
+def load(store: ChangeStore, run: str, collection: Collection, *records: Sequence[object]) -> None:
     """Upsert records, as the import `run` of a file does."""
     entry = ImportEntry(
         id=run,
@@ -60,12 +60,12 @@ def load(store: CounterStore, run: str, collection: Collection, *records: Sequen
         save_replaced(store, [batch.only(written.replacing)])
 
 
-def writers(store: CounterStore, text: str) -> list[str]:
+def writers(store: ChangeStore, text: str) -> list[str]:
     """The imports that wrote the record with a key."""
     return [entry.id for entry in journal.imports_of(store, text)]
 
 
-def test_a_record_knows_the_imports_that_wrote_it(store: CounterStore) -> None:
+def test_a_record_knows_the_imports_that_wrote_it(store: ChangeStore) -> None:
     """Those that inserted or replaced it, the oldest first; not those that left it as it was."""
     load(store, "r1", THINGS, ("A", 1), ("B", 1))
     load(store, "r2", THINGS, ("A", 2), ("B", 1), ("C", 1))
@@ -75,7 +75,7 @@ def test_a_record_knows_the_imports_that_wrote_it(store: CounterStore) -> None:
     assert writers(store, "D") == writers(store, "a") == writers(store, "") == []
 
 
-def test_a_key_may_have_several_fields(store: CounterStore) -> None:
+def test_a_key_may_have_several_fields(store: ChangeStore) -> None:
     """The text of such a key is that of the history, whatever its parts hold."""
     load(store, "r1", PARTS, ("a|b", 1, 0), ("a", 1, 0), ("a\\", 12, 0))
     load(store, "r2", PARTS, ("a|b", 1, 5), ("a", 1, 0))
@@ -92,7 +92,7 @@ def test_a_key_comes_back_from_its_text(parts: Key) -> None:
     assert RecordKey.from_text(PARTS, record.text) == record
 
 
-def test_the_first_import_of_a_record_is_known(store: CounterStore) -> None:
+def test_the_first_import_of_a_record_is_known(store: ChangeStore) -> None:
     """When it began, for those of the keys that were inserted or replaced at all."""
     store.write(Batch(THINGS, THINGS.columns, [["P4"], [1]]), Mode.INSERT)  # by the counter
     load(store, "2026-12-01", THINGS, ("P1", 1), ("P2", 1))
@@ -111,21 +111,21 @@ def test_the_first_import_of_a_record_is_known(store: CounterStore) -> None:
     assert not journal.first_imports(store, THINGS, [])
 
 
-def test_each_import_has_a_number(store: CounterStore) -> None:
+def test_each_import_has_a_number(store: ChangeStore) -> None:
     """It stays the same, and no other import gets it."""
     assert [number_of(store, run) for run in ("b", "a", "b", "c")] == [1, 2, 1, 3]
     journal.prepare(store)
     assert number_of(store, "d") == 4
 
 
-def test_what_a_tracked_record_keeps_is_not_shown(store: CounterStore) -> None:
+def test_what_a_tracked_record_keeps_is_not_shown(store: ChangeStore) -> None:
     """The number of the import is no field of the record."""
     load(store, "r1", THINGS, ("A", 1))
     assert list(store.find("things", ("id",))) == [{"id": "A", "size": 1}]
     assert store.get("things", ("id",), ("A",)) == {"id": "A", "size": 1}
 
 
-def test_a_collection_may_be_tracked_later(store: CounterStore) -> None:
+def test_a_collection_may_be_tracked_later(store: ChangeStore) -> None:
     """Records from before have no import; those that are imported from then on have one."""
     plain = Collection("more", THINGS.fields, ("id",))
     store.ensure(plain)

@@ -321,7 +321,7 @@ def test_any_number_is_a_key(
     with closing(open_store(f"sqlite:///{folder}/store.db", create=True)) as store:
         first, *others = [(number, "x") for number in numbers]
         put(store, collection, *others)
-        assert store.absent("thing", ("k",), [numbers]) == {(first[0],)}
+        assert store.absent_keys("thing", ("k",), [numbers]) == {(first[0],)}
         done = store.write(batch_of(collection, first, *others), UPSERT)
         assert summary(done) == (1, 0, [], list(range(1, len(numbers))))
 

@@ -126,7 +126,7 @@ def _run(arguments: argparse.Namespace, settings: Settings, *, query: _Query) ->
     return ExitStatus.OK
 
 
-def _columns(store: base.CounterStore, settings: Settings, query: _Query) -> list[str]:
+def _columns(store: base.ChangeStore, settings: Settings, query: _Query) -> list[str]:
     """Return the fields that the records of an answer would have, or [] if nothing says them."""
     known = catalog.Catalog(store, settings.description_folders)
     described = [known.find(name) for name in query.collections]

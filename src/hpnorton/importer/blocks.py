@@ -162,7 +162,7 @@ def _absent(
         keys.pop((None,) * len(foreign.fields), None)
         wanted = list(zip(*keys))
     with phase(Phase.DATABASE):
-        return store.absent(foreign.parent, foreign.parent_fields, wanted)
+        return store.absent_keys(foreign.parent, foreign.parent_fields, wanted)
 
 
 def _is_key_first(layout: Layout) -> bool:

@@ -168,7 +168,7 @@ def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[in
         )
 
     with store.transaction():
-        stored = store.stored(batch, range(len(batch)))
+        stored = store.stored_records(batch, range(len(batch)))
         kept_ones = map(stored.get, batch.keys)
         own = [at for at, each in enumerate(zip(exchanges, kept_ones)) if is_own(*each)]
         if own:
@@ -181,7 +181,7 @@ def _started(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Sto
     taken: list[int] = []
     for block in () if spec.was_empty else blocks:
         with phase(Phase.DATABASE):
-            stored = store.stored(block.batch, range(len(block.batch)))
+            stored = store.stored_records(block.batch, range(len(block.batch)))
         rows = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in rows if key in stored]
     bits = bitmap(taken, chunk.rows)

@@ -10,7 +10,7 @@ from typing import cast
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.schema.validate import Record
-from hpnorton.stores.base import Batch, Condition, CounterStore, Key, Mode, Written
+from hpnorton.stores.base import Batch, ChangeStore, Condition, Key, Mode, Written
 from hpnorton.stores.diff import compare
 from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
 
@@ -20,11 +20,11 @@ def is_restock(batch: Batch, mode: Mode) -> bool:
     return mode is Mode.UPSERT and batch.collection.stock in batch.columns
 
 
-def write(store: CounterStore, batch: Batch, run: str) -> Written:
+def write(store: ChangeStore, batch: Batch, run: str) -> Written:
     """Upsert records as store.write does; `run` is the id of the import."""
     everything = range(len(batch))
     with store.transaction():
-        stored = store.stored(batch, everything)
+        stored = store.stored_records(batch, everything)
         comparison = compare(batch, everything, stored, Mode.UPSERT)
         _restore_integers(store, batch, stored)
         new = comparison.new
@@ -40,7 +40,7 @@ def write(store: CounterStore, batch: Batch, run: str) -> Written:
     return written
 
 
-def correct(store: CounterStore, batch: Batch) -> None:
+def correct(store: ChangeStore, batch: Batch) -> None:
     """Replace records that the same import has inserted under these keys.
 
     Their first stock becomes another number; that is no change of the stock.
@@ -51,7 +51,7 @@ def correct(store: CounterStore, batch: Batch) -> None:
     store.write(batch, Mode.UPSERT)
 
 
-def _restore_integers(store: CounterStore, batch: Batch, stored: Mapping[Key, Record]) -> None:
+def _restore_integers(store: ChangeStore, batch: Batch, stored: Mapping[Key, Record]) -> None:
     """Store integers where another program has stored stocks such as 6.0."""
     at = batch.columns.index(str(batch.collection.stock))
     for key, record in stored.items():
@@ -59,7 +59,7 @@ def _restore_integers(store: CounterStore, batch: Batch, stored: Mapping[Key, Re
             store.set_stock(RecordKey(batch.collection, key), record[at], number)
 
 
-def _replace(store: CounterStore, batch: Batch, run: str) -> None:
+def _replace(store: ChangeStore, batch: Batch, run: str) -> None:
     """Replace records by key; where the stock is a number before and after, post the difference.
 
     What happened to any other stock is unknown, so the new value becomes the first one.
@@ -78,7 +78,7 @@ def _replace(store: CounterStore, batch: Batch, run: str) -> None:
     store.write(batch.without(stock), Mode.UPSERT)
 
 
-def _posted(store: CounterStore, record_key: RecordKey) -> int:
+def _posted(store: ChangeStore, record_key: RecordKey) -> int:
     """Return how much the entries of a record's history have added to its stock."""
     where: list[Condition] = [
         ("record", "=", record_key.text),
@@ -89,7 +89,7 @@ def _posted(store: CounterStore, record_key: RecordKey) -> int:
 
 
 def _restock(
-    store: CounterStore, collection: Collection, wanted: Mapping[Key, Value], run: str
+    store: ChangeStore, collection: Collection, wanted: Mapping[Key, Value], run: str
 ) -> None:
     """Post changes until the stocks are what is wanted, whatever clerks post meanwhile."""
     left = dict(wanted)
@@ -105,10 +105,10 @@ def _restock(
         left = {keys[at]: left[keys[at]] for at in store.post(changes)}
 
 
-def _stocks(store: CounterStore, collection: Collection, keys: Sequence[Key]) -> dict[Key, Value]:
+def _stocks(store: ChangeStore, collection: Collection, keys: Sequence[Key]) -> dict[Key, Value]:
     columns = (*collection.key, str(collection.stock))
     wanted = Batch(collection, columns, [*zip(*keys), [None] * len(keys)])
-    stored = store.stored(wanted, range(len(keys)))
+    stored = store.stored_records(wanted, range(len(keys)))
     return {key: record[-1] for key, record in stored.items()}
 
 

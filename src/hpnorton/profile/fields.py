@@ -11,7 +11,7 @@ from hpnorton import log
 from hpnorton.errors import UnknownCollectionError, did_you_mean
 from hpnorton.parallel import open_pool
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.field_statistics import CollectionStatistics
 from hpnorton.stores.scan import Range
 from hpnorton.workers import cores, no_garbage_collection
@@ -53,7 +53,7 @@ class CollectionFields:
         ]
 
 
-def choose_collections(store: CounterStore, names: Sequence[str]) -> list[str]:
+def choose_collections(store: ChangeStore, names: Sequence[str]) -> list[str]:
     """Return the collections to read, all if none is named. Raises UnknownCollectionError."""
     present = store.collections()
     if not present:
@@ -121,7 +121,7 @@ def choose_workers(wanted: int | None, records: int) -> int:
 
 
 def _ranges(
-    store: CounterStore, collections: Iterable[CollectionFields], processes: int
+    store: ChangeStore, collections: Iterable[CollectionFields], processes: int
 ) -> list[Range]:
     """Return ranges of collections: one of each for a single process or a sample, else several."""
     if processes == 1:
@@ -136,7 +136,7 @@ def _ranges(
 
 @no_garbage_collection()
 def _profile_range(
-    store: CounterStore,
+    store: ChangeStore,
     part: Range,
     *,
     size: int | None,

@@ -23,7 +23,7 @@ from hpnorton.schema.collection import Collection, undescribed_collection
 from hpnorton.schema.datapackage import find_collection
 from hpnorton.schema.remarks import own_text_key
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import CounterStore, Key
+from hpnorton.stores.base import ChangeStore, Key
 from hpnorton.stores.case_variants import folded_keys
 from hpnorton.stores.history import HISTORY
 from hpnorton.stores.scan import Range, lookup_key
@@ -125,7 +125,7 @@ def assess(
 
 
 def _described(
-    store: CounterStore, names: Sequence[str], folders: Sequence[Path]
+    store: ChangeStore, names: Sequence[str], folders: Sequence[Path]
 ) -> list[Collection]:
     described: list[Collection] = []
     chosen = choose_collections(store, names)
@@ -148,7 +148,7 @@ def _described(
     return described
 
 
-def _description(store: CounterStore, name: str, folders: Sequence[Path]) -> Collection | None:
+def _description(store: ChangeStore, name: str, folders: Sequence[Path]) -> Collection | None:
     """Return the description of a collection, from where its last import found it.
 
     If that is gone, it is the one that the import stored, unless nothing described it then.
@@ -163,7 +163,7 @@ def _description(store: CounterStore, name: str, folders: Sequence[Path]) -> Col
 
 
 @no_garbage_collection()
-def _assess_range(store: CounterStore, part: Range, *, path: str) -> Quality:
+def _assess_range(store: ChangeStore, part: Range, *, path: str) -> Quality:
     """Return the quality of a range: the second pass."""
     facts = read_facts(path)[part.collection]
     schema = facts.schema
@@ -214,11 +214,11 @@ def _find_twins(
 
 
 def _find_orphans(
-    store: CounterStore, schema: Collection, columns: dict[str, Sequence[object]]
+    store: ChangeStore, schema: Collection, columns: dict[str, Sequence[object]]
 ) -> Iterator[_Faults]:
     for foreign in schema.foreign_keys:
         keys = [lookup_key(key) for key in zip(*(columns[name] for name in foreign.fields))]
         wanted = {key for key in keys if None not in key}
-        absent = store.scan(foreign.parent).absent(foreign.parent_fields, list(zip(*wanted)))
+        absent = store.scan(foreign.parent).absent_keys(foreign.parent_fields, list(zip(*wanted)))
         if absent:
             yield foreign.fields, [at for at, key in enumerate(keys) if key in absent]

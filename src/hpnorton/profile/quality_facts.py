@@ -13,7 +13,7 @@ from hpnorton.parallel import Pool
 from hpnorton.profile.column_quality import finite_numbers
 from hpnorton.profile.moments import Moments
 from hpnorton.schema.collection import Collection
-from hpnorton.stores.base import CounterStore, Key
+from hpnorton.stores.base import ChangeStore, Key
 from hpnorton.stores.case_variants import folded_case_variants
 from hpnorton.stores.scan import Range
 from hpnorton.workers import no_garbage_collection
@@ -39,7 +39,7 @@ class Facts:
 
 
 def collect_facts(
-    store: CounterStore, pool: Pool, schemas: Mapping[str, Collection], ranges: Sequence[Range]
+    store: ChangeStore, pool: Pool, schemas: Mapping[str, Collection], ranges: Sequence[Range]
 ) -> dict[str, Facts]:
     """Return the facts of each collection; `ranges` are those of all collections."""
     limits = _find_limits(pool, schemas, ranges)
@@ -51,12 +51,12 @@ def collect_facts(
     }
 
 
-def _find_repeated(store: CounterStore, collection: Collection) -> dict[tuple[str, ...], set[Key]]:
+def _find_repeated(store: ChangeStore, collection: Collection) -> dict[tuple[str, ...], set[Key]]:
     """Return the repeated values of the key, and of each field that should be unique."""
     scan = store.scan(collection.name)
     single = [(each.name,) for each in collection.fields if each.unique]
     return {
-        names: set() if scan.is_unique(names) else scan.repeated(names)
+        names: set() if scan.is_unique(names) else scan.repeated_keys(names)
         for names in dict.fromkeys([collection.key, *single])
     }
 
@@ -82,7 +82,7 @@ def _find_limits(
 
 @no_garbage_collection()
 def _compute_moments(
-    store: CounterStore, part: Range, *, numeric: dict[str, list[str]]
+    store: ChangeStore, part: Range, *, numeric: dict[str, list[str]]
 ) -> tuple[str, dict[str, Moments]]:
     moments = {column: Moments() for column in numeric[part.collection]}
     for block in store.scan(part.collection).columns(part, list(moments)):

@@ -11,7 +11,7 @@ from hpnorton.schema.field import CellError, Field
 from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import find_text_error
 from hpnorton.stores import lookup
-from hpnorton.stores.base import CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Document
 from hpnorton.tabular.keys import to_nfc
 
 
@@ -100,12 +100,12 @@ def read_key(collection: Collection, text: str) -> tuple[Value, ...]:
 
 
 def check_references(
-    store: CounterStore, collection: Collection, record: Mapping[str, Value]
+    store: ChangeStore, collection: Collection, record: Mapping[str, Value]
 ) -> None:
     """Raise RefusedError if a record refers to one that does not exist."""
     for foreign in collection.foreign_keys:
         key = tuple(record.get(name) for name in foreign.fields)
-        if any(value is not None for value in key) and store.absent(
+        if any(value is not None for value in key) and store.absent_keys(
             foreign.parent, foreign.parent_fields, [[value] for value in key]
         ):
             fields, values = ", ".join(foreign.fields), ", ".join(map(str, key))

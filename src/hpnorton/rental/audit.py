@@ -15,7 +15,7 @@ from hpnorton.rental.names import CUSTOMERS, PRODUCTS, QUANTITY, RENTALS, USER_I
 from hpnorton.rental.rental_audit import Pair, RentalAudit
 from hpnorton.rental.stock_audit import StockAudit
 from hpnorton.schema.collection import Collection, undescribed_collection
-from hpnorton.stores.base import CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Document
 from hpnorton.stores.history import HISTORY
 
 _REPAIR_TEXT = "import the record with --mode upsert, or correct it with the program that wrote it"
@@ -27,7 +27,7 @@ class Audit:
     `unproven` is the number of products whose first stock is unknown, once all faults were read.
     """
 
-    def __init__(self, store: CounterStore) -> None:
+    def __init__(self, store: ChangeStore) -> None:
         self.unproven = 0
         self._store = store
         self._catalog = Catalog(store)

@@ -9,7 +9,7 @@ from hpnorton.rental.names import CUSTOMERS, PRODUCT_ID, PRODUCTS, QUANTITY, REN
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.datapackage import find_collection
 from hpnorton.stores import journal
-from hpnorton.stores.base import CounterStore, Store
+from hpnorton.stores.base import ChangeStore, Store
 from hpnorton.stores.history import HISTORY
 from hpnorton.stores.provenance import REPLACED
 
@@ -36,7 +36,7 @@ class Catalog:
     that describe the others.
     """
 
-    store: CounterStore
+    store: ChangeStore
     folders: Sequence[Path] = ()
 
     def find(self, name: str) -> Collection | None:
@@ -77,7 +77,7 @@ class Catalog:
         return found and add_shop_defaults(found)
 
 
-def forget(store: CounterStore, name: str) -> None:
+def forget(store: ChangeStore, name: str) -> None:
     """Delete the description of a collection that was dropped, its imports and its history.
 
     Otherwise, an import into a new collection of that name would look like a resumed one, and the

@@ -32,7 +32,7 @@ from hpnorton.rental.shop import Shop
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores import lookup
-from hpnorton.stores.base import CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Document
 from hpnorton.stores.history import Change, Kind, RecordKey
 
 _MAX_STOCK = 2**63 - 1  # SQLite's and MongoDB's largest integer
@@ -46,7 +46,7 @@ class RentalCounter:
     days: int
 
     @property
-    def store(self) -> CounterStore:
+    def store(self) -> ChangeStore:
         """Return the store that the shop is in."""
         return self.shop.store
 

@@ -15,11 +15,11 @@ from hpnorton.rental.catalog import Catalog
 from hpnorton.rental.foreign_values import describe_text, find_texts
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.datapackage import PACKAGE_NAME
-from hpnorton.schema.descriptors import descriptor_of, written_field
+from hpnorton.schema.descriptors import descriptor_from_field, exported_field
 from hpnorton.schema.field import Field
 from hpnorton.schema.lexical import written_year
 from hpnorton.schema.stored import Value, whole_number
-from hpnorton.stores.base import CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Document
 from hpnorton.tabular.writer import LineFeedWriter
 
 # What a spreadsheet reads as a formula: https://owasp.org/www-community/attacks/CSV_Injection
@@ -47,7 +47,7 @@ class Exported:
     formulas: list[tuple[int, str]] = field(default_factory=list)
 
 
-def export(store: CounterStore, catalog: Catalog, folder: Path) -> list[Exported]:
+def export(store: ChangeStore, catalog: Catalog, folder: Path) -> list[Exported]:
     """Write every collection to `folder`, which is created if it does not exist.
 
     Only collections without a description (see Catalog.find) are left out. A file replaces that of
@@ -106,14 +106,14 @@ class _NullTextTakenError(Exception):
 
 
 def _write(
-    store: CounterStore, collection: Collection, path: Path
+    store: ChangeStore, collection: Collection, path: Path
 ) -> tuple[Exported, tuple[Field, ...]]:
     """Write the records, and return the fields as they are written.
 
     Null is written as a text that is none of the field's values. If a record has that text after
     all, the file is written again with another one.
     """
-    fields = tuple(written_field(field) for field in collection.fields)
+    fields = tuple(exported_field(field) for field in collection.fields)
     while True:
         exported = Exported(collection.name, path)
         try:
@@ -194,7 +194,7 @@ def _resource(
     collection: Collection, fields: Iterable[Field], path: str, exported: Mapping[str, Collection]
 ) -> dict[str, Any]:
     schema: dict[str, Any] = {
-        "fields": [descriptor_of(field) for field in fields],
+        "fields": [descriptor_from_field(field) for field in fields],
         "missingValues": [""],
         "primaryKey": list(collection.key),
     }

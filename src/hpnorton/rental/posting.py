@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable
 
 from hpnorton.errors import StoreLostError
-from hpnorton.stores.base import CounterStore
+from hpnorton.stores.base import ChangeStore
 from hpnorton.stores.history import Change, RecordKey
 
 _MAX_PAUSE_SECONDS = 0.02
 
 
-def post_change(store: CounterStore, subject: RecordKey, decide: Callable[[int], Change]) -> Change:
+def post_change(store: ChangeStore, subject: RecordKey, decide: Callable[[int], Change]) -> Change:
     """Write the change that `decide` returns for the next number in the history of `subject`.
 
     Decides again if another clerk has written that number first.
@@ -26,7 +26,7 @@ def post_change(store: CounterStore, subject: RecordKey, decide: Callable[[int],
         time.sleep(random.uniform(0, _MAX_PAUSE_SECONDS))
 
 
-def _is_written(store: CounterStore, change: Change) -> bool:
+def _is_written(store: ChangeStore, change: Change) -> bool:
     """Write a change, and return False if the number of its entry exists already."""
     try:
         return not store.post([change])

@@ -11,7 +11,7 @@ from hpnorton.rental.names import CUSTOMERS, DUE, PRODUCT_ID, PRODUCTS, QUANTITY
 from hpnorton.schema.lexical import INT64
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
-from hpnorton.stores.base import Condition, CounterStore, Document, Store
+from hpnorton.stores.base import ChangeStore, Condition, Document, Store
 from hpnorton.stores.lookup import (
     MAX_SEARCHED_CHARACTERS,
     find_key,
@@ -43,7 +43,7 @@ def all_products(store: Store) -> Iterator[Document]:
     return _find(store, PRODUCTS)
 
 
-def available_products(store: CounterStore) -> Iterator[Document]:
+def available_products(store: ChangeStore) -> Iterator[Document]:
     """Yield the products of which at least one is in stock, sorted by key."""
     products = Catalog(store).find(PRODUCTS)
     stock = (products and products.stock) or QUANTITY
@@ -67,7 +67,7 @@ def all_rentals(store: Store) -> Iterator[Document]:
     return ({name: rental.get(name) for name in described.columns} for rental in rentals)
 
 
-def rentals_for_customer(store: CounterStore, user_id: str) -> Iterator[Document]:
+def rentals_for_customer(store: ChangeStore, user_id: str) -> Iterator[Document]:
     """Yield the products that a customer rents, sorted by key.
 
     Raises UnknownIdError and UsageError.
@@ -79,7 +79,7 @@ def rentals_for_customer(store: CounterStore, user_id: str) -> Iterator[Document
     return _with_integers(store, PRODUCTS, found)
 
 
-def customers_renting_product(store: CounterStore, product_id: str) -> Iterator[Document]:
+def customers_renting_product(store: ChangeStore, product_id: str) -> Iterator[Document]:
     """Yield the customers who rent a product, sorted by key.
 
     Raises UnknownIdError and UsageError.
@@ -107,7 +107,7 @@ def overdue(store: Store) -> Iterator[Document]:
         yield rental | {"days_overdue": (today - due).days}
 
 
-def find(store: CounterStore, text: str) -> Iterator[Document]:
+def find(store: ChangeStore, text: str) -> Iterator[Document]:
     """Yield the products and customers whose id, name, description, e-mail or phone has all words.
 
     Case does not matter. If the text is an id, only the record with that id is found, or all those
@@ -141,7 +141,7 @@ def key_of(store: Store, collection: str) -> tuple[str, ...]:
     return described.key if described else _USUAL_KEYS[collection]
 
 
-def ids_alike(store: CounterStore, text: str) -> list[str]:
+def ids_alike(store: ChangeStore, text: str) -> list[str]:
     """Return the ids of products and customers that differ from a text in case only."""
     return [
         str(key[0]) for name in _SEARCHED for key in _keys_alike(store, name, text, may_search=True)
@@ -153,7 +153,7 @@ def is_known(store: Store, text: str) -> bool:
     return any(_get_by_id(store, name, key_of(store, name), text) for name in _SEARCHED)
 
 
-def _find_by_id(store: CounterStore, text: str) -> Iterator[Document]:
+def _find_by_id(store: ChangeStore, text: str) -> Iterator[Document]:
     """Yield the record with an id, or those whose ids differ from it in case only."""
     for name in _SEARCHED:
         if record := _get_by_id(store, name, key_of(store, name), text):
@@ -166,7 +166,7 @@ def _find_by_id(store: CounterStore, text: str) -> Iterator[Document]:
 
 
 def _keys_alike(
-    store: CounterStore, name: str, text: str, *, may_search: bool
+    store: ChangeStore, name: str, text: str, *, may_search: bool
 ) -> list[tuple[Value, ...]]:
     key = key_of(store, name)
     if len(key) > 1:
@@ -199,7 +199,7 @@ def _get_by_id(store: Store, name: str, key: Sequence[str], text: str) -> Docume
     return next((record for record in records if record), None)
 
 
-def _stored_id(store: CounterStore, collection: str, field: str, text: str, flag: str) -> Value:
+def _stored_id(store: ChangeStore, collection: str, field: str, text: str, flag: str) -> Value:
     """Return the stored id that is meant by a typed one (see lookup.py). Raises UnknownIdError.
 
     `field` is the collection's key, and `flag` the question that lists its ids.

@@ -7,7 +7,7 @@ from hpnorton.errors import UnknownIdError
 from hpnorton.rental.names import USER_ID
 from hpnorton.rental.queries import ids_alike, is_known
 from hpnorton.stores import journal
-from hpnorton.stores.base import CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Document
 from hpnorton.stores.history import HISTORY, Kind
 from hpnorton.stores.lookup import key_from_text
 
@@ -15,7 +15,7 @@ from hpnorton.stores.lookup import key_from_text
 Event = dict[str, Any]
 
 
-def history(store: CounterStore, record_id: str) -> list[Event]:
+def history(store: ChangeStore, record_id: str) -> list[Event]:
     """Return every import, rental, return, adjustment and edit of a record, the oldest first.
 
     `record_id` is the id of a product or a customer, or the key of any record that was changed at
@@ -54,7 +54,7 @@ def describe_event(event: Event) -> str:
     return ""
 
 
-def _events(store: CounterStore, record: str) -> list[Event]:
+def _events(store: ChangeStore, record: str) -> list[Event]:
     entries = {
         tuple(entry[name] for name in HISTORY.key): entry
         for field in ("record", USER_ID)

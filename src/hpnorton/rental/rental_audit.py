@@ -10,7 +10,7 @@ from hpnorton.rental.names import CUSTOMERS, PRODUCTS, RENTALS, RENTED_AT, USER_
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal
-from hpnorton.stores.base import Condition, CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Condition, Document
 from hpnorton.stores.counts import Ending
 from hpnorton.stores.history import HISTORY, RecordKey
 
@@ -24,7 +24,7 @@ class RentalAudit:
 
     def __init__(
         self,
-        store: CounterStore,
+        store: ChangeStore,
         rentals: Collection,
         products: Collection,
         references: References,
@@ -70,7 +70,7 @@ class RentalAudit:
             (PRODUCTS, names.product_key, names.product),
         )
         lost = {
-            name: self._store.absent(name, (key,), [[rental.get(field) for rental in rentals]])
+            name: self._store.absent_keys(name, (key,), [[rental.get(field) for rental in rentals]])
             for name, key, field in parents
         }
         for rental in rentals:

@@ -20,7 +20,7 @@ from hpnorton.rental.names import (
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import CellError, Field
 from hpnorton.stores import journal, lookup
-from hpnorton.stores.base import CounterStore, Document, Key
+from hpnorton.stores.base import ChangeStore, Document, Key
 from hpnorton.stores.history import HISTORY, RecordKey
 
 _LISTS = {CUSTOMERS: "--all-customers", PRODUCTS: "--all-products", RENTALS: "--all-rentals"}
@@ -36,7 +36,7 @@ class Shop:
     rentals: Collection
 
     @property
-    def store(self) -> CounterStore:
+    def store(self) -> ChangeStore:
         """Return the store that the collections are in."""
         return self.catalog.store
 
@@ -128,7 +128,7 @@ def open_shop(catalog: Catalog) -> Shop:
     return shop
 
 
-def _create(store: CounterStore, collections: Sequence[Collection]) -> None:
+def _create(store: ChangeStore, collections: Sequence[Collection]) -> None:
     with store.transaction():
         journal.prepare(store)
         for collection in collections:
@@ -147,7 +147,7 @@ def _check_keys(customers: Collection, products: Collection, rentals: Collection
     single_key(products, PRODUCT_ID)
 
 
-def _check_history(store: CounterStore) -> None:
+def _check_history(store: ChangeStore) -> None:
     try:
         store.check_fit(HISTORY)
     except MisfitError as error:

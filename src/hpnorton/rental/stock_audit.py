@@ -9,7 +9,7 @@ from hpnorton.rental.foreign_values import REPAIR_STOCK, describe_value
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value, whole_number
 from hpnorton.stores import journal
-from hpnorton.stores.base import Condition, CounterStore, Document
+from hpnorton.stores.base import ChangeStore, Condition, Document
 from hpnorton.stores.history import HISTORY, Kind, RecordKey
 
 _WORDS: Mapping[str, str] = {
@@ -72,7 +72,7 @@ class StockAudit:
     `unproven` is the number of products whose first stock is unknown.
     """
 
-    def __init__(self, store: CounterStore, products: Collection, field: str) -> None:
+    def __init__(self, store: ChangeStore, products: Collection, field: str) -> None:
         self.unproven = 0
         self._store = store
         self._products = products

@@ -69,8 +69,8 @@ def field_from_descriptor(
         raise SchemaError(f"{location}: its description is invalid: {error}") from error
 
 
-def descriptor_of(field: Field) -> dict[str, Any]:
-    """Return the entry in a data package of a field that `written_field` returned."""
+def descriptor_from_field(field: Field) -> dict[str, Any]:
+    """Return the entry in a data package of a field that `exported_field` returned."""
     flags = {"required": field.required, "unique": field.unique}
     constraints: dict[str, Any] = {name: True for name, is_set in flags.items() if is_set}
     if field.enum:
@@ -87,7 +87,7 @@ def descriptor_of(field: Field) -> dict[str, Any]:
     return descriptor | ({"constraints": constraints | given} if constraints | given else {})
 
 
-def written_field(field: Field) -> Field:
+def exported_field(field: Field) -> Field:
     """Return the field as exports write it.
 
     Exports have ISO 8601 dates, a decimal point, true and false, whatever the notation of the

@@ -13,14 +13,14 @@ from typing import overload
 
 from hpnorton.errors import StoreMissingError
 from hpnorton.settings import SQLITE_PREFIX, redact
-from hpnorton.stores.base import CounterStore, Store
+from hpnorton.stores.base import ChangeStore, Store
 from hpnorton.stores.format import check_format
 from hpnorton.workers import warm_up
 
 
 def open_store(
     uri: str, *, create: bool = False, patience: float | None = None, any_format: bool = False
-) -> CounterStore:
+) -> ChangeStore:
     """Return the store at a URI as settings.absolute_uri gives it.
 
     With `create`, a database that does not exist is created; without it, StoreMissingError is
@@ -39,7 +39,7 @@ def open_store(
     return store
 
 
-def _open_adapter(uri: str, *, create: bool, patience: float | None) -> CounterStore:
+def _open_adapter(uri: str, *, create: bool, patience: float | None) -> ChangeStore:
     # Each adapter is imported when it is used: pymongo alone takes 0.1 s.
     # pylint: disable=import-outside-toplevel
     if uri.startswith(SQLITE_PREFIX):
@@ -67,7 +67,7 @@ _LOCK = Lock()
 @overload
 def process_store(
     uri: str, *, create: bool = True, patience: float | None = None
-) -> CounterStore: ...
+) -> ChangeStore: ...
 
 
 @overload

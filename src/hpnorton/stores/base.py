@@ -172,13 +172,13 @@ class Store(Protocol):
         nothing.
         """
 
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+    def stored_records(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored values of the batch's columns, by key, for the records at positions."""
 
     def is_empty(self, collection: str) -> bool:
         """Return whether the collection has no records, or does not exist."""
 
-    def absent(
+    def absent_keys(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
         """Return the keys, given as one column per field of `key`, that no record has.
@@ -240,7 +240,7 @@ class Store(Protocol):
         """Delete the whole database (in SQLite, its file), and close the store."""
 
 
-class CounterStore(Store, Protocol):  # pylint: disable=too-many-public-methods # with Store's
+class ChangeStore(Store, Protocol):  # pylint: disable=too-many-public-methods # with Store's
     """A store that many clerks change at once, one record at a time."""
 
     def scan(self, collection: str) -> Scan:

@@ -48,7 +48,7 @@ class DryRunStore:
         """Return what a write would do, and keep the records for later writes."""
         everything = range(len(batch))
         with self._scratch.transaction():
-            comparison = compare(batch, everything, self.stored(batch, everything), mode)
+            comparison = compare(batch, everything, self.stored_records(batch, everything), mode)
             self._bring_over(batch.only(list(comparison.changed.values())))
             self._scratch.write(
                 batch.only([*comparison.new, *comparison.changed.values()]), Mode.UPSERT
@@ -63,23 +63,23 @@ class DryRunStore:
         nothing: list[Value] = [None] * len(batch)
         values = [batch.values[columns.index(n)] if n in columns else nothing for n in fields]
         whole = Batch(batch.collection, fields, values)
-        if found := self._present.stored(whole, range(len(whole))):
+        if found := self._present.stored_records(whole, range(len(whole))):
             records = Batch(batch.collection, fields, list(zip(*found.values())))
             self._scratch.write(records, Mode.INSERT)
 
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+    def stored_records(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the values that would be stored, by key, for the records at positions."""
-        before = self._present.stored(batch, positions) if self._present else {}
-        return before | self._scratch.stored(batch, positions)
+        before = self._present.stored_records(batch, positions) if self._present else {}
+        return before | self._scratch.stored_records(batch, positions)
 
-    def absent(
+    def absent_keys(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
         """Return the keys that no record has in either database."""
-        missing = self._scratch.absent(collection, key, columns)
+        missing = self._scratch.absent_keys(collection, key, columns)
         if not missing or self._present is None:
             return missing
-        return self._present.absent(collection, key, list(zip(*missing)))
+        return self._present.absent_keys(collection, key, list(zip(*missing)))
 
     def get(self, collection: str, key: Sequence[str], value: Key) -> Document | None:
         """Return the record with a key from the unchanged database."""

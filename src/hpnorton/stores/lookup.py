@@ -10,7 +10,7 @@ from math import prod
 
 from hpnorton.errors import UnknownIdError
 from hpnorton.schema.stored import Value
-from hpnorton.stores.base import CounterStore, Key, Store
+from hpnorton.stores.base import ChangeStore, Key, Store
 from hpnorton.tabular import keys
 
 MAX_SEARCHED_CHARACTERS = 1000  # servers refuse longer expressions, each from another length on
@@ -26,7 +26,7 @@ def key_from_text(text: str) -> str:
         return text
 
 
-def find_key(store: CounterStore, collection: str, key: Sequence[str], wanted: Key) -> Key | None:
+def find_key(store: ChangeStore, collection: str, key: Sequence[str], wanted: Key) -> Key | None:
     """Return the stored key that a typed one means, or None.
 
     `key` has the names of the key's fields. Raises UnknownIdError, with the stored keys, if several
@@ -45,7 +45,7 @@ def find_key(store: CounterStore, collection: str, key: Sequence[str], wanted: K
 
 
 def find_same_but_case(
-    store: CounterStore,
+    store: ChangeStore,
     collection: str,
     key: Sequence[str],
     wanted: Key,
@@ -63,7 +63,7 @@ def find_same_but_case(
         return []
     if prod(map(len, choices)) <= _MAX_SPELLINGS:
         candidates = {*product(*choices)} - {wanted}
-        found = candidates - store.absent(collection, key, list(zip(*candidates)))
+        found = candidates - store.absent_keys(collection, key, list(zip(*candidates)))
     elif may_search and len(longest) <= MAX_SEARCHED_CHARACTERS:
         field = key[wanted.index(longest)]
         records = store.search(collection, key, [field], longest)
@@ -98,7 +98,7 @@ def find_other_spellings(
     candidates = sorted(set().union(*others.values()), key=str)
     if not candidates:
         return {}
-    lost = store.absent(collection, key, list(zip(*candidates)))
+    lost = store.absent_keys(collection, key, list(zip(*candidates)))
     found = ((each, sorted(spellings - lost, key=str)) for each, spellings in others.items())
     return {each: alike for each, alike in found if alike}
 

@@ -87,7 +87,7 @@ def _inserting(store: Store, collection: Collection, keys: Sequence[Key]) -> dic
         return {}
     columns = (*collection.key, IMPORT_FIELD)
     asked = Batch(collection, columns, [*zip(*keys), [None] * len(keys)])
-    stored = store.stored(asked, range(len(keys)))
+    stored = store.stored_records(asked, range(len(keys)))
     return {key: int(number) for key, (*_, number) in stored.items() if number is not None}
 
 

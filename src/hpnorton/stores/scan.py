@@ -61,13 +61,13 @@ class Scan(Protocol):
     def is_unique(self, names: Sequence[str]) -> bool:
         """Return whether the database keeps records from having the same values in these fields."""
 
-    def repeated(self, names: Sequence[str]) -> set[tuple[Any, ...]]:
+    def repeated_keys(self, names: Sequence[str]) -> set[tuple[Any, ...]]:
         """Return the values that several records share in these fields; none that are null."""
 
-    def absent(
+    def absent_keys(
         self, names: Sequence[str], columns: Sequence[Sequence[Any]]
     ) -> set[tuple[Any, ...]]:
-        """Return the keys that no record has in the fields `names`: see Store.absent."""
+        """Return the keys that no record has in the fields `names`: see Store.absent_keys."""
 
 
 def lookup_key(values: Iterable[Any]) -> tuple[Any, ...]:

@@ -52,7 +52,7 @@ class MongoBatches:
         with self._connection.translate_errors():
             if len(batch) >= self.min_sampled and self._are_stored(batch.sample()):
                 positions: Sequence[int] = range(len(batch))
-                stored = self.stored(batch, positions)
+                stored = self.stored_records(batch, positions)
                 comparison = compare(batch, positions, stored, mode)
                 if lost := self._insert(batch.only(comparison.new)):  # another process was quicker
                     stored |= self._stored_all(batch, [comparison.new[at] for at in lost])
@@ -66,7 +66,7 @@ class MongoBatches:
                 self._restore_integers(batch, stored)
         return comparison.written(positions, len(batch) - len(positions))
 
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+    def stored_records(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored values of the batch's columns, by key, for the records at positions."""
         if not positions:
             return {}
@@ -80,7 +80,7 @@ class MongoBatches:
         found = (keys[document["_id"]] for document in documents)
         return dict(zip(found, records_of(documents, batch.columns)))
 
-    def absent(
+    def absent_keys(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
         """Return the keys, given as one column per field of `key`, that no record has."""
@@ -184,7 +184,7 @@ class MongoBatches:
 
     def _stored_all(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored records at positions, by key. Raises StoreError if one is missing."""
-        stored = self.stored(batch, positions)
+        stored = self.stored_records(batch, positions)
         for at in positions:
             if batch.keys[at] not in stored:
                 where = f"the collection {batch.collection.name} at {self._connection.shown}"

@@ -16,8 +16,8 @@ from hpnorton.stores.base import Key
 from hpnorton.stores.field_statistics import CollectionStatistics
 from hpnorton.stores.mongo import ranges
 from hpnorton.stores.mongo.batches import MongoBatches
-from hpnorton.stores.mongo.bson_schema import LENIENT, FieldCounter
 from hpnorton.stores.mongo.connection import MongoConnection
+from hpnorton.stores.mongo.field_counter import LENIENT, FieldCounter
 from hpnorton.stores.scan import OnRead, Range, lookup_key
 from hpnorton.workers import call_aside
 
@@ -114,7 +114,7 @@ class MongoScan:
             for index in indexes
         )
 
-    def repeated(self, names: Sequence[str]) -> set[Key]:
+    def repeated_keys(self, names: Sequence[str]) -> set[Key]:
         """Return the values that several documents share in these fields; none that are null.
 
         The server counts them if it can; otherwise all values are read and counted.
@@ -128,12 +128,12 @@ class MongoScan:
             repeated = {key for key, count in counts.items() if count > 1}
         return {key for key in repeated if None not in key}
 
-    def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
+    def absent_keys(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
         """Return the keys that no document has, either as its `_id` or in these fields.
 
         Documents of other programs have another `_id`.
         """
-        lost = self._batches.absent(self._collection.name, names, columns)
+        lost = self._batches.absent_keys(self._collection.name, names, columns)
         wanted = [key for key in lost if None not in key]
         for start in range(0, len(wanted), _KEYS_PER_QUERY):
             part = wanted[start : start + _KEYS_PER_QUERY]

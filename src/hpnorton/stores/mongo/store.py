@@ -20,9 +20,9 @@ from hpnorton.schema.validate import Record
 from hpnorton.stores.base import Batch, Condition, Document, Key, Mode, Written
 from hpnorton.stores.history import Change, RecordKey, key_texts
 from hpnorton.stores.mongo.batches import MongoBatches
+from hpnorton.stores.mongo.changes import MongoChanges
 from hpnorton.stores.mongo.collections import MongoCollections
 from hpnorton.stores.mongo.connection import MongoConnection, RawDocument
-from hpnorton.stores.mongo.counter import MongoCounter
 from hpnorton.stores.mongo.scan import MongoScan
 from hpnorton.stores.mongo.steps import OWN_FIELDS
 from hpnorton.stores.scan import Range
@@ -39,7 +39,7 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
     def __init__(self, uri: str, **options: Any) -> None:
         self.connection = MongoConnection(uri, **options)
         self.batches = MongoBatches(self.connection)
-        self.counter = MongoCounter(self.connection, self.batches)
+        self.changes = MongoChanges(self.connection, self.batches)
         self._collections = MongoCollections(self.connection)
 
     def close(self) -> None:
@@ -61,15 +61,15 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         """Insert the records whose keys are new; with Mode.UPSERT, replace what else differs."""
         return self.batches.write(batch, mode)
 
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+    def stored_records(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored values of the batch's columns, by key, for the records at positions."""
-        return self.batches.stored(batch, positions)
+        return self.batches.stored_records(batch, positions)
 
-    def absent(
+    def absent_keys(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
         """Return the keys, given as one column per field of `key`, that no record has."""
-        return self.batches.absent(collection, key, columns)
+        return self.batches.absent_keys(collection, key, columns)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -161,33 +161,33 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
         self, collection: str, key: str, stock: str, only: Value = None
     ) -> Iterator[tuple[Value, Value, Value, int | None]]:
         """Yield the key, first stock and stock of each record, and the number of its last entry."""
-        return self.counter.stocks(collection, key, stock, only)
+        return self.changes.stocks(collection, key, stock, only)
 
     def set_stock(
         self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self.counter.set_stock(record, seen, stock, moved)
+        self.changes.set_stock(record, seen, stock, moved)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
-        self.counter.correct_stock(batch)
+        self.changes.correct_stock(batch)
 
     def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
-        return self.counter.last_numbers(records)
+        return self.changes.last_numbers(records)
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Write entries with their changes; return the positions of those not written."""
-        return self.counter.post(changes)
+        return self.changes.post(changes)
 
     def unfinished(self) -> list[str]:
         """Return the ids of the entries whose changes are not, or not yet, carried out."""
-        return self.counter.unfinished()
+        return self.changes.unfinished()
 
     def finish(self, entries: Sequence[str]) -> None:
         """Wait until the entries with these ids are carried out; do it for dead processes."""
-        self.counter.finish(entries)
+        self.changes.finish(entries)
 
     def count(self, collection: str, expected: int | None = None) -> int:
         """Return how many records the collection has; 0 if it does not exist.

@@ -51,7 +51,7 @@ class SqliteBatches:
                     return self._insert_first(batch, mode, rowid, last)
             return self._look_first(batch, mode)
 
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+    def stored_records(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored values of the batch's columns, by key, for the records at positions."""
         with self._connection.translate_errors():
             present = self._connection.column_types(batch.collection.name)
@@ -60,7 +60,7 @@ class SqliteBatches:
             absent = [name for name in batch.columns if name not in present]
             return self._by_key(batch, positions, absent=absent)
 
-    def absent(
+    def absent_keys(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
         """Return the keys, given as one column per field of `key`, that no record has."""

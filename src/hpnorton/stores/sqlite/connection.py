@@ -11,7 +11,7 @@ from hpnorton import log
 from hpnorton.errors import StoreAccessError, StoreMissingError
 from hpnorton.schema.stored import Value
 from hpnorton.stores.sqlite import errors, sql
-from hpnorton.stores.sqlite.files import JOURNAL, WAL, DatabaseFiles
+from hpnorton.stores.sqlite.database_files import JOURNAL, WAL, DatabaseFiles
 from hpnorton.stores.sqlite.read_only import ReadOnlyFile, why_read_only
 from hpnorton.stores.sqlite.schema import SchemaReader
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from hpnorton.errors import StoreAccessError, StoreError
-from hpnorton.stores.sqlite.files import JOURNAL, SHM, WAL
+from hpnorton.stores.sqlite.database_files import JOURNAL, SHM, WAL
 
 _HEADER_BYTES = 20
 _WAL_MODE = b"\x02\x02"  # bytes 18 and 19: https://www.sqlite.org/fileformat2.html

@@ -102,7 +102,7 @@ class SqliteScan:
             ]
         return any(key and key <= set(names) for key in (self._key, *keys))
 
-    def repeated(self, names: Sequence[str]) -> set[Key]:
+    def repeated_keys(self, names: Sequence[str]) -> set[Key]:
         """Return the values that several rows share in these columns; none that are null."""
         if not set(names) <= set(self._types):
             return set()
@@ -115,9 +115,9 @@ class SqliteScan:
             )
             return set(rows)
 
-    def absent(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
+    def absent_keys(self, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> set[Key]:
         """Return the keys that no row has in the columns `names`."""
-        return self._batches.absent(self._table, names, columns)
+        return self._batches.absent_keys(self._table, names, columns)
 
     def _bounds(self, rowid: str, records: int) -> list[int]:
         """Return the first rowid of each range but the first."""

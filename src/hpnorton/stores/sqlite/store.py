@@ -25,9 +25,9 @@ from hpnorton.stores.history import Change, RecordKey
 from hpnorton.stores.scan import Range
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
+from hpnorton.stores.sqlite.changes import SqliteChanges
 from hpnorton.stores.sqlite.connection import LOCK_SECONDS, SqliteConnection
-from hpnorton.stores.sqlite.counter import SqliteCounter
-from hpnorton.stores.sqlite.files import JOURNAL, SHM, WAL
+from hpnorton.stores.sqlite.database_files import JOURNAL, SHM, WAL
 from hpnorton.stores.sqlite.scan import SqliteScan
 from hpnorton.stores.sqlite.search import Search
 from hpnorton.stores.sqlite.tables import SqliteTables
@@ -41,7 +41,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
     def __init__(self, path: str, *, create: bool, patience: float = LOCK_SECONDS) -> None:
         self.connection = SqliteConnection(path, create=create, patience=patience)
         self.batches = SqliteBatches(self.connection)
-        self._counter = SqliteCounter(self.connection)
+        self._changes = SqliteChanges(self.connection)
         self._tables = SqliteTables(self.connection)
 
     def close(self) -> None:
@@ -64,15 +64,15 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         """Insert the records whose keys are new; with Mode.UPSERT, replace what else differs."""
         return self.batches.write(batch, mode)
 
-    def stored(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
+    def stored_records(self, batch: Batch, positions: Sequence[int]) -> dict[Key, Record]:
         """Return the stored values of the batch's columns, by key, for the records at positions."""
-        return self.batches.stored(batch, positions)
+        return self.batches.stored_records(batch, positions)
 
-    def absent(
+    def absent_keys(
         self, collection: str, key: Sequence[str], columns: Sequence[Sequence[Value]]
     ) -> set[Key]:
         """Return the keys, given as one column per field of `key`, that no record has."""
-        return self.batches.absent(collection, key, columns)
+        return self.batches.absent_keys(collection, key, columns)
 
     def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
         """Create the table and its indexes, or add what it lacks; write nothing otherwise."""
@@ -205,25 +205,25 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         self, collection: str, key: str, stock: str, only: Value = None
     ) -> Iterator[tuple[Value, Value, Value, int | None]]:
         """Yield the key, first stock and stock of each record, and None."""
-        return self._counter.stocks(collection, key, stock, only)
+        return self._changes.stocks(collection, key, stock, only)
 
     def set_stock(
         self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self._counter.set_stock(record, seen, stock, moved)
+        self._changes.set_stock(record, seen, stock, moved)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
-        self._counter.correct_stock(batch)
+        self._changes.correct_stock(batch)
 
     def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
-        return self._counter.last_numbers(records)
+        return self._changes.last_numbers(records)
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Write entries with their changes; return the positions of those not written."""
-        return self._counter.post(changes)
+        return self._changes.post(changes)
 
     def unfinished(self) -> list[str]:
         """Return nothing: entry and change are one transaction."""

@@ -13,7 +13,7 @@ from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value
 from hpnorton.stores import open_store
-from hpnorton.stores.base import CounterStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
 from hpnorton.stores.history import HISTORY, RecordKey
 from tests.helpers.changes import (
     ANNA,
@@ -39,14 +39,14 @@ from tests.helpers.shop import first_and_now, history_entries, rentals, stocks
 
 
 @pytest.fixture(name="store")
-def open_shop(uri: str) -> Iterator[CounterStore]:
+def open_shop(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind, with two customers, 2 of P1 and 5 of P2."""
     with closing(open_store(uri, create=True)) as store:
         fill(store)
         yield store
 
 
-def test_a_line_and_its_change_are_written(store: CounterStore) -> None:
+def test_a_line_and_its_change_are_written(store: ChangeStore) -> None:
     """A rental is in the history, among the rentals, and gone from the stock."""
     change = rent(1)
     assert store.post([change]) == []
@@ -58,7 +58,7 @@ def test_a_line_and_its_change_are_written(store: CounterStore) -> None:
     assert line["before"] is None
 
 
-def test_a_change_may_remove_its_record(store: CounterStore) -> None:
+def test_a_change_may_remove_its_record(store: ChangeStore) -> None:
     """What is given back is no rental any more, and in stock again."""
     assert store.post([rent(1)]) == store.post([give_back(2)]) == []
     assert rentals(store) == set()
@@ -67,7 +67,7 @@ def test_a_change_may_remove_its_record(store: CounterStore) -> None:
 
 
 def test_a_line_whose_number_is_taken_is_not_written_and_changes_nothing(
-    store: CounterStore,
+    store: ChangeStore,
 ) -> None:
     """Of two clerks who have read the same, one has to read again."""
     store.post([rent(1, "C1")])
@@ -78,7 +78,7 @@ def test_a_line_whose_number_is_taken_is_not_written_and_changes_nothing(
     assert record_of(store, TENT) == product("P1", 1, "Tent")
 
 
-def test_repeating_a_post_changes_nothing(store: CounterStore) -> None:
+def test_repeating_a_post_changes_nothing(store: ChangeStore) -> None:
     """A line is carried out once."""
     assert store.post([rent(1)]) == []
     assert store.post([rent(1)]) == [0]
@@ -87,7 +87,7 @@ def test_repeating_a_post_changes_nothing(store: CounterStore) -> None:
     assert (stocks(store)["P1"], rentals(store), len(history_entries(store))) == (2, set(), 2)
 
 
-def test_of_several_lines_those_not_written_are_told(store: CounterStore) -> None:
+def test_of_several_lines_those_not_written_are_told(store: ChangeStore) -> None:
     """The positions of the lines whose numbers are taken, or of all where it is all or nothing."""
     store.post([adjust(1, 1)])
     lost = store.post([adjust(1, 10), adjust(1, 3, DRUM)])
@@ -97,7 +97,7 @@ def test_of_several_lines_those_not_written_are_told(store: CounterStore) -> Non
     )
 
 
-def test_several_lines_are_all_carried_out(store: CounterStore) -> None:
+def test_several_lines_are_all_carried_out(store: ChangeStore) -> None:
     """One call may change many records, in more than one collection."""
     changes = [rent(1), rent(1, "C2", DRUM, 4), edit(1, ANNA, {"Name": "Anna"}, {"Name": "Anne"})]
     assert store.post(changes) == []
@@ -107,7 +107,7 @@ def test_several_lines_are_all_carried_out(store: CounterStore) -> None:
     assert store.post([]) == []
 
 
-def test_last_numbers_are_those_of_each_record(store: CounterStore) -> None:
+def test_last_numbers_are_those_of_each_record(store: ChangeStore) -> None:
     """In the order asked for; a record without history has 0, and so has one that is not there."""
     twin, nobody = RecordKey(CUSTOMERS, ("P1",)), RecordKey(PRODUCTS, ("P9",))
     assert store.last_numbers([TENT, ANNA]) == [0, 0]
@@ -118,7 +118,7 @@ def test_last_numbers_are_those_of_each_record(store: CounterStore) -> None:
     assert store.last_numbers([]) == []
 
 
-def test_the_history_tells_the_number_where_the_record_does_not(store: CounterStore) -> None:
+def test_the_history_tells_the_number_where_the_record_does_not(store: ChangeStore) -> None:
     """As when records and history were imported from another database, or a record is gone."""
     imported = [adjust(number, 1).entry for number in (1, 2, 10)]
     put(store, HISTORY, *imported)
@@ -128,14 +128,14 @@ def test_the_history_tells_the_number_where_the_record_does_not(store: CounterSt
     assert (store.last_numbers([TENT]), stocks(store)["P1"]) == ([11], 3)
 
 
-def test_a_delta_is_added_to_what_is_there(store: CounterStore) -> None:
+def test_a_delta_is_added_to_what_is_there(store: ChangeStore) -> None:
     """Not what was read counts, but what is stored when the line is carried out."""
     store.write(batch_of(PRODUCTS, [product("P1", 40)]), Mode.UPSERT)
     store.post([adjust(1, -1)])
     assert stocks(store)["P1"] == 39
 
 
-def test_an_edit_replaces_the_fields_it_names(store: CounterStore) -> None:
+def test_an_edit_replaces_the_fields_it_names(store: ChangeStore) -> None:
     """The others stay, and so does the stock, whatever stands in the change."""
     values: Document = {"description": None, "quantity_available": 99}
     store.post([edit(1, TENT, {"description": "Tent", "quantity_available": 1}, values)])
@@ -148,7 +148,7 @@ def test_an_edit_replaces_the_fields_it_names(store: CounterStore) -> None:
     assert record_of(store, TENT) == product("P1", 2, "Large tent")
 
 
-def test_the_first_stock_is_noted_once(store: CounterStore) -> None:
+def test_the_first_stock_is_noted_once(store: ChangeStore) -> None:
     """When a product comes, by import or by hand; later writes and counts leave it as it is."""
     place = RecordKey(PRODUCTS, ("P3",))
     store.post([add(place, product("P3", 4, "Lamp"))])
@@ -164,14 +164,14 @@ def test_the_first_stock_is_noted_once(store: CounterStore) -> None:
     ]
 
 
-def test_stocks_of_what_is_not_there_are_none(store: CounterStore) -> None:
+def test_stocks_of_what_is_not_there_are_none(store: ChangeStore) -> None:
     """An unknown collection has none; one without such a field has none, or only unknown ones."""
     assert not first_and_now(store, "nothing")
     known = first_and_now(store, "customers", "user_id")
     assert [(first, now) for _, first, now in known if (first, now) != (None, None)] == []
 
 
-def test_records_are_deleted_by_a_condition(store: CounterStore) -> None:
+def test_records_are_deleted_by_a_condition(store: ChangeStore) -> None:
     """Only those that meet it; deleting what is not there is no error, nor is an absent field."""
     store.post([rent(1, "C1"), adjust(2, 7)])
     store.delete("product", ("product_id", "=", "P1"))
@@ -189,7 +189,7 @@ def test_records_are_deleted_by_a_condition(store: CounterStore) -> None:
     assert [line["number"] for line in history_entries(store)] == [1]
 
 
-def test_own_notes_are_never_shown(store: CounterStore) -> None:
+def test_own_notes_are_never_shown(store: ChangeStore) -> None:
     """Records that imports and clerks have changed show their fields, and nothing else."""
     store.post([rent(1), add(RecordKey(PRODUCTS, ("P3",)), product("P3", 4, "Lamp"))])
     store.post([edit(1, ANNA, {"Name": "Anna"}, {"Name": "Anne"})])
@@ -215,7 +215,7 @@ def test_own_notes_are_never_shown(store: CounterStore) -> None:
     assert store.collections() == ["customers", "history", "product", "rental"]
 
 
-def test_nothing_is_left_unfinished(store: CounterStore) -> None:
+def test_nothing_is_left_unfinished(store: ChangeStore) -> None:
     """What has been posted is carried out; there is nothing to wait for."""
     store.post([rent(1)])
     assert store.unfinished() == []
@@ -224,7 +224,7 @@ def test_nothing_is_left_unfinished(store: CounterStore) -> None:
     assert stocks(store)["P1"] == 1
 
 
-def test_products_without_a_first_stock_are_counted_as_well(store: CounterStore, uri: str) -> None:
+def test_products_without_a_first_stock_are_counted_as_well(store: ChangeStore, uri: str) -> None:
     """It stays unknown; products that are inserted later have one."""
     forget_first_stocks(uri)
 
@@ -240,7 +240,7 @@ def test_products_without_a_first_stock_are_counted_as_well(store: CounterStore,
 
 
 @pytest.mark.parametrize("text", ["tent", "TENT", "100%", "a_b", "c\\d", "x.y", "(z)", "*", "[q]"])
-def test_search_takes_every_sign_for_itself(store: CounterStore, text: str) -> None:
+def test_search_takes_every_sign_for_itself(store: ChangeStore, text: str) -> None:
     """No sign means anything to SQL or regular expressions, and the case does not matter."""
     held = ["a Tent", "100%", "a_b", "c\\d", "x.y", "(z)", "*", "[q]", "1000", "aXb", "cd", "xYy"]
     records = [product(f"S{at:02}", 1, description) for at, description in enumerate(held)]
@@ -250,7 +250,7 @@ def test_search_takes_every_sign_for_itself(store: CounterStore, text: str) -> N
     assert [record for record in found if record["product_id"] not in ("P1", "P2")] == expected
 
 
-def test_search_looks_into_all_fields_and_sorts(store: CounterStore) -> None:
+def test_search_looks_into_all_fields_and_sorts(store: ChangeStore) -> None:
     """A record is found once, whichever of its fields hold the text."""
     put(store, PRODUCTS, product("DRUM", 1, "drum"), product("P3", 1))
     found = store.search("product", ("product_id",), ("description", "product_id"), "drum")
@@ -265,7 +265,7 @@ def test_search_looks_into_all_fields_and_sorts(store: CounterStore) -> None:
     text=st.text("aAbsSßéÉ .%_", min_size=1, max_size=4),
 )
 def test_search_leaves_out_nothing_that_holds_the_text(
-    store: CounterStore, held: list[str], text: str
+    store: ChangeStore, held: list[str], text: str
 ) -> None:
     """Whatever the letters: what a store cannot compare it gives, and the caller compares."""
     for old in store.find("customers", ("user_id",)):

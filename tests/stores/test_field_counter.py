@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpnorton.stores.field_statistics import CollectionStatistics
-from hpnorton.stores.mongo.bson_schema import FieldCounter
+from hpnorton.stores.mongo.field_counter import FieldCounter
 
 Fields = dict[str, tuple[dict[str, int], int]]
 

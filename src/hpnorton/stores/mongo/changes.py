@@ -1,6 +1,6 @@
-"""Changes at the counter in MongoDB: an entry of the history, and its change, carried out.
+"""Posts changes in MongoDB: a change with its history entry.
 
-Where the server has transactions, entry and change are one. Elsewhere the entry is written first,
+Where the server has transactions, both are one. Elsewhere the entry is written first,
 with the steps of its change in it, and is marked as pending until they are done. Its number is
 unique, so of several clerks who have read the same stock only one can write it; the others read
 again. Each step can be repeated. So a process that finds an entry pending for too long does its
@@ -40,7 +40,7 @@ _PAUSE_SECONDS = 0.01
 _Session = ClientSession | None
 
 
-class MongoCounter:
+class MongoChanges:
     """The history and the stocks, read and written through a connection.
 
     A change that is pending for longer than `patience_seconds` is taken for that of a dead process.

@@ -1,4 +1,4 @@
-"""Changes at the counter in SQLite: an entry of the history and its change, in one transaction."""
+"""Posts changes in SQLite: a change and its history entry are one transaction."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ _LAST_NUMBERS = (
 )
 
 
-class SqliteCounter:
+class SqliteChanges:
     """The history and the stocks, read and written through a connection."""
 
     def __init__(self, connection: SqliteConnection) -> None:

@@ -18,7 +18,7 @@ import pytest
 from hpnorton.errors import StoreError
 from hpnorton.stores.base import Document
 from hpnorton.stores.history import Change, RecordKey
-from hpnorton.stores.mongo import counter
+from hpnorton.stores.mongo import changes
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.changes import (
     ANNA,
@@ -65,7 +65,7 @@ def open_shop(mongo_uri: str) -> Iterator[MongoStore]:
 @pytest.fixture(name="impatient")
 def wait_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is late is taken for dead at once."""
-    monkeypatch.setattr(counter, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(changes, "PATIENCE_SECONDS", 0.0)
 
 
 def state_of(store: MongoStore) -> tuple[object, ...]:
@@ -151,7 +151,7 @@ def test_a_late_clerk_does_not_bring_a_returned_rental_back(store: MongoStore, s
     store.finish(store.unfinished())
     store.post([give_back(2)])
     expected = state_of(store)
-    store.counter.carry_out(late)
+    store.changes.carry_out(late)
     assert rentals(store) == set()
     assert state_of(store) == expected
 
@@ -164,7 +164,7 @@ def test_a_late_clerk_leaves_a_newer_rental_alone(store: MongoStore) -> None:
     store.post([give_back(2)])
     store.post([rent(3)])
     expected = state_of(store)
-    store.counter.carry_out(late)
+    store.changes.carry_out(late)
     assert rentals(store) == {("C1", "P1")}
     assert state_of(store) == expected
 
@@ -178,7 +178,7 @@ def test_a_late_return_ends_no_newer_rental(store: MongoStore, steps: int) -> No
     store.finish(store.unfinished())
     store.post([rent(3)])
     expected = state_of(store)
-    store.counter.carry_out(late)
+    store.changes.carry_out(late)
     assert rentals(store) == {("C1", "P1")}
     assert state_of(store) == expected
 
@@ -193,7 +193,7 @@ def test_a_late_count_or_edit_changes_nothing(store: MongoStore) -> None:
     store.finish(store.unfinished())
     store.post([adjust(2, 5), edit(2, ANNA, {"Name": "Anne"}, {"Name": "Annie"})])
     expected = state_of(store)
-    store.counter.carry_out(late)
+    store.changes.carry_out(late)
     assert state_of(store) == expected
     assert stocks(store)["P1"] == 6
 
@@ -205,7 +205,7 @@ def test_only_the_late_ones_of_several_are_taken_back(store: MongoStore) -> None
     store.finish(store.unfinished())
     store.post([give_back(2)])
     fresh = die_over(store, rent(1, "C2", DRUM, 4), 1)
-    store.counter.carry_out([*late, *fresh])
+    store.changes.carry_out([*late, *fresh])
     assert rentals(store) == {("C2", "P2")}
     assert stocks(store) == {"P1": 2, "P2": 4}
     assert store.unfinished() == []
@@ -216,7 +216,7 @@ def test_a_line_that_goes_on_is_waited_for(store: MongoStore, mongo_uri: str) ->
     alive = die_over(store, rent(1), 0)
     with closing(MongoStore(mongo_uri)) as other, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(other.last_numbers, [TENT])
-        store.counter.carry_out(alive)
+        store.changes.carry_out(alive)
         assert waiting.result(60) == [1]
         assert stocks(other)["P1"] == 1
     assert store.unfinished() == []
@@ -224,8 +224,8 @@ def test_a_line_that_goes_on_is_waited_for(store: MongoStore, mongo_uri: str) ->
 
 _CLERK = """
 import sys
-from hpnorton.stores.mongo.counter import MongoCounter
-do = MongoCounter.do_steps
+from hpnorton.stores.mongo.changes import MongoChanges
+do = MongoChanges.do_steps
 left = int(sys.argv.pop())
 def dying(self, steps, session):
     global left
@@ -234,7 +234,7 @@ def dying(self, steps, session):
         sys.stdin.read()
     left -= 1
     return do(self, steps, session)
-MongoCounter.do_steps = dying
+MongoChanges.do_steps = dying
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.changes import rent
 MongoStore(sys.argv[1]).post([rent(1)])
@@ -277,16 +277,16 @@ def test_the_first_change_of_a_record_is_waited_for(
     store: MongoStore, mongo_uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who asks between another's first line and what it changes does not build on the line."""
-    look = store.counter.last_changes
+    look = store.changes.last_changes
 
     def look_and_be_late(places: Iterable[RecordKey]) -> dict[tuple[str, Any], int | None]:
         found = look(places)
-        monkeypatch.setattr(store.counter, "last_changes", look)
+        monkeypatch.setattr(store.changes, "last_changes", look)
         with closing(MongoStore(mongo_uri)) as other:
             die_over(other, adjust(1, -1), steps=0)
         return found
 
-    monkeypatch.setattr(store.counter, "last_changes", look_and_be_late)
+    monkeypatch.setattr(store.changes, "last_changes", look_and_be_late)
     (number,) = store.last_numbers([TENT])
     assert store.post([adjust(number + 1, -1)]) == [0]
     assert store.last_numbers([TENT]) == [1]
