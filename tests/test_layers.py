@@ -29,8 +29,7 @@ LAYERS = (
     ("stores",),
     ("parallel",),
     ("importer",),
-    ("profile", "compare"),
-    ("rental",),
+    ("profile", "compare", "rental"),
     ("cli",),
     ("__main__",),
 )

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
-from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode
 from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
+from tests.helpers.stores import batch_from_documents
 
 CUSTOMERS = Collection("customers", (Field("user_id"), Field("Name")), ("user_id",))
 
@@ -40,7 +41,9 @@ def fill(store: ChangeStore) -> None:
 
 def put(store: ChangeStore, collection: Collection, *records: Document) -> None:
     """Inserts records."""
-    assert store.write(batch_of(collection, records), Mode.INSERT).inserted == len(records)
+    assert store.write(batch_from_documents(collection, records), Mode.INSERT).inserted == len(
+        records
+    )
 
 
 def product(product_id: str, stock: int, description: str = "") -> Document:

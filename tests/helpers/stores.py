@@ -1,6 +1,6 @@
 """Collections, records, and the model of a store: what every store is tested with."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
+from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import Batch, Conflict, Document, Key, Mode, Store, Written
 
@@ -59,6 +60,12 @@ def batch_of(
     """Records as stores take them; whole ones unless `columns` says which values they have."""
     names = columns or collection.columns
     return Batch(collection, names, list(zip(*records, strict=True)) or [()] * len(names))
+
+
+def batch_from_documents(collection: Collection, documents: Sequence[Mapping[str, Value]]) -> Batch:
+    """Records by field name as stores take them, with the fields of the first."""
+    columns = tuple(documents[0])
+    return Batch(collection, columns, [[d[name] for d in documents] for name in columns])
 
 
 def put(store: Store, collection: Collection, *records: Record) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hpnorton.errors import FileError
 from hpnorton.importer import blocks
-from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
+from hpnorton.importer.blocks import Block, batch_from_rows, read_checked, read_to_write
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.schema.layout import Layout, make_layout
@@ -75,7 +75,7 @@ def places(parts: Sequence[Any], layout: Layout) -> list[tuple[int, object]]:
     """The good rows of checked parts with their positions, in the order of the parts."""
     pairs: list[tuple[int, object]] = []
     for part in parts:
-        batch = batch_of(layout, part)
+        batch = batch_from_rows(layout, part)
         pairs += [(place, batch.record(at)) for at, place in enumerate(part.positions)]
     return pairs
 

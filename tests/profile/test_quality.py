@@ -21,8 +21,9 @@ from hpnorton.profile.quality import Quality, assess
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
-from hpnorton.stores.base import Document, Mode, batch_of
+from hpnorton.stores.base import Document, Mode
 from hpnorton.stores.case_variants import folded_case_variants
+from tests.helpers.stores import batch_from_documents
 
 CLEAN = QualityCounts()
 PACKAGE = {
@@ -291,7 +292,7 @@ def test_invisible_characters_are_counted(uri: str) -> None:
     documents: list[Document] = [{"id": key, "note": note} for key, note in zip(ids, notes)]
     with closing(open_store(uri, create=True)) as store:
         store.ensure(schema)
-        store.write(batch_of(schema, documents), Mode.INSERT)
+        store.write(batch_from_documents(schema, documents), Mode.INSERT)
         assert folded_case_variants(store, schema) == {"a"}
     found = {
         field.name: assess_column(

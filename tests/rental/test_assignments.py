@@ -14,7 +14,8 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.layout import make_layout
 from hpnorton.schema.validate import validate_rows
 from hpnorton.stores import open_store
-from hpnorton.stores.base import ChangeStore, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Mode
+from tests.helpers.stores import batch_from_documents
 
 THING = Collection(
     "thing",
@@ -183,7 +184,7 @@ def open_store_with_pairs(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind with one pair."""
     with closing(open_store(uri, create=True)) as store:
         store.ensure(PAIR)
-        store.write(batch_of(PAIR, [{"left": "x", "n": 1, "note": None}]), Mode.INSERT)
+        store.write(batch_from_documents(PAIR, [{"left": "x", "n": 1, "note": None}]), Mode.INSERT)
         yield store
 
 

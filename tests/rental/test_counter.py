@@ -21,7 +21,7 @@ from hpnorton.rental.shop import open_shop
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode
 from hpnorton.stores.history import RecordKey
 from tests.helpers.shop import (
     DATASET,
@@ -41,6 +41,7 @@ from tests.helpers.shop import (
     write_products,
     write_rentals,
 )
+from tests.helpers.stores import batch_from_documents
 
 TODAY = datetime.now(UTC).date()
 LATER = TODAY + timedelta(3)
@@ -77,7 +78,9 @@ def open_the_shop(uri: str) -> Iterator[RentalCounter]:
 def put(store: ChangeStore, collection: Collection, *records: Document) -> None:
     """Inserts records; fields without a value are null."""
     whole = [dict.fromkeys(collection.columns) | record for record in records]
-    assert store.write(batch_of(collection, whole), Mode.INSERT).inserted == len(records)
+    assert store.write(batch_from_documents(collection, whole), Mode.INSERT).inserted == len(
+        records
+    )
 
 
 def place(counter: RentalCounter, name: str, *key: str) -> RecordKey:
@@ -352,7 +355,7 @@ def test_an_id_in_small_letters_is_that_of_nobody_else(counter: RentalCounter) -
     """Who has just that id goes first."""
     assert counter.rent("ann", "p1")["user_id"] == "ANN"
     customer = next(counter.store.find("customers", ("user_id",)))
-    twin = batch_of(counter.shop.customers, [customer | {"user_id": "ann"}])
+    twin = batch_from_documents(counter.shop.customers, [customer | {"user_id": "ann"}])
     counter.store.write(twin, Mode.INSERT)
     assert counter.rent("ann", "p1")["user_id"] == "ann"
     assert rentals(counter.store) == {("ANN", "P1"), ("ann", "P1"), ("BEN", "P3")}
@@ -517,7 +520,7 @@ def operate(counter: RentalCounter, model: Model, operation: tuple[str, int, int
             counter.edit(place(counter, "customers", users[first]), {"Status": status})
         else:
             record: Document = {"product_id": products[first], "quantity_available": abs(second)}
-            batch = batch_of(counter.shop.products, [record])
+            batch = batch_from_documents(counter.shop.products, [record])
             assert stock_updates.is_restock(batch, Mode.UPSERT)
             stock_updates.write(counter.store, batch, "a run")
     except (RefusedError, UsageError):
@@ -569,6 +572,6 @@ def test_a_history_that_is_another_one_is_told(uri: str) -> None:
     other = Collection("history", (Field("id"), Field("what")), ("id",))
     with closing(open_store(uri)) as store:
         store.ensure(other)
-        store.write(batch_of(other, [{"id": "1", "what": "founded"}]), Mode.INSERT)
+        store.write(batch_from_documents(other, [{"id": "1", "what": "founded"}]), Mode.INSERT)
     with pytest.raises(RefusedError, match=r"another name \(NAME=FILE\)"), open_counter(uri):
         pass

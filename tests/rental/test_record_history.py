@@ -13,7 +13,7 @@ from hpnorton.rental.audit import Audit
 from hpnorton.rental.counter import RentalCounter
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
-from hpnorton.stores.base import Document, Mode, batch_of
+from hpnorton.stores.base import Document, Mode
 from hpnorton.stores.history import HISTORY, RecordKey
 from tests.helpers.hand import Hand
 from tests.helpers.shop import (
@@ -29,6 +29,7 @@ from tests.helpers.shop import (
     write_products,
     write_rentals,
 )
+from tests.helpers.stores import batch_from_documents
 
 
 @pytest.fixture(name="counter")
@@ -56,7 +57,7 @@ def put_line(counter: RentalCounter, record: str, **values: Value) -> None:
         "changed": "product",
         **values,
     }
-    counter.store.write(batch_of(HISTORY, [line]), Mode.INSERT)
+    counter.store.write(batch_from_documents(HISTORY, [line]), Mode.INSERT)
 
 
 def told(counter: RentalCounter, identity: str) -> list[str]:
@@ -285,7 +286,7 @@ def test_an_id_in_small_letters_has_its_history(counter: RentalCounter) -> None:
         counter.store, "P1"
     )
     product = next(counter.store.find("product", ("product_id",)))
-    twin = batch_of(counter.shop.products, [product | {"product_id": "p1"}])
+    twin = batch_from_documents(counter.shop.products, [product | {"product_id": "p1"}])
     counter.store.write(twin, Mode.INSERT)
     assert record_history.history(counter.store, "p1") == []
     with pytest.raises(UnknownIdError, match="^nothing is known of 'p0'; "):

@@ -13,7 +13,7 @@ from hpnorton.errors import StoreError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value
 from hpnorton.stores import open_store
-from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode
 from hpnorton.stores.history import HISTORY, RecordKey
 from tests.helpers.changes import (
     ANNA,
@@ -36,6 +36,7 @@ from tests.helpers.changes import (
 from tests.helpers.first_stocks import forget_first_stocks
 from tests.helpers.properties import costly
 from tests.helpers.shop import first_and_now, history_entries, rentals, stocks
+from tests.helpers.stores import batch_from_documents
 
 
 @pytest.fixture(name="store")
@@ -130,7 +131,7 @@ def test_the_history_tells_the_number_where_the_record_does_not(store: ChangeSto
 
 def test_a_delta_is_added_to_what_is_there(store: ChangeStore) -> None:
     """Not what was read counts, but what is stored when the line is carried out."""
-    store.write(batch_of(PRODUCTS, [product("P1", 40)]), Mode.UPSERT)
+    store.write(batch_from_documents(PRODUCTS, [product("P1", 40)]), Mode.UPSERT)
     store.post([adjust(1, -1)])
     assert stocks(store)["P1"] == 39
 
@@ -154,8 +155,8 @@ def test_the_first_stock_is_noted_once(store: ChangeStore) -> None:
     store.post([add(place, product("P3", 4, "Lamp"))])
     store.post([adjust(2, 3, place)])
     store.post([adjust(1, -1)])
-    store.write(batch_of(PRODUCTS, [product("P2", 50), product("P4", 6)]), Mode.UPSERT)
-    store.write(batch_of(PRODUCTS, [product("P1", 70)]), Mode.INSERT)
+    store.write(batch_from_documents(PRODUCTS, [product("P2", 50), product("P4", 6)]), Mode.UPSERT)
+    store.write(batch_from_documents(PRODUCTS, [product("P1", 70)]), Mode.INSERT)
     assert first_and_now(store) == [
         ("P1", 2, 1),
         ("P2", 5, 50),
@@ -234,7 +235,7 @@ def test_products_without_a_first_stock_are_counted_as_well(store: ChangeStore, 
     assert found() == [("P1", None, 2), ("P2", None, 5)]
     store.ensure(PRODUCTS)
     store.post([rent(1)])
-    store.write(batch_of(PRODUCTS, [product("P2", 9), product("P3", 3)]), Mode.UPSERT)
+    store.write(batch_from_documents(PRODUCTS, [product("P2", 9), product("P3", 3)]), Mode.UPSERT)
     assert found() == [("P1", None, 1), ("P2", None, 9), ("P3", 3, 3)]
     assert record_of(store, TENT) == product("P1", 1, "Tent")
 
@@ -269,9 +270,9 @@ def test_search_leaves_out_nothing_that_holds_the_text(
 ) -> None:
     """Whatever the letters: what a store cannot compare it gives, and the caller compares."""
     for old in store.find("customers", ("user_id",)):
-        store.write(batch_of(CUSTOMERS, [old | {"Name": None}]), Mode.UPSERT)
+        store.write(batch_from_documents(CUSTOMERS, [old | {"Name": None}]), Mode.UPSERT)
     records: list[Document] = [{"user_id": f"C{at}", "Name": name} for at, name in enumerate(held)]
-    store.write(batch_of(CUSTOMERS, records), Mode.UPSERT)
+    store.write(batch_from_documents(CUSTOMERS, records), Mode.UPSERT)
     found = {r["user_id"] for r in store.search("customers", ("user_id",), ("Name",), text)}
     wanted = text.casefold()
     assert found >= {r["user_id"] for r in records if wanted in str(r["Name"]).casefold()}

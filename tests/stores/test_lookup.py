@@ -10,9 +10,10 @@ from hpnorton.errors import UnknownIdError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
-from hpnorton.stores.base import ChangeStore, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Mode
 from hpnorton.stores.lookup import find_key, find_other_spellings, find_same_but_case, key_from_text
 from tests.conftest import Run
+from tests.helpers.stores import batch_from_documents
 
 Write = Callable[..., Path]
 IDS = ("C1", "AbC", "aBC", "Åsa-1", "longer-than-anybody", "LONGER-THAN-ANYTHING")
@@ -26,7 +27,9 @@ def open_store_with_ids(uri: str) -> Iterator[ChangeStore]:
     """A store of each kind with some ids."""
     with closing(open_store(uri, create=True)) as store:
         store.ensure(THING)
-        store.write(batch_of(THING, [{"id": each, "n": 1} for each in IDS]), Mode.INSERT)
+        store.write(
+            batch_from_documents(THING, [{"id": each, "n": 1} for each in IDS]), Mode.INSERT
+        )
         yield store
 
 

@@ -17,12 +17,13 @@ from hpnorton.rental import record_history
 from hpnorton.schema.collection import Collection, ForeignKey
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
-from hpnorton.stores.base import ChangeStore, Document, Mode, batch_of
+from hpnorton.stores.base import ChangeStore, Document, Mode
 from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey, key_texts
 from hpnorton.stores.mongo.documents import index_name
 from tests.conftest import Run
 from tests.helpers.commands import watched
 from tests.helpers.shop import import_files, write_customers, write_products, write_rentals
+from tests.helpers.stores import batch_from_documents
 
 
 @pytest.fixture(name="store")
@@ -139,7 +140,7 @@ def test_records_whose_keys_look_alike_have_histories_of_their_own(
     keys = [("x|y", "z"), ("x", "y|z")]
     store.ensure(SHELF)
     records = [{"room": room, "row": row, "what": "old"} for room, row in keys]
-    store.write(batch_of(SHELF, records), Mode.INSERT)
+    store.write(batch_from_documents(SHELF, records), Mode.INSERT)
     for key, times in zip(keys, (2, 1)):
         place = RecordKey(SHELF, key)
         for number in range(1, times + 1):

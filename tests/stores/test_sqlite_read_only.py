@@ -15,7 +15,8 @@ from hpnorton.errors import StoreAccessError, StoreBusyError, StoreError
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.field import Field
 from hpnorton.stores import open_store
-from hpnorton.stores.base import Mode, batch_of
+from hpnorton.stores.base import Mode
+from tests.helpers.stores import batch_from_documents
 
 THINGS = Collection("thing", (Field("id"), Field("name")), ("id",))
 NOBODY = 65534
@@ -62,7 +63,9 @@ def make(path: Path, *names: str) -> None:
 def add(path: Path, *names: str) -> None:
     """Adds records."""
     with closing(open_store(f"sqlite:///{path}")) as store:
-        store.write(batch_of(THINGS, [{"id": n, "name": f"a {n}"} for n in names]), Mode.INSERT)
+        store.write(
+            batch_from_documents(THINGS, [{"id": n, "name": f"a {n}"} for n in names]), Mode.INSERT
+        )
 
 
 def names_in(path: Path) -> list[object]:

@@ -78,18 +78,18 @@ def read_to_write(
     """
     blocks = read_checked(layout, chunk, store, may_sort=_is_key_first(layout))
     for checked in blocks:
-        batch = batch_of(layout, checked, number)
+        batch = batch_from_rows(layout, checked, number)
         was_sorted = not _ascends(checked.positions)
         is_scattered = was_sorted or _is_unsorted(batch, layout.collection.key)
         if is_scattered and not was_sorted:
             checked = _sort_by_key(layout, [checked, *blocks])
-            batch = batch_of(layout, checked, number)
+            batch = batch_from_rows(layout, checked, number)
         elif has_indexes and not is_scattered:
             is_scattered = any(_is_unsorted(batch, f) for f in layout.collection.indexes)
         yield Block(checked, batch, is_scattered)
 
 
-def batch_of(layout: Layout, checked: ValidatedRows, number: int | None = None) -> Batch:
+def batch_from_rows(layout: Layout, checked: ValidatedRows, number: int | None = None) -> Batch:
     """Return the valid rows as records of the import with a number."""
     import_number = number if layout.collection.is_tracked else None
     return Batch(layout.collection, layout.columns, checked.values, import_number)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hpnorton.errors import StoreLostError
 from hpnorton.importer.bitmap import bitmap
-from hpnorton.importer.blocks import Block, batch_of, read_checked, read_to_write
+from hpnorton.importer.blocks import Block, batch_from_rows, read_checked, read_to_write
 from hpnorton.importer.chunk_result import ChunkResult, ResultBuilder, hash_of
 from hpnorton.importer.options import Commit, ImportSpec, Indexes, Resume
 from hpnorton.importer.phases import Phase, phase, task_of, transaction
@@ -117,7 +117,9 @@ def hash_keys(spec: ImportSpec, chunk: Chunk) -> bytes:
     Equal keys have the same hash in every process.
     """
     blocks = read_checked(spec.layout, chunk, spec.open_store())
-    hashes = (hash_of(key) for checked in blocks for key in batch_of(spec.layout, checked).keys)
+    hashes = (
+        hash_of(key) for checked in blocks for key in batch_from_rows(spec.layout, checked).keys
+    )
     return array("I", sorted(hashes)).tobytes()
 
 
@@ -126,7 +128,7 @@ def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[Fo
     """Return the valid rows of a chunk whose keys have one of the hashes."""
     found: list[tuple[int, Key, Record]] = []
     for checked in read_checked(spec.layout, chunk, spec.open_store()):
-        batch = batch_of(spec.layout, checked)
+        batch = batch_from_rows(spec.layout, checked)
         found += [
             (checked.positions[at], key, batch.record(at))
             for at, key in enumerate(batch.keys)

@@ -1,6 +1,6 @@
 """What every store can do, and the values that it takes and returns."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -132,12 +132,6 @@ def in_line(columns: Sequence[Sequence[Value]]) -> Sequence[Value]:
     for at, column in enumerate(columns):
         line[at::width] = column
     return line
-
-
-def batch_of(collection: Collection, documents: Sequence[Mapping[str, Value]]) -> Batch:
-    """Return records as a batch, whose columns are the fields of the first."""
-    columns = tuple(documents[0])
-    return Batch(collection, columns, [[d[name] for d in documents] for name in columns])
 
 
 class Store(Protocol):
