@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hpnorton.compare import comparison as timing
-from hpnorton.compare.results import Comparison, Matrix, Variant, default_workers
+from hpnorton.compare.results import Comparison
+from hpnorton.compare.variants import Matrix, Variant, default_workers
 from hpnorton.errors import ComparisonError, UsageError
 from hpnorton.importer.sources import dataset_sources, parse_source
 from tests.helpers.commandline import ROOT
@@ -68,11 +69,11 @@ def test_every_variant_is_measured(sqlite_uri: str) -> None:
     assert [(t.chunk_rows, t.variant) for t in made.measurements] == [
         (n, w) for n in (5, 100) for w in variants
     ]
-    assert {measurement.sample.rows for measurement in made.samples} == {3, 7, 16, 31}
-    assert {t.chunk_rows for t in made.samples if t.variant.workers == 0} == {100}
-    pool = [t for t in made.samples if t.variant.workers == 2]
+    assert {measurement.sample.rows for measurement in made.sample_measurements} == {3, 7, 16, 31}
+    assert {t.chunk_rows for t in made.sample_measurements if t.variant.workers is None} == {100}
+    pool = [t for t in made.sample_measurements if t.variant.workers == 2]
     assert [(t.sample.longest, t.chunk_rows) for t in pool] == [(1, 100), (3, 100), (6, 2), (11, 3)]
-    for measurement in (*made.measurements, *made.samples):
+    for measurement in (*made.measurements, *made.sample_measurements):
         assert len(measurement.runs) == 2
         assert 0 < measurement.seconds.low <= measurement.seconds.median <= measurement.seconds.high
         slowest, fastest = (
@@ -86,7 +87,8 @@ def test_every_variant_is_measured(sqlite_uri: str) -> None:
     assert all(0 < min(parts.phases.values()) and 0 < parts.rest for parts in made.phase_times)
     assert set(made.lines) == {variant.flags for variant in variants}
     assert made.advice.flags.split()[0] in ("--linear", "--parallel")
-    assert made.linear == min(t.seconds.median for t in made.measurements if t.variant == Variant())
+    linear = [t.seconds.median for t in made.measurements if t.variant == Variant()]
+    assert made.linear_seconds == min(linear)
 
 
 @pytest.mark.parametrize(

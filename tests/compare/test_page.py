@@ -14,7 +14,8 @@ from hpnorton.compare.children import CommandResult
 from hpnorton.compare.page import page, write_report
 from hpnorton.compare.phases import PHASES
 from hpnorton.compare.plots import Plot, draw
-from hpnorton.compare.results import Comparison, Measurement, PhaseTimes, Sample, Variant
+from hpnorton.compare.results import Comparison, Measurement, PhaseTimes
+from hpnorton.compare.variants import Sample, Variant
 from hpnorton.errors import ComparisonError
 from hpnorton.importer.sources import Source
 
@@ -27,8 +28,8 @@ VOID = ("meta", "br")
 
 def seconds_of(variant: Variant, chunk_rows: int, rows: int) -> float:
     """A plausible time."""
-    start = 0.15 + 0.1 * variant.is_parallel + 0.05 * variant.workers
-    return start + rows * 6e-6 / max(1, variant.workers / 1.3) + 20 / chunk_rows
+    start = 0.15 + 0.1 * variant.is_parallel + 0.05 * (variant.workers or 0)
+    return start + rows * 6e-6 / max(1, (variant.workers or 0) / 1.3) + 20 / chunk_rows
 
 
 def measurement(variant: Variant, chunk_rows: int, rows: int) -> Measurement:
@@ -43,18 +44,18 @@ def comparison(
 ) -> Comparison:
     """What might have been measured."""
     lines = {
-        variant.flags: Line(seconds_of(variant, 10_000, 0), 6e-6 / max(1, variant.workers))
+        variant.flags: Line(seconds_of(variant, 10_000, 0), 6e-6 / (variant.workers or 1))
         for variant in variants
     }
     return Comparison(
         files=["data/a&b.csv", "<b>.csv"],
         rows=30_000,
         rejected=12,
-        usual=10_000,
+        usual_chunk_rows=10_000,
         measurements=[
             measurement(variant, size, 30_000) for size in (1000, 10_000) for variant in variants
         ],
-        samples=[
+        sample_measurements=[
             measurement(variant, 10_000, rows)
             for rows in (3, 15_000, 30_000)
             for variant in variants

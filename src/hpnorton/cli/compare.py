@@ -18,7 +18,7 @@ with lazy_imports():
     import importlib.util
 
     from hpnorton import workers
-    from hpnorton.compare import comparison, page, results
+    from hpnorton.compare import comparison, page, results, variants
     from hpnorton.importer import sources
 
 _REPEAT = 3
@@ -92,18 +92,18 @@ def _program() -> list[str]:
     return [sys.executable, *(["-m", "hpnorton"] if is_module else sys.argv[:1])]
 
 
-def _matrix(arguments: argparse.Namespace, settings: Settings) -> results.Matrix:
-    numbers = arguments.workers or results.default_workers()
+def _matrix(arguments: argparse.Namespace, settings: Settings) -> variants.Matrix:
+    numbers = arguments.workers or variants.default_workers()
     counts = [count or workers.cores() for count in numbers]
     chunk_rows = arguments.chunk_rows or sorted({*_CHUNK_ROWS, settings.chunk_rows})
     repeat = arguments.repeat or _REPEAT
-    return results.Matrix(list(dict.fromkeys(counts)), list(dict.fromkeys(chunk_rows)), repeat)
+    return variants.Matrix(list(dict.fromkeys(counts)), list(dict.fromkeys(chunk_rows)), repeat)
 
 
 def _show(measured: results.Comparison, arguments: argparse.Namespace) -> None:
     form = chosen_format(arguments.format)
     rows = [
-        {"rows": measured.rows, **timed.as_document(measured.linear)}
+        {"rows": measured.rows, **timed.as_document(measured.linear_seconds)}
         for timed in measured.measurements
     ]
     show(rows, form, as_json=[measured.as_document()], as_table=_records_for_table(measured))
@@ -125,10 +125,10 @@ def _records_for_table(measured: results.Comparison) -> Iterator[dict[str, Any]]
         seconds = timed.seconds
         yield {
             "mode": timed.variant.mode,
-            "workers": timed.variant.workers or None,
+            "workers": timed.variant.workers,
             "chunk rows": timed.chunk_rows,
             "seconds (min-max)": f"{seconds.median:.2f} ({seconds.low:.2f}-{seconds.high:.2f})",
             "rows/s": round(timed.rows_per_second.median),
-            "speed-up": round(measured.linear / seconds.median, 2),
+            "speed-up": round(measured.linear_seconds / seconds.median, 2),
             "peak MB": round(timed.peak / 1e6),
         }

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-LINEAR = "--linear"
+from hpnorton.compare.variants import LINEAR
+
 _CLEARLY_FASTER = 0.95  # of the time; smaller gains do not count
 _MIN_SHARE = 0.1  # of the time that rows have to take, or the rate is unknown
 _MAX_EXTRAPOLATION = 20  # times the measured rows

@@ -17,17 +17,10 @@ from hpnorton.compare.advice import Evidence, Line, advise, caution, fit
 from hpnorton.compare.children import Children, CommandResult, open_children
 from hpnorton.compare.machine import describe_machine
 from hpnorton.compare.phases import PHASES, read_clocks
-from hpnorton.compare.results import (
-    Comparison,
-    Matrix,
-    Measurement,
-    PhaseTimes,
-    Sample,
-    Variant,
-    fit_chunk_rows,
-)
+from hpnorton.compare.results import Comparison, Measurement, PhaseTimes
 from hpnorton.compare.scratch import Scratch, open_scratch
 from hpnorton.compare.shorten import Opened, shorten
+from hpnorton.compare.variants import Matrix, Sample, Variant, fit_chunk_rows
 from hpnorton.errors import ComparisonError, ExitStatus, UsageError
 from hpnorton.importer.sources import Source, open_sources
 from hpnorton.schema.collection import Collection
@@ -147,9 +140,9 @@ class _Session:
             files=[redact_location(source.path) for source in sources],
             rows=rows,
             rejected=sum(rejected for _, rejected in counts),
-            usual=usual,
+            usual_chunk_rows=usual,
             measurements=whole_files,
-            samples=samples,
+            sample_measurements=samples,
             phase_times=phase_times,
             lines=lines,
             advice=advise(Evidence(rows, seconds, lines, usual, default_rows)),

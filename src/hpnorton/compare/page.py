@@ -117,7 +117,7 @@ def _table(comparison: Comparison) -> Iterator[str]:
             f"{seconds.median:.2f}",
             f"{seconds.low:.2f} – {seconds.high:.2f}" if len(each.runs) > 1 else "–",
             f"{each.rows_per_second.median:,.0f}",
-            f"{comparison.linear / seconds.median:.2f}",
+            f"{comparison.linear_seconds / seconds.median:.2f}",
             f"{each.peak / 1e6:.0f}",
         )
         row = "".join(f"<td>{cell}</td>" for cell in cells)

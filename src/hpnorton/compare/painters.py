@@ -1,14 +1,15 @@
 """The axes of each plot of a comparison, drawn with matplotlib."""
 
 from itertools import cycle
+from operator import itemgetter
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from hpnorton.compare.advice import LINEAR, crossover
+from hpnorton.compare.advice import crossover
 from hpnorton.compare.phases import CHECK, DATABASE, READ, WAIT
-from hpnorton.compare.results import Comparison, Measurement, Variant
+from hpnorton.compare.results import Comparison, Measurement
 from hpnorton.compare.stats import Spread
 from hpnorton.compare.styles import (
     FILE_STYLE,
@@ -19,6 +20,7 @@ from hpnorton.compare.styles import (
     line_style,
     styles_of,
 )
+from hpnorton.compare.variants import LINEAR, Variant
 
 _MAX_CROSSING = 6  # times the measured rows; a crossing further away is not drawn
 _THOUSANDS = FuncFormatter(lambda number, _: f"{number:,.0f}")
@@ -46,7 +48,7 @@ def _best(comparison: Comparison, variant: Variant) -> Measurement:
 
 def _label(variant: Variant) -> str:
     """Return the name of a variant for people."""
-    if variant.workers:
+    if variant.workers is not None:
         return f"pool of {variant.workers}"
     return "a process per file" if variant.is_parallel else "linear"
 
@@ -83,21 +85,18 @@ def paint_rates(axes: Axes, comparison: Comparison) -> None:
 
 def paint_speed_ups(axes: Axes, comparison: Comparison) -> None:
     """Paint lines: the speed-up of pools by number of workers, a line for each chunk size."""
-    pools = [measurement for measurement in comparison.measurements if measurement.variant.workers]
-    workers = sorted({measurement.variant.workers for measurement in pools})
-    sizes = sorted({measurement.chunk_rows for measurement in pools})
+    measured = [(each.variant.workers, each) for each in comparison.measurements]
+    pools = sorted(((n, each) for n, each in measured if n is not None), key=itemgetter(0))
+    workers = sorted({number for number, _ in pools})
+    sizes = sorted({measurement.chunk_rows for _, measurement in pools})
     axes.plot(workers, workers, color="#999999", linestyle="--", label="ideal: N times with N")
     axes.axhline(1, color=LINEAR_STYLE.colour, linewidth=1.2, label="linear")
+    linear = comparison.linear_seconds
     for size, style in zip(sizes, cycle(POOL_STYLES)):
-        own = sorted((t for t in pools if t.chunk_rows == size), key=lambda t: t.variant.workers)
-        ups = [
-            Spread(
-                *(comparison.linear / s for s in (t.seconds.median, t.seconds.high, t.seconds.low))
-            )
-            for t in own
-        ]
+        own = {number: each.seconds for number, each in pools if each.chunk_rows == size}
+        ups = [Spread(*(linear / s for s in (t.median, t.high, t.low))) for t in own.values()]
         axes.errorbar(
-            [measurement.variant.workers for measurement in own],
+            list(own),
             [up.median for up in ups],
             error_bars(ups),
             **line_style(style),
@@ -105,7 +104,7 @@ def paint_speed_ups(axes: Axes, comparison: Comparison) -> None:
         )
     per_file = _best(comparison, Variant(is_parallel=True))
     axes.axhline(
-        comparison.linear / per_file.seconds.median,
+        linear / per_file.seconds.median,
         color=FILE_STYLE.colour,
         linestyle=FILE_STYLE.line,
         label="a process per file",
@@ -152,7 +151,8 @@ def paint_samples(axes: Axes, comparison: Comparison) -> None:
     max_rows = max(comparison.rows, 1.25 * crossing if crossing else 0)
     for variant, style in styles_of(_variants(comparison)).items():
         own = sorted(
-            (t for t in comparison.samples if t.variant == variant), key=lambda t: t.sample.rows
+            (t for t in comparison.sample_measurements if t.variant == variant),
+            key=lambda t: t.sample.rows,
         )
         seconds = [measurement.seconds for measurement in own]
         points = line_style(style) | {"linestyle": "none"}

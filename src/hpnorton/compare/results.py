@@ -1,69 +1,13 @@
-"""What a comparison measures, and its results: plain values."""
+"""The results of a comparison: plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hpnorton.compare.advice import LINEAR, Advice, Line
+from hpnorton.compare.advice import Advice, Line
 from hpnorton.compare.children import CommandResult
 from hpnorton.compare.stats import Spread, spread
-from hpnorton.importer.sources import Source
-from hpnorton.workers import cores
-
-PARALLEL = "--parallel"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way to import: linear, or parallel with `workers` that share chunks (0: one per file)."""
-
-    is_parallel: bool = False
-    workers: int = 0
-
-    @property
-    def flags(self) -> str:
-        """Return the flags of the command line."""
-        pool = f" --workers {self.workers}" if self.workers else ""
-        return f"{PARALLEL}{pool}" if self.is_parallel else LINEAR
-
-    @property
-    def mode(self) -> str:
-        """Return the name for people."""
-        if not self.is_parallel:
-            return "linear"
-        return "pool" if self.workers else "per file"
-
-    @property
-    def min_chunks(self) -> int:
-        """Return how many chunks of a file keep all workers busy."""
-        return 2 * self.workers if self.workers > 1 else 1
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """What to compare: numbers of workers, rows in a chunk, and how often to run each."""
-
-    workers: Sequence[int]
-    chunk_rows: Sequence[int]
-    repeat: int
-
-    @property
-    def variants(self) -> list[Variant]:
-        """Return linear, a process per file, and pools of workers."""
-        return [
-            Variant(),
-            Variant(is_parallel=True),
-            *(Variant(True, count) for count in self.workers),
-        ]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Files with the number of their rows, in all (`rows`) and in the longest file (`longest`)."""
-
-    sources: Sequence[Source]
-    rows: int
-    longest: int
+from hpnorton.compare.variants import Sample, Variant
 
 
 @dataclass
@@ -90,18 +34,18 @@ class Measurement:
         """Return the peak memory of the largest process of all runs in bytes."""
         return max(run.peak for run in self.runs)
 
-    def as_document(self, linear: float) -> dict[str, Any]:
-        """Return the results by name; `linear` are the seconds that the speed-up refers to."""
+    def as_document(self, linear_seconds: float) -> dict[str, Any]:
+        """Return the results by name; the speed-up is relative to `linear_seconds`."""
         return {
             "flags": self.variant.flags,
             "mode": self.variant.mode,
-            "workers": self.variant.workers or None,
+            "workers": self.variant.workers,
             "chunk_rows": self.chunk_rows,
             "seconds": round(self.seconds.median, 4),
             "seconds_min": round(self.seconds.low, 4),
             "seconds_max": round(self.seconds.high, 4),
             "rows_per_second": round(self.rows_per_second.median),
-            "speed_up": round(linear / self.seconds.median, 3),
+            "speed_up": round(linear_seconds / self.seconds.median, 3),
             "peak_bytes": self.peak,
         }
 
@@ -122,19 +66,21 @@ class PhaseTimes:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The results of a comparison: `measurements` of the whole files, and of `samples` of them.
+    """The results of a comparison.
 
-    Samples have `usual` rows in a chunk, or fewer if files are short (see fit_chunk_rows); the
-    whole files are among them. `rejected` counts the rows that every run rejects. `caution` says
-    why the results may be chance (see advice.caution), or is empty.
+    `measurements` are those of the whole files. `sample_measurements` are those of all samples, of
+    which the largest is the whole files; their chunks have `usual_chunk_rows` rows, or fewer if
+    files are short (see fit_chunk_rows). `rejected` counts the rows that every run rejects, or
+    finds in conflict. `caution` says why the results may be chance (see advice.caution), or is
+    empty.
     """
 
     files: Sequence[str]
     rows: int
     rejected: int
-    usual: int
+    usual_chunk_rows: int
     measurements: Sequence[Measurement]
-    samples: Sequence[Measurement]
+    sample_measurements: Sequence[Measurement]
     phase_times: Sequence[PhaseTimes]
     lines: Mapping[str, Line | None]
     advice: Advice
@@ -142,8 +88,8 @@ class Comparison:
     caution: str = ""
 
     @property
-    def linear(self) -> float:
-        """Return the best seconds of linear, to which speed-ups refer."""
+    def linear_seconds(self) -> float:
+        """Return the seconds of linear with its best chunk size: speed-ups are relative to it."""
         return min(
             measurement.seconds.median
             for measurement in self.measurements
@@ -152,7 +98,7 @@ class Comparison:
 
     def as_document(self) -> dict[str, Any]:
         """Return all results by name, for JSON."""
-        samples = sorted(self.samples, key=lambda measurement: measurement.sample.rows)
+        samples = sorted(self.sample_measurements, key=lambda measurement: measurement.sample.rows)
         return {
             "advice": self.advice.sentence,
             "caution": self.caution or None,
@@ -162,7 +108,9 @@ class Comparison:
             "files": list(self.files),
             "rows": self.rows,
             "rows_rejected": self.rejected,
-            "runs": [measurement.as_document(self.linear) for measurement in self.measurements],
+            "runs": [
+                measurement.as_document(self.linear_seconds) for measurement in self.measurements
+            ],
             "samples": [
                 {
                     "flags": measurement.variant.flags,
@@ -188,20 +136,3 @@ class Comparison:
             ],
             "machine": dict(self.machine),
         }
-
-
-def fit_chunk_rows(variant: Variant, sample: Sample, usual: int) -> int:
-    """Return the rows in a chunk with which a sample predicts the time of longer files.
-
-    A file with fewer chunks than workers would suggest that a second worker gains nothing, which is
-    wrong for longer files.
-    """
-    if variant.min_chunks == 1 or sample.longest < variant.min_chunks:
-        return usual
-    return min(usual, -(-sample.longest // variant.min_chunks))
-
-
-def default_workers() -> list[int]:
-    """Return the powers of two up to the number of cores, and this number; at least 1 and 2."""
-    max_workers = max(2, cores())
-    return sorted({*(2**power for power in range(max_workers.bit_length())), max_workers})

@@ -8,8 +8,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from hpnorton.compare.results import Variant
 from hpnorton.compare.stats import Spread
+from hpnorton.compare.variants import Variant
 
 SETTINGS: Mapping[str, object] = {
     "svg.fonttype": "none",
@@ -61,7 +61,7 @@ def styles_of(variants: Sequence[Variant]) -> dict[Variant, Style]:
     pools = cycle(POOL_STYLES)
     return {
         variant: next(pools)
-        if variant.workers
+        if variant.workers is not None
         else FILE_STYLE
         if variant.is_parallel
         else LINEAR_STYLE
