@@ -11,6 +11,7 @@ import pytest
 
 from hpnorton.errors import ExitStatus
 from hpnorton.importer.options import Options
+from hpnorton.importer.plan import open_plan
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.runner import run_import
 from hpnorton.importer.sources import parse_source
@@ -72,6 +73,16 @@ def test_files_of_one_import_have_ids_of_their_own(
     assert len({report.import_id for report in reports}) == 6
     assert len({report.rejects_file for report in reports}) == 6
     assert [report.status for report in reports] == [ExitStatus.ROWS_REJECTED] * 6
+
+
+def test_a_start_that_is_repeated_is_one_import(csv_file: Write, uri: str) -> None:
+    """The server may be lost after it has saved the start, so that it is saved again."""
+    source = parse_source(f"thing={csv_file('f.csv', 'id,a', '1,x')}")
+    with open_plan(uri, [source], Options(), ()) as plan:
+        (file_import,) = plan.files
+        for _ in range(2):
+            file_import.save_start(plan.store)
+        assert [note.id for note in journal.imports(plan.store)] == [file_import.report.import_id]
 
 
 def test_resume_takes_over_no_chunks_of_another_file(csv_file: Write, uri: str) -> None:

@@ -57,6 +57,10 @@ class BoundedExecutor:
         self.in_flight += 1
         return future
 
+    def release(self) -> None:
+        """Make room for another task, because the result of one was taken, or it was cancelled."""
+        self.in_flight -= 1
+
     def warm_up(self) -> Executor:
         """Open the executor, so that its processes start while other things are prepared."""
         if self._executor is None:

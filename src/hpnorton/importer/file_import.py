@@ -35,11 +35,15 @@ Tasks = Iterator[Task]
 class FileImport:  # pylint: disable=too-many-instance-attributes # the state of a file's import
     """The state of one file's import, from the plan to the report.
 
+    It *has ended* if it has no task left, is *finished* when that is in the report and the journal,
+    and is *done* (Ending.DONE) if all of the file was loaded.
+
     `spec` is what workers have to know, `chunks` are those to load, `entry` is the import's entry
     in the journal; a file that never begins leaves none, as there is nothing to resume. `report`,
     `rejects`, `remarks` and `skipped` are the result so far, `bytes_done` the bytes of the file
-    that it covers. `resources` are closed in the end. `on_result` is called with the result of each
-    chunk that was counted.
+    that it covers. With `is_resumed` an earlier run began the import, and loaded `earlier_chunks`.
+    `resources` are closed in the end. `on_result` is called with the result of each chunk that was
+    counted.
     """
 
     def __init__(
@@ -60,8 +64,9 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         self.remarks = Remarks()
         self.skipped = SkippedRows()
         self.bytes_done = len(file.raw_header)
-        self.is_scattered = False  # whether keys come in no order: see load.ChunkResult
-        self.done_before: Sequence[ChunkEntry] | None = None
+        self.is_scattered = False  # whether keys come in no order: see chunk_result.ChunkResult
+        self.is_resumed = False
+        self.earlier_chunks: Sequence[ChunkEntry] = ()
         self.on_result: Callable[[ChunkResult], None] = lambda result: None
         self.in_flight: dict[Future[Any], Task] = {}
         self.executor: BoundedExecutor | None = None
@@ -69,16 +74,16 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         self.resources.callback(self.rejects.close)
         self._stages: Iterator[Tasks] | None = iter(())
         self._tasks: Tasks = iter(())
-        self._lost: deque[Task] = deque()  # to be done again
+        self._lost: deque[Task] = deque()  # to be submitted again
         self._started = 0.0
         self._has_begun = False
-        self.is_finished = False  # whether finish() was called
-        self._elapsed_before = 0.0
+        self.is_finished = False
+        self._elapsed_before = entry.elapsed
         self._last_row = self._last_filled_row = 1  # the header
 
     @property
-    def is_done(self) -> bool:
-        """Whether there is nothing to submit or to wait for."""
+    def has_ended(self) -> bool:
+        """Whether there is no task to submit or to wait for."""
         return self._stages is None and not self.in_flight
 
     @property
@@ -91,60 +96,60 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         """How many blank rows stand between other rows, not at the end of the file."""
         return self.report.counts.blank - (self._last_row - self._last_filled_row)
 
-    def resume(self, done: Sequence[ChunkEntry], store: Store) -> None:
-        """Count what an earlier run has done: all of the file, or the chunks of `done`.
-
-        Raises StoreError.
-        """
-        self.done_before = done
-        self._elapsed_before = self.entry.elapsed
+    def count_earlier_run(self, chunks: Sequence[ChunkEntry], store: Store) -> None:
+        """Count what an earlier run has loaded: all, or `chunks` of the file. Raises StoreError."""
+        self.is_resumed, self.earlier_chunks = True, chunks
         if self.entry.status == Ending.DONE:
             self.report.was_done = True
             self.report.ending = Ending.DONE
             self.bytes_done = self.entry.size or self.bytes_done
             self._stages = None
             return
-        for entry in done:
+        for entry in chunks:
             self._count(entry, [from_entry(row) for row in journal.rejected_rows(store, entry)])
-        self.report.rows = 0
+        self.report.rows = 0  # they were not read in this run
 
     def start(self, executor: BoundedExecutor, stages: Iterator[Tasks]) -> None:
-        """Use an executor from now on, for the tasks of each stage when the one before is done."""
+        """Use an executor from now on, for the tasks of each stage when the one before ends."""
         self.executor = executor
         self._started = time.perf_counter()
         if self._stages is not None:
             self._stages = stages
 
     def save_start(self, store: Store) -> None:
-        """Write to the journal that the import begins, unless the file is done already.
+        """Write to the journal that the import begins, unless it is done already.
 
-        Raises StoreError.
+        This can be repeated if the server was lost meanwhile. Raises StoreError.
         """
+        if not self._has_begun:
+            self._begin()
         report, entry = self.report, self.entry
-        self._has_begun = True
-        if report.was_done:
-            began = f"{entry.started[:16].replace('T', ' ')} UTC"
-            done = "{}: already imported on {}, import {}; nothing to do"
-            log.info(done, report.file, began, entry.id)
-        elif not self.options.is_feed:
-            log.info("{} -> {}", report.file, report.collection)
-        if self.done_before is None:
-            now = datetime.now(UTC)
-            entry.id, entry.started = journal.new_import_id(now), now.isoformat()
-        report.started = entry.started
         if self.options.is_dry_run:
             return
         report.import_id = entry.id
         if report.was_done:
             return
         entry.status = Ending.RUNNING
-        if self.done_before is None:
-            journal.begin_import(store, entry)
-        else:
+        if self.is_resumed:
             journal.save_import(store, entry)
-        report.import_id = entry.id
-        number = number_of(store, entry.id)
-        self.spec = replace(self.spec, run=entry.id, number=number)
+        else:
+            journal.begin_import(store, entry)
+            report.import_id = entry.id  # another one if the first was taken
+        self.spec = replace(self.spec, run=entry.id, number=number_of(store, entry.id))
+
+    def _begin(self) -> None:
+        """Log the start, and give a new import its id."""
+        report, entry = self.report, self.entry
+        self._has_begun = True
+        if report.was_done:
+            text = "{}: already imported on {} UTC, import {}; nothing to do"
+            log.info(text, report.file, entry.started[:16].replace("T", " "), entry.id)
+        elif not self.options.is_feed:
+            log.info("{} -> {}", report.file, report.collection)
+        if not self.is_resumed:
+            now = datetime.now(UTC)
+            entry.id, entry.started = journal.new_import_id(now), now.isoformat()
+        report.started = entry.started
 
     def submit_tasks(self) -> None:
         """Submit tasks while there are any and the executor takes more."""
@@ -159,7 +164,7 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
                 self.fail(error)
 
     def take_result(self, future: "Future[Any]") -> None:
-        """Take the result of a task that is done.
+        """Take the result of a task that has ended.
 
         Raises StoreLostError if the database did not answer; the task is then submitted again.
         """
@@ -175,9 +180,9 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         self.report.elapsed = time.perf_counter() - self._started
 
     def forget_task(self, future: "Future[Any]") -> Task:
-        """Return a task that is not in flight any more."""
+        """Remove a task from those in flight, and return it."""
         assert self.executor is not None
-        self.executor.in_flight -= 1
+        self.executor.release()
         return self.in_flight.pop(future)
 
     def count(self, result: ChunkResult) -> None:
@@ -204,19 +209,18 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         """
         if isinstance(error, StoreGoneError):
             self.report.forget()
-        is_damaged = is_content and isinstance(error, FileError)
-        reason = describe_failure(error, chunks)
-        self.stop(Ending.FAILED, reason, can_resume=self.can_resume and not is_damaged)
+        can_resume = self.can_resume and not (is_content and isinstance(error, FileError))
+        self.stop(Ending.FAILED, describe_failure(error, chunks), can_resume=can_resume)
 
     @contextmanager
-    def failing(self) -> Iterator[None]:
+    def fail_on_error(self) -> Iterator[None]:
         """Stop because of an error of the database, or of another file, that is raised inside."""
         try:
             yield
         except HPNortonError as error:
             self.fail(error, is_content=False)
 
-    def ask(self, work: Callable[[], T]) -> T:
+    def retry_while_lost(self, work: Callable[[], T]) -> T:
         """Return what `work` returns; repeat it while the server is lost.
 
         A file that has failed does not wait for a server. Raises StoreError.
@@ -226,14 +230,11 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         return until_answered(work, self.options.retry_seconds)
 
     def finish(self, store: Store) -> None:
-        """Write the rejected rows and the import's entry in the journal, and close the file.
-
-        A second call does nothing.
-        """
+        """Write the rejected rows and the journal's entry once, and close the file."""
         if self.is_finished:
             return
         self.is_finished = True
-        with self.failing():
+        with self.fail_on_error():
             self._report_end(store)
         self.close()
 
@@ -242,13 +243,13 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
             self.report.rejects_file = self.entry.rejects_file
         elif self._has_begun:
             name = f"{self.report.collection}-{self.entry.id}"
-            header, folder = self.file.raw_header, self.options.rejects
-            report_rejects(self.rejects, self.report, folder, name, header)
+            folder = self.options.rejects
+            report_rejects(self.rejects, self.report, folder, name, self.file.raw_header)
             self.report.warnings += self.remarks.sentences()
             if not (self.report.counts.read or self.report.failure):
                 self.report.warnings.append("there are no rows below the header")
             if not self.options.is_dry_run:
-                self.ask(lambda: self._save_end(store))
+                self.retry_while_lost(lambda: self._save_end(store))
 
     def close(self) -> None:
         """Close the file, and discard the rejected rows."""

@@ -143,11 +143,10 @@ def _resumed(
     target: Target, file: CsvFile, layout: Layout, entry: ImportEntry, options: Options
 ) -> FileImport:
     """Return the import of a file that an earlier run has begun or done."""
-    is_done = entry.status == Ending.DONE
-    done = () if is_done else journal.chunks(target.store, entry.id)
+    done = () if entry.status == Ending.DONE else journal.chunks(target.store, entry.id)
     spec, chunks = _spec(target, layout, entry, options), cut(file, options, done)
     file_import = FileImport(file, spec, entry, options, chunks)
-    file_import.resume(done, target.store)
+    file_import.count_earlier_run(done, target.store)
     return file_import
 
 

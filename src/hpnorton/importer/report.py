@@ -57,7 +57,7 @@ class FileReport:
     why the file could not be imported to its end, `total_records` are the records of the collection
     afterwards. `warnings` are sentences about rows that were imported, but may be wrong.
     `import_id` is the import's id in the journal (None for a dry run), `started` its start, ISO
-    8601 in UTC. `was_done` says that an earlier import had done all of the file, so that it was not
+    8601 in UTC. `was_done` says that the import was done before this run, so that the file was not
     read.
     """
 

@@ -107,8 +107,8 @@ class Runner:
             if failed := self._order.stuck(each):
                 _stop_for_parents(each, failed)
             else:
-                with each.failing():
-                    each.ask(partial(each.save_start, self._store))
+                with each.fail_on_error():
+                    each.retry_while_lost(partial(each.save_start, self._store))
             self._report_progress(each)
 
     def _take_results(self) -> None:
@@ -132,13 +132,13 @@ class Runner:
         self._report_progress(file_import)
 
     def _end_files(self) -> None:
-        """Finish the files that are done, so that others can start."""
+        """Finish the files that have ended, so that others can start."""
         for number, each in list(self._running.items()):
-            if not each.is_done:
+            if not each.has_ended:
                 continue
             del self._running[number]
             self._ended.add(each.report.counts)
-            each.file.close()
+            each.file.close()  # finish() may come after all files, and descriptors are limited
             if self._is_final:
                 each.finish(self._store)
             self._order.end(number)
@@ -164,16 +164,16 @@ class Runner:
     def _report_progress(self, file_import: FileImport) -> None:
         self._on_progress(file_import.report, file_import.bytes_done, file_import.file.size)
 
-    def _unfinished(self) -> Iterator[FileImport]:
-        """Return the files that are not done yet."""
-        return (each for each in self._files if not (each.is_finished or each.is_done))
+    def _remaining(self) -> Iterator[FileImport]:
+        """Return the files that have not ended yet."""
+        return (each for each in self._files if not each.has_ended)
 
     def _wait_or_give_up(self, error: StoreLostError) -> None:
         if self._outage.begin():
             log.warning("{}; trying again", error)
             return
         reason = f"{error}; it was tried again for {self._options.retry_seconds:g} s"
-        for each in self._unfinished():
+        for each in self._remaining():
             each.stop(Ending.FAILED, reason, can_resume=each.can_resume)
 
     def _check_limit(self) -> None:
@@ -183,8 +183,8 @@ class Runner:
             return
         counts = [self._ended, *(each.report.counts for each in self._running.values())]
         rejected, read = sum(each.failed for each in counts), sum(each.read for each in counts)
-        are_done = all(each.is_done for each in self._running.values())
-        is_over = are_done and not self._order.waiting
+        have_ended = all(each.has_ended for each in self._running.values())
+        is_over = have_ended and not self._order.waiting
         if limit.is_exceeded(rejected, read, is_over=is_over):
             rows = "row was" if str(limit) == "1" else "rows were"
             reason = f"it was stopped, because more than {limit} {rows} rejected (--max-errors)"
@@ -194,7 +194,7 @@ class Runner:
 
     def _interrupt(self) -> None:
         """Let the tasks that have begun end, and drop the others."""
-        for each in self._unfinished():
+        for each in self._remaining():
             each.stop(Ending.INTERRUPTED, "it was interrupted", can_resume=each.can_resume)
         for each in self._running.values():
             if each.executor is not None:

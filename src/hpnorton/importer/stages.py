@@ -79,7 +79,7 @@ class _Stages:
         elif self._spec.mode is Mode.UPSERT:
             hashes = KeyHashes()
             self._import.resources.callback(hashes.close)
-            if self._import.done_before:
+            if self._import.earlier_chunks:
                 yield self._load(None)
                 yield self._read_again(hash_keys, hashes.add)
             else:

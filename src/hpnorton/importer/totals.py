@@ -19,7 +19,7 @@ def report_totals(files: Sequence[FileImport], store: Store) -> None:
         inserted = sum(each.report.counts.inserted for each in group)
         expected = inserted if group[0].entry.was_empty else None
         try:
-            total = group[-1].ask(partial(store.count, name, expected))
+            total = group[-1].retry_while_lost(partial(store.count, name, expected))
             _warn_of_twins(group, store)
         except HPNortonError as error:
             for each in group:
@@ -43,6 +43,6 @@ def _warn_of_twins(group: Sequence[FileImport], store: Store) -> None:
     is_added_to = any(each.report.counts.inserted for each in read)
     if not cases.may_be_twins and (group[0].entry.was_empty or not is_added_to):
         return
-    twins = group[-1].ask(partial(find_case_variants, store, read[0].spec.collection))
+    twins = group[-1].retry_while_lost(partial(find_case_variants, store, read[0].spec.collection))
     if sentence := twins.sentence():
         read[-1].report.warnings.append(sentence)

@@ -151,10 +151,10 @@ def prepare(store: Store) -> None:
 def begin_import(store: Store, entry: ImportEntry) -> None:
     """Save the entry of a new import.
 
-    If the id is taken, the entry gets another one first: the entries of its chunks and the file of
-    its rejected rows are named by it. Raises StoreError.
+    If the id is another import's, the entry gets a new one first: the entries of its chunks and the
+    file of its rejected rows are named by it. This can be repeated. Raises StoreError.
     """
-    while IMPORTS.write(store, [entry], Mode.INSERT).taken:
+    while IMPORTS.write(store, [entry], Mode.INSERT).conflicts:
         entry.id = new_import_id(datetime.now(UTC))
 
 
