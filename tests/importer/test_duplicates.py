@@ -146,7 +146,7 @@ def test_what_was_noted_at_the_beginning_is_believed(
     taken = SkippedRows()
     taken.add(2, bitmap(in_the_end, 40), is_repeated=is_repeated)
     begun = {span: some(span[1]) for span in spans}
-    taken.limit(
+    taken.use_started(
         StartedChunk(run="r", first_row=first, rows=rows, taken=bitmap(positions, rows))
         for (first, rows), positions in begun.items()
     )
@@ -216,7 +216,7 @@ class Case:
                 for chunk in self.chunks if late_hashes else ():
                     hashes.add(hash_keys(spec, chunk))
                 wanted = list(hashes.repeated())
-            made.taken.limit(journal.started_chunks(spec.open_store(), spec.run))
+            made.taken.use_started(journal.started_chunks(spec.open_store(), spec.run))
             look = DuplicateResolution(spec, made.taken, made.rejects, made.counts)
             for some in hash_batches(wanted):
                 found = [row for chunk in self.chunks for row in find_rows(spec, chunk, some)]

@@ -95,6 +95,18 @@ def test_many_children_of_a_file_that_failed(
     assert [report.counts.inserted for report in reports[40:]] == [0, 1, 1]
 
 
+def test_a_child_of_several_files_that_failed(
+    csv_file: Write, sqlite_uri: str, tmp_path: Path
+) -> None:
+    """It names them all."""
+    package(tmp_path, child="parent", parent="")
+    broken = [csv_file(f"p{n}.csv", "id,of", f'p{n},"' + "x" * 17_000_000) for n in range(2)]
+    sources = [f"parent={path}" for path in broken]
+    (child, *_), _ = run(sqlite_uri, f"child={csv_file('c.csv', 'id,of', 'c1,p1')}", *sources)
+    names = f"{broken[0]}, {broken[1]}"
+    assert child.failure == (f"it was not imported, because {names} were not imported completely")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_more_files_than_may_be_open(
     hpnorton: CommandLine, tmp_path: Path, sqlite_uri: str, way: str

@@ -97,7 +97,7 @@ class SkippedRows:
         if is_repeated:
             self._repeated.add(first_row)
 
-    def limit(self, entries: Iterable[StartedChunk]) -> None:
+    def use_started(self, entries: Iterable[StartedChunk]) -> None:
         """Use the entries of started chunks, which say which keys were taken before."""
         started = [(entry.first_row, entry.rows, entry.taken) for entry in entries]
         self._started = sorted(started)
@@ -165,7 +165,7 @@ class DuplicateResolution:
             last = [rows[-1].record for rows in several]
             return Task(put_records, (self.spec, last)) if last else None
         conflicts = {rejected.row for rejected in self.rejects if rejected.key in by_key}
-        wrong = [rows for rows in several if self._may_be_wrong(rows, conflicts)]
+        wrong = [rows for rows in several if self._may_be_kept_out(rows, conflicts)]
 
         def recount(exchanged: Sequence[int]) -> None:
             for at in exchanged:
@@ -174,16 +174,16 @@ class DuplicateResolution:
         exchanges = [self._exchange(rows) for rows in wrong]
         return Task(exchange_records, (self.spec, exchanges), recount) if wrong else None
 
-    def _may_be_wrong(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
-        """Return whether a later row of this file may keep out the first one."""
+    def _may_be_kept_out(self, rows: list[FoundRow], conflicts: set[int]) -> bool:
+        """Return whether another row of this file may keep out the first one of its key."""
         return rows[0].row in conflicts and any(found.row not in self.skipped for found in rows)
 
     def _exchange(self, rows: list[FoundRow]) -> Exchange:
-        is_sure = any(
+        was_inserted = any(
             found.row not in self.skipped and not self.skipped.may_be_own(found.row)
             for found in rows
         )
-        return Exchange(rows[0].record, [found.record for found in rows], is_sure)
+        return Exchange(rows[0].record, [found.record for found in rows], was_inserted)
 
     def _recount(self, rows: list[FoundRow], conflicts: set[int]) -> None:
         """Count the rows of one key as if they had been loaded in their order."""
@@ -191,7 +191,7 @@ class DuplicateResolution:
         conflicting = sum(found.row in conflicts for found in rows)
         self.counts.conflicts -= conflicting
         # One of the rows was inserted, or none if the chunk that did so was repeated.
-        inserted = self._exchange(rows).is_sure
+        inserted = self._exchange(rows).was_inserted
         self.counts.inserted += 0 if inserted else 1
         self.counts.unchanged -= len(rows) - conflicting - inserted
         self.rejects.amend(first.row, None)

@@ -24,13 +24,14 @@ from hpnorton.workers import no_garbage_collection
 class Exchange:
     """A record to store in place of one that another row of the same file has stored.
 
-    `instead_of` are the records that may be stored: any other is not of this import. `is_sure` says
-    that a row of the import has inserted it, so that the counter may have changed its stock since.
+    `instead_of` are the records that may be stored: any other is not of this import. `was_inserted`
+    says that a row of the import is sure to have inserted one of them, so that the counter may have
+    changed its stock since.
     """
 
     record: Record
     instead_of: Sequence[Record]
-    is_sure: bool
+    was_inserted: bool
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[in
     batch = Batch(spec.collection, columns, list(zip(*records)))
 
     def is_own(exchange: Exchange, kept: Record | None) -> bool:
-        compared = without_stock if exchange.is_sure else range(len(columns))
+        compared = without_stock if exchange.was_inserted else range(len(columns))
         return kept is not None and any(
             all(kept[at] == record[at] for at in compared) for record in exchange.instead_of
         )

@@ -1,7 +1,8 @@
 """The import: files -> chunks -> counts that add up.
 
-Linear and parallel imports differ in two things only: how many files run at the same time, and
-which executor their chunks go to.
+Linear and parallel imports share this loop. They differ in how many files run at the same time and
+in the executor that loads their chunks; from that follow the order of the chunks, the size of a
+transaction and the entries in the journal (see plan._spec).
 """
 
 import time
@@ -19,7 +20,7 @@ from hpnorton.importer.plan import Plan, open_plan
 from hpnorton.importer.report import FileReport
 from hpnorton.importer.retry import Outage
 from hpnorton.importer.sources import Source
-from hpnorton.importer.stages import stages
+from hpnorton.importer.stages import Stages
 from hpnorton.interrupts import Interrupts, catch_interrupts
 from hpnorton.stores.counts import Counts, Ending
 
@@ -100,10 +101,10 @@ class Runner:
             if number is None:
                 return
             each = self._running[number] = self._files[number]
-            paced = stages(each)
+            task_series = Stages(each).all()
             if self._pace is not None:
-                paced = (self._pace(tasks, interrupts) for tasks in paced)
-            each.start(self._free.pop(), paced)
+                task_series = (self._pace(tasks, interrupts) for tasks in task_series)
+            each.start(self._free.pop(), task_series)
             if failed := self._order.stuck(each):
                 _stop_for_parents(each, failed)
             else:
@@ -118,7 +119,8 @@ class Runner:
         }
         if not futures and (left := self._outage.left):
             time.sleep(min(_STEP, left))
-        done = wait(futures, self._outage.left and _STEP, FIRST_COMPLETED).done
+        timeout = None if self._outage.left is None else _STEP
+        done = wait(futures, timeout, FIRST_COMPLETED).done
         for future, each in futures.items():  # in the order of the rows; `done` has none
             if future in done:
                 self._take_result(each, future)
@@ -139,7 +141,7 @@ class Runner:
             del self._running[number]
             self._ended.add(each.report.counts)
             each.file.close()  # finish() may come after all files, and descriptors are limited
-            if self._is_final:
+            if self._can_finish_early:
                 each.finish(self._store)
             self._order.end(number)
             self._free_executor(each)
@@ -156,8 +158,11 @@ class Runner:
                 each.close()
 
     @property
-    def _is_final(self) -> bool:
-        """Whether a file that is done stays done: a percentage is only known in the end."""
+    def _can_finish_early(self) -> bool:
+        """Whether a file can be finished when it ends, before the others.
+
+        False with a percentage limit: it can still stop files that have ended.
+        """
         limit = self._options.max_errors
         return limit is None or not limit.is_percent
 
@@ -186,7 +191,10 @@ class Runner:
         have_ended = all(each.has_ended for each in self._running.values())
         is_over = have_ended and not self._order.waiting
         if limit.is_exceeded(rejected, read, is_over=is_over):
-            rows = "row was" if str(limit) == "1" else "rows were"
+            if limit.is_percent:
+                rows = "of the rows were"
+            else:
+                rows = "row was" if limit.maximum == 1 else "rows were"
             reason = f"it was stopped, because more than {limit} {rows} rejected (--max-errors)"
             for each in self._files:
                 if not each.is_finished:
@@ -219,6 +227,7 @@ def _stop_for_parents(file_import: FileImport, failed: Sequence[FileReport]) -> 
     files = ", ".join(report.file for report in failed[:_MAX_NAMED])
     if len(failed) > _MAX_NAMED:
         files += f" and {len(failed) - _MAX_NAMED:,} more"
-    reason = f"it was not imported, because {files} was not imported to its end"
+    verb = "was" if len(failed) == 1 else "were"
+    reason = f"it was not imported, because {files} {verb} not imported completely"
     can_resume = all(report.can_resume for report in failed)
     file_import.stop(Ending.FAILED, reason, can_resume=can_resume)

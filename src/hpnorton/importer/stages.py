@@ -1,7 +1,7 @@
 """The stages of a file's import: each is a series of tasks that may run at the same time.
 
-Its chunks are loaded first. If that was done in any order, duplicate keys are resolved then. Late
-indexes come last.
+The chunks are loaded first. If chunks may have finished out of file order, duplicate keys are
+resolved next. Late indexes come last.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,10 +29,9 @@ from hpnorton.importer.load import (
     load_chunks,
     started_chunks,
 )
-from hpnorton.importer.options import Commit, Indexes
+from hpnorton.importer.options import Commit, ImportSpec, Indexes
 from hpnorton.importer.phases import current_listener
 from hpnorton.stores.base import Mode
-from hpnorton.stores.journal import StartedChunk
 from hpnorton.tabular.chunk import Chunk
 from hpnorton.tabular.reader import CsvFile
 
@@ -46,24 +45,24 @@ _ROWS_IN_TRANSACTION = {
 _MAX_BYTES = 32 * 2**20  # in a transaction, as chunks may hold their bytes
 
 
-def stages(file_import: FileImport) -> Iterator[Tasks]:
-    """Return the tasks of a file, stage by stage: each begins when the one before is done.
-
-    Raises FileError in the end if the file has changed meanwhile.
-    """
-    yield from _Stages(file_import).all()
-
-
-class _Stages:
+class Stages:
     """The stages of a file's import, and the copy of stdin that they may need."""
 
     def __init__(self, file_import: FileImport) -> None:
         self._import = file_import
-        self._spec = file_import.spec
         self._copy: _Copy | None = None
 
+    @property
+    def _spec(self) -> ImportSpec:
+        return self._import.spec  # which gets its import's id when the import begins
+
     def all(self) -> Iterator[Tasks]:
-        """Return all stages."""
+        """Yield the tasks of each stage.
+
+        The caller asks for the next stage when all tasks of the one before have ended. Until then
+        the generator is suspended, so that its conditions see their results. Raises FileError in
+        the end if the file has changed meanwhile.
+        """
         yield from self._rows()
         if self._spec.indexes is Indexes.LATE:
             yield iter([Task(build_indexes, (self._spec,))])
@@ -87,16 +86,16 @@ class _Stages:
             yield from self._resolve(hashes.repeated())
         else:
             yield self._load(None)
-            started: list[StartedChunk] = []
-            if self._import.report.counts.conflicts and not self._spec.scratch:
-                yield iter([Task(started_chunks, (self._spec,), started.extend)])
-            if self._import.report.counts.conflicts and self._may_be_wrong(started):
-                yield from self._resolve(conflicting_hashes(self._import.rejects))
+            if self._import.report.counts.conflicts:
+                yield from self._resolve_conflicts()
 
-    def _may_be_wrong(self, started: Sequence[StartedChunk]) -> bool:
-        """Return whether a row of this import may keep others out: it was inserted, maybe twice."""
-        self._import.skipped.limit(started)
-        return self._import.skipped.has_repeated or self._import.report.counts.inserted > 0
+    def _resolve_conflicts(self) -> Iterator[Tasks]:
+        """Let the first of the rows with equal keys be stored, if another one was."""
+        skipped = self._import.skipped
+        if not self._spec.scratch:
+            yield iter([Task(started_chunks, (self._spec,), skipped.use_started)])
+        if skipped.has_repeated or self._import.report.counts.inserted:
+            yield from self._resolve(conflicting_hashes(self._import.rejects))
 
     def _resolve(self, hashes: Iterator[int]) -> Iterator[Tasks]:
         """Read the rows again whose keys have one of the hashes, and correct what is stored."""
@@ -132,7 +131,8 @@ class _Stages:
                 return
 
     def _chunks_in_transaction(self) -> int:
-        rows = _ROWS_IN_TRANSACTION[self._spec.commit][self._import.is_scattered]
+        ascending, scattered = _ROWS_IN_TRANSACTION[self._spec.commit]
+        rows = scattered if self._import.is_scattered else ascending
         return max(1, rows // self._import.options.chunk_rows)
 
     def _read_again(
@@ -151,7 +151,7 @@ class _Stages:
             file.close()
 
     def _keep(self, chunk: Chunk) -> Chunk:
-        """Return the chunk, which is copied to disk if it cannot be read again but may have to."""
+        """Return the chunk, once it is on disk if it comes from stdin and may be needed again."""
         if self._spec.is_ordered or self._import.file.is_repeatable or chunk.data is None:
             return chunk
         if self._copy is None:
