@@ -18,7 +18,7 @@ from hpnorton.rental.shop import open_shop
 from hpnorton.schema.stored import Value
 from hpnorton.stores import journal, open_store
 from hpnorton.stores.base import Condition, Document
-from hpnorton.stores.history import HISTORY, RecordKey
+from hpnorton.stores.history import HISTORY, RecordKey, StockRow
 from hpnorton.stores.mongo.store import MongoStore
 from tests.helpers.hand import Hand
 from tests.helpers.shop import DAYS, PACKAGE, import_files, import_shop, open_counter
@@ -45,7 +45,7 @@ class Disturbed(MongoStore):
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
-    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
+    ) -> Iterator[StockRow]:
         self._act("before stocks")
         yield from super().stocks(collection, key, stock, only)
         self._act("after stocks")

@@ -104,7 +104,7 @@ class StockAudit:
     def _read(self, only: Value = None) -> Iterator[tuple[Value, _Stock]]:
         (key,) = self._products.key
         stocks = self._store.stocks(self._products.name, key, self._field, only)
-        return ((product_id, _Stock(first, now, last)) for product_id, first, now, last in stocks)
+        return ((row.key, _Stock(row.first, row.stock, row.last_entry)) for row in stocks)
 
     def _read_again(self, product_id: str, key: Value) -> tuple[_Stock, list[Document]]:
         """Return a product's stock, and the entries that are in it, whatever clerks do meanwhile.

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
-from hpnorton.stores.history import Change, RecordKey
+from hpnorton.stores.history import Change, RecordKey, StockRow
 from hpnorton.stores.scan import Scan
 
 Document = dict[str, Value]
@@ -34,7 +34,7 @@ class Batch:
     """Records of a collection, by column: `values` hold one for each of the fields `columns`.
 
     With columns ("id", "price"), [["P1", "P2"], [10, 20]] are two records. `import_number` is that
-    of the import that writes them, if the collection is tracked: see journal.py.
+    of the import that writes them, if the collection is tracked: see provenance.py.
     """
 
     collection: Collection
@@ -150,9 +150,9 @@ class Store(Protocol):
         """Raise MisfitError if records of another kind are stored under the collection's name."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Write all that is written inside or, after an error, nothing.
+        """Commit everything written inside, or roll all of it back after an error.
 
-        MongoDB writes at once: there, an import repeats its chunk, which has the same result.
+        On MongoDB it does nothing: an import repeats its chunk, which has the same result.
         """
 
     def prepare(self, batch: Batch) -> None:
@@ -207,7 +207,8 @@ class Store(Protocol):
         """Yield the records of `target` that the matching records of `collection` refer to.
 
         They are sorted by the target's `key`. The field `reference` refers to it; by default it is
-        the field of the same name.
+        the field of the same name. ("rental", ("user_id", "=", "C1"), "product", "product_id") asks
+        for the products that C1 rents.
         """
 
     def key_columns(
@@ -247,22 +248,19 @@ class ChangeStore(Store, Protocol):  # pylint: disable=too-many-public-methods #
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
-    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
-        """Yield of each record its key, its first stock, its stock, and a number.
-
-        That is the number of the last history entry whose change is in the stock: 0 if there is
-        none, None if both are read in a snapshot. `only` is the key of a single record.
-        """
+    ) -> Iterator[StockRow]:
+        """Yield the stock of each record, by key, or that of the record with the key `only`."""
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
 
     def set_stock(
-        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved_total: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`.
 
-        With `moved`, the sum of its changes in the history, the first stock becomes stock - moved.
+        With `moved_total`, the sum of its changes in the history, the first stock becomes
+        stock - moved_total.
         """
 
     def cached_schema(self) -> AbstractContextManager[None]:

@@ -18,6 +18,19 @@ from hpnorton.schema.field import Field
 from hpnorton.schema.stored import Value
 
 
+class StockRow(NamedTuple):
+    """A record's key, the stock that was imported, its stock now, and `last_entry`.
+
+    That is the number of the last history entry whose change is in the stock, 0 if there is none.
+    It is None if stock and history are read in one snapshot.
+    """
+
+    key: Value
+    first: Value
+    stock: Value
+    last_entry: int | None
+
+
 class Kind(StrEnum):
     """The kind of a history entry."""
 

@@ -62,7 +62,7 @@ class Scan(Protocol):
         """Return whether the database keeps records from having the same values in these fields."""
 
     def repeated_keys(self, names: Sequence[str]) -> set[tuple[Any, ...]]:
-        """Return the values that several records share in these fields; none that are null."""
+        """Return the keys that occur in more than one record; keys with a null are ignored."""
 
     def absent_keys(
         self, names: Sequence[str], columns: Sequence[Sequence[Any]]

@@ -19,7 +19,7 @@ from pymongo.cursor import Cursor
 from hpnorton.errors import StoreError
 from hpnorton.schema.stored import Value
 from hpnorton.stores.base import FIRST_STOCK, Batch
-from hpnorton.stores.history import HISTORY, Change, RecordKey, key_texts
+from hpnorton.stores.history import HISTORY, Change, RecordKey, StockRow, key_texts
 from hpnorton.stores.mongo.batches import DUPLICATE_KEY, MongoBatches
 from hpnorton.stores.mongo.connection import MongoConnection, RawDocument
 from hpnorton.stores.mongo.documents import ids_of
@@ -53,27 +53,25 @@ class MongoChanges:
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
-    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
-        """Yield the key, first stock and stock of each record, and the number of its last entry.
-
-        That is the last entry whose change is in the stock; 0 if there is none.
-        """
+    ) -> Iterator[StockRow]:
+        """Yield the stock of each record, by key."""
         with self._connection.translate_errors():
             which = {} if only is None else {"_id": only}
             fields = [key, FIRST_STOCK, stock, LAST]
             for document in self._in(collection).find(which, fields).sort("_id"):
                 last = document.get(LAST) or 0
-                yield document.get(key), document.get(FIRST_STOCK), document.get(stock), last
+                first, now = document.get(FIRST_STOCK), document.get(stock)
+                yield StockRow(document.get(key), first, now, last)
 
     def set_stock(
-        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved_total: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
         name, identity = address_of(record)
         field = str(record.collection.stock)
         values: RawDocument = {field: stock}
-        if moved is not None:
-            values[FIRST_STOCK] = stock - moved if isinstance(stock, int) else None
+        if moved_total is not None:
+            values[FIRST_STOCK] = stock - moved_total if isinstance(stock, int) else None
         which = {"_id": identity, field: seen}
         if isinstance(seen, list | dict):  # servers differ; no clerk can have changed it meanwhile
             del which[field]
@@ -119,13 +117,13 @@ class MongoChanges:
         with self._connection.translate_errors():
             entries = self.pending_entries(changes)
             if self._connection.has_transactions:
-                taken = self._post_in_transaction(entries)
+                not_written = self._post_in_transaction(entries)
             else:
-                taken = self.insert_entries(entries)
-                written = [each for at, each in enumerate(entries) if at not in set(taken)]
-                self.carry_out(written)
-            self._check_heard([entries[at] for at in taken])
-        return taken
+                not_written = self.insert_entries(entries)
+                skipped = set(not_written)
+                self.carry_out([each for at, each in enumerate(entries) if at not in skipped])
+            self._check_heard([entries[at] for at in not_written])
+        return not_written
 
     def unfinished(self) -> list[str]:
         """Return the ids of the entries whose changes are not, or not yet, carried out."""

@@ -58,20 +58,21 @@ _NAMES: dict[type, str] = {
     MaxKey: "maxKey",
 }
 _WITH_SCOPE = "javascriptWithScope"
-# The type alone does not say what these hold.
+# A type that is added to _NAMES may belong here too: to _NESTED if the type alone does not say what
+# its values hold, to _WITHOUT_EXAMPLE if a value would be no example.
 _NESTED = frozenset((dict, DBRef, list, Code))
 _WITHOUT_EXAMPLE = frozenset((dict, DBRef, list, type(None), MinKey, MaxKey))
 
-# Of a document its names, of an array None; the types of the values; the shapes of nested values,
-# and of code whether it has a scope.
+# (field names, or None for an array; value types; for each nested value its shape, and for Code
+# whether it has a scope)
 _Shape = tuple[tuple[str, ...] | None, tuple[type, ...], tuple[Any, ...]]
 
 
 class FieldCounter:
-    """Counts the fields of the documents of a range, whose number is kept with the examples."""
+    """Counts the fields of documents; examples carry `range_number`."""
 
     def __init__(self, range_number: int = 0) -> None:
-        self._number = range_number
+        self._range_number = range_number
         self._statistics = CollectionStatistics()
         self._counts: Counter[_Shape] = Counter()
 
@@ -87,15 +88,15 @@ class FieldCounter:
                 self._add_examples("", document)
             self._counts[shape] += 1
         if len(self._counts) > _MAX_SHAPES:
-            self._fold()
+            self._add_shapes_to_statistics()
         return len(documents)
 
     def statistics(self) -> CollectionStatistics:
         """Return the fields of all documents so far."""
-        self._fold()
+        self._add_shapes_to_statistics()
         return self._statistics
 
-    def _fold(self) -> None:
+    def _add_shapes_to_statistics(self) -> None:
         """Add up the fields of all shapes, and forget the shapes."""
         for shape, count in self._counts.items():
             self._statistics.add(list(_fields("", shape)), count)
@@ -107,7 +108,7 @@ class FieldCounter:
             if type(inner) not in _WITHOUT_EXAMPLE:
                 seen = self._statistics.fields.setdefault(inner_path, FieldStatistics())
                 if seen.example is None:
-                    seen.example = Example.of(self._number, inner)
+                    seen.example = Example.of(self._range_number, inner)
             self._add_examples(inner_path, inner)
 
 
@@ -131,9 +132,9 @@ def _shape(value: dict[str, Any] | list[Any]) -> _Shape:
 def _fields(path: str, shape: _Shape) -> Iterator[tuple[str, str]]:
     """Yield the path and the name of the type of each field, and of each element, of a shape."""
     names, types, nested_shapes = shape
-    nested = list(reversed(nested_shapes))
+    nested = iter(nested_shapes)
     for index, kind in enumerate(types):
-        inner = nested.pop() if kind in _NESTED else None
+        inner = next(nested) if kind in _NESTED else None
         inner_path = _path(path, names[index] if names is not None else None)
         if inner_path is None:
             continue

@@ -115,7 +115,7 @@ class MongoScan:
         )
 
     def repeated_keys(self, names: Sequence[str]) -> set[Key]:
-        """Return the values that several documents share in these fields; none that are null.
+        """Return the keys that occur in more than one document; keys with a null are ignored.
 
         The server counts them if it can; otherwise all values are read and counted.
         """
@@ -136,10 +136,10 @@ class MongoScan:
         lost = self._batches.absent_keys(self._collection.name, names, columns)
         wanted = [key for key in lost if None not in key]
         for start in range(0, len(wanted), _KEYS_PER_QUERY):
-            part = wanted[start : start + _KEYS_PER_QUERY]
-            condition: dict[str, Any] = {"$or": [dict(zip(names, key)) for key in part]}
+            keys = wanted[start : start + _KEYS_PER_QUERY]
+            condition: dict[str, Any] = {"$or": [dict(zip(names, key)) for key in keys]}
             if len(names) == 1:
-                condition = {names[0]: {"$in": [value for (value,) in part]}}
+                condition = {names[0]: {"$in": [value for (value,) in keys]}}
             with self._connection.translate_errors():
                 for document in self._collection.find(condition, dict.fromkeys(names, 1)):
                     lost.discard(lookup_key(map(document.get, names)))

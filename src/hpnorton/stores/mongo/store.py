@@ -18,7 +18,7 @@ from hpnorton.schema.collection import OWN_PREFIX, Collection
 from hpnorton.schema.stored import Value
 from hpnorton.schema.validate import Record
 from hpnorton.stores.base import Batch, Condition, Document, Key, Mode, Written
-from hpnorton.stores.history import Change, RecordKey, key_texts
+from hpnorton.stores.history import Change, RecordKey, StockRow, key_texts
 from hpnorton.stores.mongo.batches import MongoBatches
 from hpnorton.stores.mongo.changes import MongoChanges
 from hpnorton.stores.mongo.collections import MongoCollections
@@ -159,15 +159,15 @@ class MongoStore:  # pylint: disable=too-many-public-methods # as the protocol
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
-    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
-        """Yield the key, first stock and stock of each record, and the number of its last entry."""
+    ) -> Iterator[StockRow]:
+        """Yield the stock of each record, by key."""
         return self.changes.stocks(collection, key, stock, only)
 
     def set_stock(
-        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved_total: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self.changes.set_stock(record, seen, stock, moved)
+        self.changes.set_stock(record, seen, stock, moved_total)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""

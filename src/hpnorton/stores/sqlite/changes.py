@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.stored import Value
 from hpnorton.stores.base import FIRST_STOCK, Batch
-from hpnorton.stores.history import HISTORY, Change, RecordKey
+from hpnorton.stores.history import HISTORY, Change, RecordKey, StockRow
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.connection import SqliteConnection
 
@@ -26,27 +26,28 @@ class SqliteChanges:
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
-    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
-        """Yield the key, first stock and stock of each record, and None.
+    ) -> Iterator[StockRow]:
+        """Yield the stock of each record, by key.
 
-        The None says that all changes are in the stock: it is read in a snapshot.
+        `last_entry` is None: stock and history are read in one snapshot.
         """
         with self._connection.translate_errors():
             types = self._connection.column_types(collection)
             if key in types and stock in types:
                 first = FIRST_STOCK if FIRST_STOCK in types else None
                 statement = sql.select_stocks(collection, key, first, stock, only is not None)
-                for row in self._connection.run(statement, [] if only is None else [only]):
-                    yield *row, None
+                rows = self._connection.run(statement, [] if only is None else [only])
+                for record_key, first_stock, now in rows:
+                    yield StockRow(record_key, first_stock, now, None)
 
     def set_stock(
-        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved_total: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
         collection, key = record
         statement = sql.replace_stock(collection.name, str(collection.stock), collection.key)
         with self._connection.transaction():
-            self._connection.run(statement, (*key, seen, stock, moved))
+            self._connection.run(statement, (*key, seen, stock, moved_total))
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
@@ -73,12 +74,12 @@ class SqliteChanges:
             return []
         with self._connection.transaction():
             last = self.last_numbers([change.subject for change in changes])
-            taken = [at for at, number in enumerate(last) if changes[at].number <= number]
+            not_written = [at for at, number in enumerate(last) if changes[at].number <= number]
             written = [change for change, number in zip(changes, last) if change.number > number]
             self._insert(HISTORY, [change.entry for change in written])
             for change in written:
                 self._carry_out(change)
-        return taken
+        return not_written
 
     def _insert(self, collection: Collection, records: Sequence[Mapping[str, Value]]) -> None:
         """Insert records that all have the same fields, if their keys are new."""
@@ -88,10 +89,11 @@ class SqliteChanges:
             self._connection.run_many(statement, rows)
 
     def _carry_out(self, change: Change) -> None:
-        (subject, subject_key), (target, key) = change.subject, change.target
-        if change.delta and subject.stock:
-            statement = sql.increase(subject.name, subject.stock, subject.key)
-            self._connection.run(statement, (change.delta, *subject_key))
+        counted = change.subject.collection
+        if change.delta and counted.stock:
+            statement = sql.increase(counted.name, counted.stock, counted.key)
+            self._connection.run(statement, (change.delta, *change.subject.key))
+        target, key = change.target
         if change.after is None:
             self._connection.run(sql.delete(target.name, target.key), key)
         elif change.before is None:

@@ -1,4 +1,4 @@
-"""The files of an SQLite database in use, which another program may remove all the same.
+"""Detects that another program has removed or replaced an open database's files.
 
 SQLite goes on writing into files that no longer have a name, and what it writes is lost with the
 last connection (https://www.sqlite.org/howtocorrupt.html#unlink). In WAL mode it does not notice.
@@ -33,9 +33,11 @@ class DatabaseFiles:
         self._size = 0
 
     def check(self) -> None:
-        """Raise StoreGoneError unless the files are those that were opened; call it with the lock.
+        """Check that the files are those that were opened, and remember the log and the size.
 
-        The log exists from the first transaction until the last connection is closed.
+        The log exists from the first transaction until the last connection is closed. Raises
+        StoreGoneError if the database was removed, replaced or cut short, StoreAccessError if the
+        log was removed or replaced.
         """
         self._check_file()
         wal = _identity(self._wal)
@@ -62,7 +64,7 @@ class DatabaseFiles:
                 "import everything again"
             )
         size = os.stat(self._path).st_size
-        # Whoever opens an empty file as a database removes its log.
+        # An empty file is not checked: SQLite deletes the log of an empty database on opening it.
         if size < self._size and (not size or not self._is_whole()):
             raise StoreGoneError(
                 f"the database {self._path} was cut short while it was in use, and is damaged; put "

@@ -36,7 +36,7 @@ class SqliteScan:
         self._types = {
             name: declared for name, declared, _ in rows if not name.lower().startswith(OWN_PREFIX)
         }
-        self._key = {name for name, _, part in rows if part}
+        self._key = {name for name, _, key_position in rows if key_position}
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -103,7 +103,7 @@ class SqliteScan:
         return any(key and key <= set(names) for key in (self._key, *keys))
 
     def repeated_keys(self, names: Sequence[str]) -> set[Key]:
-        """Return the values that several rows share in these columns; none that are null."""
+        """Return the keys that occur in more than one row; keys with a null are ignored."""
         if not set(names) <= set(self._types):
             return set()
         whole = " AND ".join(f"{sql.quote(name)} IS NOT NULL" for name in names)
@@ -137,7 +137,7 @@ class SqliteScan:
         return bounds
 
     def _source(self, part: Range) -> tuple[str, list[int]]:
-        """Return the FROM clause for the rows of a range, and its parameters."""
+        """Return `table WHERE condition`, and its parameters; callers may append ` AND ...`."""
         limits = [(">=", part.low), ("<", part.high)]
         given = [(sign, bound) for sign, bound in limits if bound is not None]
         conditions = [f"{self._rowid} {sign} ?" for sign, _ in given]
@@ -149,9 +149,9 @@ class SqliteScan:
         statistics = CollectionStatistics(records)
         names = list(self._types)
         for start in range(0, len(names), _COLUMNS_PER_STATEMENT):
-            part = names[start : start + _COLUMNS_PER_STATEMENT]
+            chosen_names = names[start : start + _COLUMNS_PER_STATEMENT]
             for index, (name, types) in enumerate(
-                self._types_of(part, source, bounds, records), start
+                self._types_of(chosen_names, source, bounds, records), start
             ):
                 seen = FieldStatistics(types, records, column=index)
                 if types.total() > types[_NULL]:
@@ -203,6 +203,6 @@ def _usual_type(declared: str) -> str:
     upper = declared.upper()
     if "INT" in upper or "BOOL" in upper:
         return "integer"
-    if any(part in upper for part in ("REAL", "FLOA", "DOUB")):
+    if any(word in upper for word in ("REAL", "FLOA", "DOUB")):
         return "real"
     return "text"

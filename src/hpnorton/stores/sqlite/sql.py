@@ -200,13 +200,13 @@ def select_stocks(table: str, key: str, first: str | None, stock: str, is_one: b
 
 
 def replace_stock(table: str, column: str, key: Sequence[str]) -> str:
-    """Return the statement that replaces a stock: its parameters are key, seen, new, moved.
+    """Return the statement that replaces a stock: its parameters are key, seen, new, moved_total.
 
-    It does so only if the stock is as `seen`. The first stock becomes new - moved, unless `moved`
-    is null.
+    It does so only if the stock is as `seen`. The first stock becomes new - moved_total, unless
+    `moved_total` is null.
     """
-    seen, new, moved = (f"?{len(key) + at}" for at in (1, 2, 3))
-    first = f"CASE WHEN {moved} IS NULL THEN {FIRST_STOCK} ELSE {new} - {moved} END"
+    seen, new, moved_total = (f"?{len(key) + at}" for at in (1, 2, 3))
+    first = f"CASE WHEN {moved_total} IS NULL THEN {FIRST_STOCK} ELSE {new} - {moved_total} END"
     return (
         f"UPDATE {quote(table)} SET {quote(column)} = {new}, {FIRST_STOCK} = {first} "
         f"WHERE {_equal(key, first=1)} AND {quote(column)} IS {seen}"

@@ -21,7 +21,7 @@ from hpnorton.stores.base import (
     Mode,
     Written,
 )
-from hpnorton.stores.history import Change, RecordKey
+from hpnorton.stores.history import Change, RecordKey, StockRow
 from hpnorton.stores.scan import Range
 from hpnorton.stores.sqlite import sql
 from hpnorton.stores.sqlite.batches import SqliteBatches
@@ -203,15 +203,15 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
 
     def stocks(
         self, collection: str, key: str, stock: str, only: Value = None
-    ) -> Iterator[tuple[Value, Value, Value, int | None]]:
-        """Yield the key, first stock and stock of each record, and None."""
+    ) -> Iterator[StockRow]:
+        """Yield the stock of each record, by key; `last_entry` is None."""
         return self._changes.stocks(collection, key, stock, only)
 
     def set_stock(
-        self, record: RecordKey, seen: Value, stock: Value, moved: int | None = None
+        self, record: RecordKey, seen: Value, stock: Value, moved_total: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self._changes.set_stock(record, seen, stock, moved)
+        self._changes.set_stock(record, seen, stock, moved_total)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
