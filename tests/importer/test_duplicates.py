@@ -216,7 +216,7 @@ class Case:
                 for chunk in self.chunks if late_hashes else ():
                     hashes.add(hash_keys(spec, chunk))
                 wanted = list(hashes.repeated())
-            made.taken.use_started(journal.started_chunks(spec.open_store(), spec.run))
+            made.taken.use_started(journal.started_chunks(spec.open_store(), spec.import_id))
             look = DuplicateResolution(spec, made.taken, made.rejects, made.counts)
             for some in hash_batches(wanted):
                 found = [row for chunk in self.chunks for row in find_rows(spec, chunk, some)]

@@ -158,7 +158,9 @@ def test_a_chunk_that_is_repeated_in_an_empty_collection(
         journal.save_import(store, note)
         if theirs is not None:
             run(mongo_uri, f"thing={csv_file('theirs.csv', 'id,a', f'k,{theirs}')}")
-        spec = ImportSpec(mongo_uri, layout, run=note.id, resume=Resume.STARTED, was_empty=True)
+        spec = ImportSpec(
+            mongo_uri, layout, import_id=note.id, resume=Resume.STARTED, was_empty=True
+        )
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):
                 load_chunks(spec, [chunk])

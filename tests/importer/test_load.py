@@ -64,7 +64,9 @@ def close_stores() -> Iterator[None]:
 
 def job_for(uri: str, collection: Collection = THINGS, **more: Any) -> ImportSpec:
     """A spec for files that have all columns, whose database is ready."""
-    spec = ImportSpec(uri, make_layout(collection, collection.columns, "x.csv"), run="r", **more)
+    spec = ImportSpec(
+        uri, make_layout(collection, collection.columns, "x.csv"), import_id="r", **more
+    )
     store = process_store(uri, spec.scratch)
     store.ensure(collection)
     if spec.scratch is None:
@@ -217,7 +219,7 @@ def test_keys_that_are_taken_are_noted_when_a_chunk_begins(csv_file: Write, uri:
     """Of good rows whose keys were there before; when it is repeated, the first note stays."""
     load(job_for(uri), csv_file("things.csv", "id,stock,sold", "b,1,", "d,1,"))
     path = csv_file("things.csv", "id,stock,sold", "a,1,", "b,2,", "d,x,", "a,1,", "d,1,", "e,1,")
-    spec = dataclasses.replace(job_for(uri, resume=Resume.STARTED), run="r2")
+    spec = dataclasses.replace(job_for(uri, resume=Resume.STARTED), import_id="r2")
     wanted = [
         StartedChunk(run="r2", first_row=2, rows=4, taken=bitmap([1], 4)),
         StartedChunk(run="r2", first_row=6, rows=2, taken=bitmap([0], 2)),

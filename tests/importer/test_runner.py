@@ -381,7 +381,7 @@ def test_chunks_that_are_repeated_do_not_hide_the_first_row(
     with closing(open_store(mongo_uri)) as store:
         note = started_import(path, was_empty=False)
         journal.save_import(store, note)
-        spec = ImportSpec(mongo_uri, layout, run=note.id, resume=Resume.STARTED)
+        spec = ImportSpec(mongo_uri, layout, import_id=note.id, resume=Resume.STARTED)
         with closing(CsvFile(str(path), "thing")) as file:
             for chunk in reversed(list(file.chunks(1))):
                 load_chunks(spec, [chunk])

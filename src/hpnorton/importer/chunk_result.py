@@ -117,7 +117,7 @@ class ResultBuilder:  # pylint: disable=too-many-instance-attributes # counts, r
         """Return the result of the chunk. Raises HPNortonError unless the counts add up."""
         chunk, rejected = self._chunk, self._rejected()
         entry = ChunkEntry(
-            run=self._spec.run,
+            run=self._spec.import_id,
             **{each.name: getattr(chunk, each.name) for each in fields(Span)},
             inserted=self._inserted,
             updated=self._updated,

@@ -135,7 +135,7 @@ class FileImport:  # pylint: disable=too-many-instance-attributes # the state of
         else:
             journal.begin_import(store, entry)
             report.import_id = entry.id  # another one if the first was taken
-        self.spec = replace(self.spec, run=entry.id, number=number_of(store, entry.id))
+        self.spec = replace(self.spec, import_id=entry.id, number=number_of(store, entry.id))
 
     def _begin(self) -> None:
         """Log the start, and give a new import its id."""

@@ -52,21 +52,23 @@ _LOST: dict[str, tuple[int, str]] = {}
 def load_chunks(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     """Load chunks of a file in one transaction, and return the result of each.
 
-    Raises StoreLostError also for chunks of an ordered import that were submitted before those
-    ahead of them were lost: of two rows with one key the later one would be stored first.
+    Raises StoreLostError if the server is lost. In an ordered import the chunks behind them, which
+    may have been submitted already, then fail as well until these are repeated: otherwise, of two
+    rows with one key, the later one would be stored first.
     """
     first = min((chunk.first_row for chunk in chunks), default=0)
-    lost, why = _LOST.get(spec.run, (first, ""))
-    if lost < first:
-        raise StoreLostError(why)
+    if spec.import_id in _LOST:
+        lost, why = _LOST[spec.import_id]
+        if lost < first:
+            raise StoreLostError(why)
     try:
         with task_of(spec.listener):
             results = _load(spec, chunks)
     except StoreLostError as error:
         if spec.is_ordered:
-            _LOST[spec.run] = first, str(error)
+            _LOST[spec.import_id] = first, str(error)
         raise
-    _LOST.pop(spec.run, None)
+    _LOST.pop(spec.import_id, None)
     return results
 
 
@@ -80,18 +82,19 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
     store = spec.open_store()
     builders = [ResultBuilder(spec, chunk) for chunk in chunks]
     has_indexes = spec.indexes is Indexes.NOW
-    blocks: list[Iterable[Block]] = [
+    blocks: Sequence[Iterable[Block]] = [
         read_to_write(spec.layout, chunk, store, has_indexes=has_indexes, number=spec.number)
         for chunk in chunks
     ]
+    taken: list[list[int]] = [[] for _ in chunks]
     looks_up = spec.resume is Resume.STARTED and not spec.was_empty
     if spec.commit is Commit.SHORT or looks_up:
-        blocks = [builder.prepared(each, store) for builder, each in zip(builders, blocks)]
+        blocks = lists = [b.prepared(each, store) for b, each in zip(builders, blocks)]
+        if looks_up:
+            taken = [_look_up_taken(each, store) for each in lists]
     repeated: Sequence[int] = ()
     if spec.resume is Resume.STARTED:
-        started = [_started(spec, *each, store) for each in zip(chunks, blocks)]
-        with phase(Phase.DATABASE):
-            repeated = journal.save_started(store, started)
+        repeated = _save_started(spec, chunks, taken, store)
     with transaction(store):
         for builder, of_chunk in zip(builders, blocks):
             builder.write(of_chunk, store)
@@ -101,7 +104,7 @@ def _load(spec: ImportSpec, chunks: Sequence[Chunk]) -> list[ChunkResult]:
                 save_replaced(store, [batch for each in builders for batch in each.replaced])
             if spec.scratch is None and spec.resume is not Resume.NONE:
                 for result in results:
-                    rejected = [to_entry(spec.run, row) for row in result.rejected]
+                    rejected = [to_entry(spec.import_id, row) for row in result.rejected]
                     journal.save_chunk(store, result.entry, rejected)
     return results
 
@@ -144,7 +147,7 @@ def find_rows(spec: ImportSpec, chunk: Chunk, hashes: frozenset[int]) -> list[Fo
 
 def started_chunks(spec: ImportSpec) -> list[StartedChunk]:
     """Return the chunks that have been started, as far as the journal knows them."""
-    return journal.started_chunks(spec.open_store(), spec.run)
+    return journal.started_chunks(spec.open_store(), spec.import_id)
 
 
 def put_records(spec: ImportSpec, records: Sequence[Record]) -> None:
@@ -155,7 +158,7 @@ def put_records(spec: ImportSpec, records: Sequence[Record]) -> None:
 
 
 def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[int]:
-    """Store records in place of others of the same import, and return the positions of those.
+    """Replace records that this import has stored, and return the positions of these exchanges.
 
     A record that another program or the counter has stored meanwhile stays. This can be repeated.
     """
@@ -179,13 +182,32 @@ def exchange_records(spec: ImportSpec, exchanges: Sequence[Exchange]) -> list[in
     return own
 
 
-def _started(spec: ImportSpec, chunk: Chunk, blocks: Iterable[Block], store: Store) -> StartedChunk:
-    """Return the entry of a chunk that is started, with the keys that are stored already."""
+def _look_up_taken(blocks: Sequence[Block], store: Store) -> list[int]:
+    """Return the positions of a chunk's valid rows whose keys are stored already."""
     taken: list[int] = []
-    for block in () if spec.was_empty else blocks:
+    for block in blocks:
         with phase(Phase.DATABASE):
             stored = store.stored_records(block.batch, range(len(block.batch)))
         rows = zip(block.checked.positions, block.batch.keys)
         taken += [at for at, key in rows if key in stored]
-    bits = bitmap(taken, chunk.rows)
-    return StartedChunk(run=spec.run, first_row=chunk.first_row, rows=chunk.rows, taken=bits)
+    return taken
+
+
+def _save_started(
+    spec: ImportSpec, chunks: Sequence[Chunk], taken: Sequence[Sequence[int]], store: Store
+) -> Sequence[int]:
+    """Save that chunks are started, and return the positions of those that were started before.
+
+    `taken` are the positions in each chunk of the rows whose keys were stored already.
+    """
+    started = [
+        StartedChunk(
+            run=spec.import_id,
+            first_row=chunk.first_row,
+            rows=chunk.rows,
+            taken=bitmap(positions, chunk.rows),
+        )
+        for chunk, positions in zip(chunks, taken)
+    ]
+    with phase(Phase.DATABASE):
+        return journal.save_started(store, started)

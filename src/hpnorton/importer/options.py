@@ -123,7 +123,7 @@ class Resume(Enum):
 class ImportSpec:  # pylint: disable=too-many-instance-attributes # all that a worker has to know
     """What a worker has to know to import any chunk of one file.
 
-    `run` is the import's id, `number` its number (see stores/provenance.py). `scratch` is the path
+    `import_id` and `number` are the import's (see stores/provenance.py). `scratch` is the path
     of a database to write to in place of `uri`'s, which is only read: a dry run. `is_ordered` says
     that a single process loads all chunks in the order of the file, `was_empty` that the collection
     had no records when the import began. `wants_hashes` asks for the hashes of all keys (see
@@ -134,7 +134,7 @@ class ImportSpec:  # pylint: disable=too-many-instance-attributes # all that a w
     uri: str = field(repr=False)  # it may hold a password, and Dask logs what it cannot do
     layout: Layout
     mode: Mode = Mode.INSERT
-    run: str = ""
+    import_id: str = ""
     scratch: str | None = None
     number: int | None = None
     commit: Commit = Commit.SHORT
@@ -159,7 +159,7 @@ class ImportSpec:  # pylint: disable=too-many-instance-attributes # all that a w
     def write(self, store: Store, batch: Batch) -> Written:
         """Write records to the store."""
         if self.scratch is None and stock_updates.is_restock(batch, self.mode):
-            return stock_updates.write(process_store(self.uri), batch, self.run)
+            return stock_updates.write(process_store(self.uri), batch, self.import_id)
         return store.write(batch, self.mode)
 
     def replace(self, store: Store, batch: Batch) -> None:
