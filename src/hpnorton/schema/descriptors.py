@@ -1,4 +1,4 @@
-"""A field and its entry in a data package, read and written."""
+"""Reads the entry of a field in a data package, and writes it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,21 @@ _UNCHECKED_CONSTRAINTS = {
     "unique": "is checked by --quality, but not by imports",
     "jsonSchema": "is not checked",
 }
-_TEXT_CONSTRAINTS = ("minLength", "maxLength", "pattern")
-_ORDER_CONSTRAINTS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_CONSTRAINTS = ("required", "enum", *_TEXT_CONSTRAINTS, *_ORDER_CONSTRAINTS)
+# The attribute of Field by the name of the constraint in a data package.
+_ORDER_CONSTRAINTS = {
+    "minimum": "minimum",
+    "maximum": "maximum",
+    "exclusiveMinimum": "exclusive_minimum",
+    "exclusiveMaximum": "exclusive_maximum",
+}
+_TEXT_CONSTRAINTS = {"minLength": "min_length", "maxLength": "max_length", "pattern": "pattern"}
+_CONSTRAINTS = {
+    "required": "required",
+    "unique": "unique",
+    "enum": "enum",
+    **_ORDER_CONSTRAINTS,
+    **_TEXT_CONSTRAINTS,
+}
 
 
 def field_from_descriptor(
@@ -71,44 +83,34 @@ def field_from_descriptor(
 
 def descriptor_from_field(field: Field) -> dict[str, Any]:
     """Return the entry in a data package of a field that `exported_field` returned."""
-    flags = {"required": field.required, "unique": field.unique}
-    constraints: dict[str, Any] = {name: True for name, is_set in flags.items() if is_set}
-    if field.enum:
-        constraints["enum"] = list(field.enum)
-    values = (field.minimum, field.maximum, field.exclusive_minimum, field.exclusive_maximum)
-    given = {name: value for name, value in zip(_ORDER_CONSTRAINTS, values) if value is not None}
-    texts = (field.min_length, field.max_length, field.pattern)
-    given |= {name: value for name, value in zip(_TEXT_CONSTRAINTS, texts) if value is not None}
+    constraints = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, attribute in _CONSTRAINTS.items()
+        if (value := getattr(field, attribute)) != getattr(Field, attribute)
+    }
     descriptor: dict[str, Any] = {"name": field.name, "type": field.type}
     if field.missing_values != ("",):
         descriptor["missingValues"] = list(field.missing_values)
     if field.format != "default":
         descriptor["format"] = field.format
-    return descriptor | ({"constraints": constraints | given} if constraints | given else {})
+    return descriptor | ({"constraints": constraints} if constraints else {})
 
 
 def exported_field(field: Field) -> Field:
-    """Return the field as exports write it.
+    """Return the field whose notation exports use.
 
-    Exports have ISO 8601 dates, a decimal point, true and false, whatever the notation of the
-    imported file. A single text means null.
+    Whatever the notation of the imported file, dates are ISO 8601, numbers have a decimal point,
+    and booleans are true and false. One text means null: the empty text, or the first of
+    `missing_values` if the empty text is a value.
     """
-    is_empty = not field.is_text or "" in field.missing_values or not field.missing_values
+    null_is_empty_text = not field.is_text or "" in field.missing_values or not field.missing_values
+    constraints = {name: getattr(field, name) for name in _CONSTRAINTS.values()}
     return Field(
         field.name,
         field.type,
-        required=field.required,
-        unique=field.unique,
         format=format_of_stored_times(field.format) if field.type == "time" else "default",
-        missing_values=("" if is_empty else field.missing_values[0],),
-        enum=field.enum,
-        minimum=field.minimum,
-        maximum=field.maximum,
-        exclusive_minimum=field.exclusive_minimum,
-        exclusive_maximum=field.exclusive_maximum,
-        min_length=field.min_length,
-        max_length=field.max_length,
-        pattern=field.pattern,
+        missing_values=("" if null_is_empty_text else field.missing_values[0],),
+        **constraints,
     )
 
 
@@ -129,7 +131,7 @@ def _texts(descriptor: Mapping[str, Any], name: str, default: Sequence[str]) -> 
 
 
 def _check_format(field: Field) -> None:
-    """Raise an error if no value can be written in the field's format."""
+    """Raise ValueError if no text in the field's format can be read."""
     if field.type == "number" and field.decimal_char == field.group_char:
         raise ValueError(f"decimalChar and groupChar are both {field.group_char!r}")
     if field.type in ("date", "time", "datetime") and field.format != "default":
@@ -145,32 +147,39 @@ def _missing_values(given: Any) -> tuple[str, ...]:
 
 
 def _constrained(plain: Field, constraints: Mapping[str, Any]) -> Field:
-    others = _ORDER_CONSTRAINTS if plain.is_text else _TEXT_CONSTRAINTS
-    for name, given in constraints.items():
-        if name not in _CONSTRAINTS or name in others:
+    """Return a field with constraints, given by their names in the data package.
+
+    Raises ValueError if one is unknown, not for the field's type, or has a value that makes no
+    sense.
+    """
+    inapplicable = _ORDER_CONSTRAINTS if plain.is_text else _TEXT_CONSTRAINTS
+    for name in constraints:
+        if name not in _CONSTRAINTS or name in inapplicable:
             raise ValueError(f"{name} is not for the type {plain.type}")
-        if name in ("minLength", "maxLength") and not isinstance(given, int):
-            raise ValueError(f"{name} is {given!r}, not a whole number")
-    pattern = constraints.get("pattern")
-    if pattern is not None:
-        compiled(pattern)
-    limits = [_constant(plain, constraints.get(name)) for name in _ORDER_CONSTRAINTS]
-    return replace(
-        plain,
-        required=bool(constraints.get("required", False)),
-        enum=tuple(_constant(plain, given) for given in constraints.get("enum", ())),
-        minimum=limits[0],
-        maximum=limits[1],
-        exclusive_minimum=limits[2],
-        exclusive_maximum=limits[3],
-        min_length=constraints.get("minLength"),
-        max_length=constraints.get("maxLength"),
-        pattern=pattern,
-    )
+    values = {
+        _CONSTRAINTS[name]: _constraint(plain, name, given) for name, given in constraints.items()
+    }
+    return replace(plain, **values)
+
+
+def _constraint(plain: Field, name: str, given: Any) -> Any:
+    """Return the value of a constraint in JSON as Field keeps it."""
+    if name == "required":
+        return bool(given)
+    if name == "enum":
+        return tuple(_constant(plain, each) for each in given)
+    if name not in _TEXT_CONSTRAINTS:
+        return _constant(plain, given)
+    if name == "pattern":
+        if given is not None:
+            compiled(given)
+    elif not isinstance(given, int):
+        raise ValueError(f"{name} is {given!r}, not a whole number")
+    return given
 
 
 def _constant(plain: Field, given: Any) -> Value:
-    """Return the value of a constraint in JSON as a value of the field's type."""
+    """Return a value in JSON as a value of the field's type."""
     if isinstance(given, str):
         return plain.convert(to_nfc(given))
     if given is None or (isinstance(given, bool) and plain.type == "boolean"):
