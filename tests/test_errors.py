@@ -14,7 +14,7 @@ CLASSES: list[type[HPNortonError]] = [
     for _, member in inspect.getmembers(errors, inspect.isclass)
     if issubclass(member, HPNortonError)
 ]
-TREE = re.findall(r"^([ │├└─]*)(\w+Error) +(\d+)  \S", errors.__doc__ or "", flags=re.MULTILINE)
+TREE = re.findall(r"^([ │├└─]*)(\w+Error) +(\d+)$", errors.__doc__ or "", flags=re.MULTILINE)
 
 
 def test_exit_statuses_are_those_of_the_contract() -> None:

@@ -1,23 +1,23 @@
 """The errors that are reported to the user, and their exit statuses.
 
-    HPNortonError               1  anything that a user can act on
-    ├── UsageError              2  the command line is wrong
-    ├── SettingsError           1  settings.ini is wrong
-    ├── SchemaError             1  a datapackage.json is wrong, or a name cannot be stored
-    ├── FileError               1  a CSV file cannot be imported at all
-    │   └── OpenFilesError      1  this process may open no more files
-    ├── UnknownIdError          1  no record has this id
-    ├── RefusedError            1  the counter cannot do that now
-    ├── UnknownCollectionError  1  a collection is missing, or not described
-    ├── ClusterError            1  the Dask cluster cannot be used
-    ├── ComparisonError         1  measured imports fail, or have different results
-    └── StoreError              1  the database refuses or fails
-        ├── StoreMissingError   1  there is no database yet
-        ├── MisfitError         1  its records differ from their description
-        ├── StoreGoneError      1  it was removed while it was in use
-        ├── StoreAccessError    1  it exists, but cannot be reached or used
-        │   └── StoreLostError  1  it does not answer, or no longer
-        └── StoreBusyError      1  another program keeps it locked
+    HPNortonError                1
+    ├── UsageError               2
+    ├── SettingsError            1
+    ├── SchemaError              1
+    ├── FileError                1
+    │   └── OpenFilesError       1
+    ├── UnknownIdError           1
+    ├── RefusedError             1
+    ├── UnknownCollectionError   1
+    ├── ClusterError             1
+    ├── ComparisonError          1
+    └── StoreError               1
+        ├── StoreMissingError    1
+        ├── MisfitError          1
+        ├── StoreGoneError       1
+        ├── StoreAccessError     1
+        │   └── StoreLostError   1
+        └── StoreBusyError       1
 
 A message says what is wrong, where, and what to do next; it never contains a password.
 """
@@ -52,7 +52,7 @@ class HPNortonError(Exception):
 
 
 class UsageError(HPNortonError):
-    """The command line asks for something that does not exist."""
+    """The command line is wrong, or asks for what makes no sense."""
 
     status = ExitStatus.USAGE
 
@@ -74,11 +74,11 @@ class OpenFilesError(FileError):
 
 
 class UnknownIdError(HPNortonError):
-    """A query, or a clerk, names an id that no record has."""
+    """A query or a clerk names an id that no record has."""
 
 
 class RefusedError(HPNortonError):
-    """What a clerk asks for is not possible now."""
+    """The counter refuses: a product is sold out, not rented, the customer is not active, ..."""
 
 
 class UnknownCollectionError(HPNortonError):
@@ -90,7 +90,7 @@ class ClusterError(HPNortonError):
 
 
 class ComparisonError(HPNortonError):
-    """Linear and parallel cannot be compared, or the result cannot be drawn."""
+    """A measured import failed or left other records, or the report cannot be drawn."""
 
 
 class StoreError(HPNortonError):

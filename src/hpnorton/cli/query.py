@@ -1,4 +1,4 @@
-"""The queries: what there is, what is available, who rents what."""
+"""The queries: list what there is, who rents what, what matches a text, what is overdue."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ _COLLECTION = "collection"
 class _Query:
     """A query, and the shape of its answer.
 
-    `name` is that of its function in rental/queries.py and of its flag, `metavar` what it is asked
-    about. Its records have the fields `before`, those of `collections`, and the fields `after`. A
-    JSON object holds them under the key of `keyed_by`; they are a list if that is None. A table
-    has the columns `columns`, or all.
+    `name` is that of its function in rental/queries.py and of its flag; `metavar` stands for the
+    flag's argument, if it has one. Records have the fields of `collections`, with the fields
+    `extra_first` before them and `extra_last` after them. In JSON, the records are an object by the
+    key of the collection `keyed_by`, or a list if that is None. `columns` are the columns of a
+    table; without them, it shows all fields.
     """
 
     name: str
@@ -39,8 +40,8 @@ class _Query:
     collections: tuple[str, ...]
     metavar: str | None = None
     keyed_by: str | None = None
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    extra_first: tuple[str, ...] = ()
+    extra_last: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     if_empty: str = "There are none"
 
@@ -70,14 +71,14 @@ _QUERIES = (
         "e-mail address or phone number",
         (PRODUCTS, CUSTOMERS),
         metavar="TEXT",
-        before=(_COLLECTION,),
+        extra_first=(_COLLECTION,),
         if_empty="Nothing matches {!r}",
     ),
     _Query(
         "overdue",
         "list the rentals that should be back, the longest overdue first",
         (RENTALS,),
-        after=("days_overdue",),
+        extra_last=("days_overdue",),
         columns=("user_id", "name", "phone_number", "product_id", "due", "days_overdue"),
         if_empty="Nothing is overdue",
     ),
@@ -113,29 +114,34 @@ def _run(arguments: argparse.Namespace, settings: Settings, *, query: _Query) ->
         found = chain([] if first is None else [first], records)
         keys = queries.key_of(store, query.keyed_by) if query.keyed_by else ()
         is_keyed = len(keys) == 1 and (first is None or keys[0] in first)
-        short = ({name: record.get(name) for name in query.columns} for record in found)
+        # It shares its iterator with `found`: show_paged reads one of the two, by the format.
+        for_table = ({name: record.get(name) for name in query.columns} for record in found)
         show_paged(
             _with_equal_fields(found) if arguments.format == CSV else found,
             arguments,
             noun="record",
             key=keys[0] if is_keyed else None,
             columns=_columns(store, settings, query) if first is None else (),
-            by=_COLLECTION if _COLLECTION in query.before else None,
-            as_table=short if query.columns else None,
+            by=_COLLECTION if _COLLECTION in query.extra_first else None,
+            as_table=for_table if query.columns else None,
         )
     return ExitStatus.OK
 
 
 def _columns(store: base.ChangeStore, settings: Settings, query: _Query) -> list[str]:
-    """Return the fields that the records of an answer would have, or [] if nothing says them."""
+    """Return the fields of a query's records from the descriptions; [] if there are none."""
     known = catalog.Catalog(store, settings.description_folders)
     described = [known.find(name) for name in query.collections]
     fields = [field for each in described if each is not None for field in each.columns]
-    return list(dict.fromkeys([*query.before, *fields, *query.after])) if fields else []
+    return list(dict.fromkeys([*query.extra_first, *fields, *query.extra_last])) if fields else []
 
 
 def _with_equal_fields(records: Iterator[base.Document]) -> Iterator[base.Document]:
-    """Yield records of several collections with the fields of all, as a CSV file needs them."""
+    """Yield records with the same fields, as a CSV file needs them.
+
+    Those of a single collection have them already. Those of several are all read first, to know the
+    fields of all.
+    """
     first = next(records, None)
     if first is None:
         return iter(())

@@ -14,9 +14,10 @@ def main() -> None:
     """Write exit status, seconds, CPU seconds and peak memory to a file descriptor.
 
     The arguments are the file descriptor and the command. Only the command handles Ctrl+C.
+    `Children.run` reads the figures in this order.
     """
-    result, *command = sys.argv[1:]
-    os.set_inheritable(int(result), False)
+    result_fd, *command = sys.argv[1:]
+    os.set_inheritable(int(result_fd), False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     start = perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ, setsigdef=[signal.SIGINT])
@@ -28,7 +29,7 @@ def main() -> None:
         usage.ru_utime + usage.ru_stime,
         usage.ru_maxrss,
     )
-    os.write(int(result), " ".join(map(repr, figures)).encode())
+    os.write(int(result_fd), " ".join(map(repr, figures)).encode())
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def _fields(path: str, shape: _Shape) -> Iterator[tuple[str, str]]:
     names, types, nested_shapes = shape
     nested = iter(nested_shapes)
     for index, kind in enumerate(types):
-        inner = next(nested) if kind in _NESTED else None
+        inner = next(nested, None) if kind in _NESTED else None
         inner_path = _path(path, names[index] if names is not None else None)
         if inner_path is None:
             continue
