@@ -68,28 +68,32 @@ class Advice:
 class Evidence:
     """What was measured: the median `seconds` by variant (its flags) and rows in a chunk.
 
-    `rows` counts those of all files, `lines` are the fits by variant. `usual` is the chunk size to
-    advise unless another one is clearly faster, `default` the one that needs no flag.
+    `rows` counts those of all files, `lines` are the fits by variant. `usual_chunk_rows` are
+    advised unless another number is clearly faster, `default_chunk_rows` need no flag.
     """
 
     rows: int
     seconds: Mapping[tuple[str, int], float]
     lines: Mapping[str, Line | None]
-    usual: int
-    default: int
+    usual_chunk_rows: int
+    default_chunk_rows: int
 
     def best(self, variant: str) -> tuple[str, int]:
         """Return a variant with its best chunk size."""
         fastest = min(
             (key for key in self.seconds if key[0] == variant), key=self.seconds.__getitem__
         )
-        usual = (variant, self.usual)
+        usual = (variant, self.usual_chunk_rows)
         return fastest if self.seconds[fastest] < _CLEARLY_FASTER * self.seconds[usual] else usual
 
     def flags(self, key: tuple[str, int]) -> str:
         """Return the flags for the command line."""
         variant, chunk_rows = key
-        return variant if chunk_rows == self.default else f"{variant} --chunk-rows {chunk_rows}"
+        return (
+            variant
+            if chunk_rows == self.default_chunk_rows
+            else f"{variant} --chunk-rows {chunk_rows}"
+        )
 
     def crossings(self) -> dict[str, float]:
         """Return from how many rows on each parallel variant is faster, if it ever is."""
