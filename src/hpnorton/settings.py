@@ -84,7 +84,7 @@ def read_settings(
     _fill_in_defaults(parser)
     base = path.absolute().parent
     names = [section.removeprefix(_SECTION) for section in parser if section.startswith(_SECTION)]
-    chosen = dataset or environment.get("HPNORTON_DATASET") or _active(parser, names)
+    chosen = dataset or environment.get("HPNORTON_DATASET") or _active(parser, path, names)
     if chosen not in names:
         listed = f"{path} has" if is_there else f"there is no {path}, and built in are"
         hint = did_you_mean(chosen, names)
@@ -106,10 +106,19 @@ def read_settings(
     )
 
 
-def _active(parser: configparser.ConfigParser, names: Sequence[str]) -> str:
-    """Return the dataset to use by default: that of settings.ini, or the only one."""
+def _active(parser: configparser.ConfigParser, path: Path, names: Sequence[str]) -> str:
+    """Return the dataset to use by default: that of settings.ini, or the only one.
+
+    Raises UsageError if the file has several and names none of them.
+    """
     only = names[0] if len(names) == 1 else _DATASET
-    return parser.get("hpnorton", "dataset", fallback=only)
+    active = parser.get("hpnorton", "dataset", fallback=only)
+    if active not in names and not parser.has_option("hpnorton", "dataset"):
+        raise UsageError(
+            f"{path} has several datasets: {', '.join(names)}; choose one with --dataset, or with "
+            "a line 'dataset = NAME' in its section [hpnorton]"
+        )
+    return active
 
 
 def _fill_in_defaults(parser: configparser.ConfigParser) -> None:

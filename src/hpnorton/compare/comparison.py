@@ -23,6 +23,7 @@ from hpnorton.compare.shorten import Opened, shorten
 from hpnorton.compare.variants import Matrix, Sample, Variant, fit_chunk_rows
 from hpnorton.errors import ComparisonError, ExitStatus, UsageError
 from hpnorton.importer.sources import Source, open_sources
+from hpnorton.sanitize import counted
 from hpnorton.schema.collection import Collection
 from hpnorton.schema.layout import Layout
 from hpnorton.settings import SQLITE_PREFIX, redact
@@ -199,12 +200,12 @@ class _Session:
             for number, measurement in enumerate((*measurements[start:], *measurements[:start]), 1):
                 measurement.runs.append(self._run(measurement))
                 log.info(
-                    "run {} of {}, {} of {}: {:,} rows, {} --chunk-rows {}: {:.2f} s",
+                    "run {} of {}, {} of {}: {}, {} --chunk-rows {}: {:.2f} s",
                     turn + 1,
                     rounds,
                     number,
                     len(measurements),
-                    measurement.sample.rows,
+                    counted(measurement.sample.rows, "row"),
                     measurement.variant.flags,
                     measurement.chunk_rows,
                     measurement.runs[-1].seconds,
