@@ -11,7 +11,7 @@ a cluster).
 - `stores`: SQLite and MongoDB behind one protocol, the history of changes, the journal of imports.
 - `parallel`: the same work on many parts of a database.
 - `importer`: files become counts that add up.
-- `profile`: what is in a file or database that nobody has described.
+- `profile`: what is in a file or a database without a description.
 - `compare`: linear against parallel, measured.
 - `rental`: the shop: counter, questions, audit, and the export of a database.
 - `cli`: flags.

@@ -521,7 +521,7 @@ def operate(counter: RentalCounter, model: Model, operation: tuple[str, int, int
         else:
             record: Document = {"product_id": products[first], "quantity_available": abs(second)}
             batch = batch_from_documents(counter.shop.products, [record])
-            assert stock_updates.is_restock(batch, Mode.UPSERT)
+            assert stock_updates.is_stock_update(batch, Mode.UPSERT)
             stock_updates.write(counter.store, batch, "a run")
     except (RefusedError, UsageError):
         return False

@@ -158,7 +158,7 @@ class ImportSpec:  # pylint: disable=too-many-instance-attributes # all that a w
 
     def write(self, store: Store, batch: Batch) -> Written:
         """Write records to the store."""
-        if self.scratch is None and stock_updates.is_restock(batch, self.mode):
+        if self.scratch is None and stock_updates.is_stock_update(batch, self.mode):
             return stock_updates.write(process_store(self.uri), batch, self.import_id)
         return store.write(batch, self.mode)
 

@@ -31,13 +31,13 @@ class RowFault:
     message: str
 
     def __str__(self) -> str:
-        place = f"{self.file}, row {self.row}"
+        location = f"{self.file}, row {self.row}"
         if self.line != self.row:
-            place += f" (line {self.line})"
+            location += f" (line {self.line})"
         if self.field is None:
-            return f"{place}: {self.message} [{self.code}]"
+            return f"{location}: {self.message} [{self.code}]"
         value = "" if not self.value else f"{quoted(self.value)} "
-        return f"{place}, {self.field}: {value}{self.message} [{self.code}]"
+        return f"{location}, {self.field}: {value}{self.message} [{self.code}]"
 
 
 _STATUSES = {

@@ -15,7 +15,7 @@ from hpnorton.stores.diff import compare
 from hpnorton.stores.history import HISTORY, Change, Kind, RecordKey
 
 
-def is_restock(batch: Batch, mode: Mode) -> bool:
+def is_stock_update(batch: Batch, mode: Mode) -> bool:
     """Return whether a write may change the stock of stored records."""
     return mode is Mode.UPSERT and batch.collection.stock in batch.columns
 
@@ -74,7 +74,7 @@ def _replace(store: ChangeStore, batch: Batch, run: str) -> None:
         elif stored[key] is not number:
             record_key = RecordKey(batch.collection, key)
             store.set_stock(record_key, stored[key], number, _posted(store, record_key))
-    _restock(store, batch.collection, counted, run)
+    _update_stocks(store, batch.collection, counted, run)
     store.write(batch.without(stock), Mode.UPSERT)
 
 
@@ -88,7 +88,7 @@ def _posted(store: ChangeStore, record_key: RecordKey) -> int:
     return sum(whole_number(entry["delta"]) or 0 for entry in entries)
 
 
-def _restock(
+def _update_stocks(
     store: ChangeStore, collection: Collection, wanted: Mapping[Key, Value], run: str
 ) -> None:
     """Post changes until the stocks are what is wanted, whatever clerks post meanwhile."""

@@ -153,7 +153,7 @@ def _description(store: ChangeStore, name: str, folders: Sequence[Path]) -> Coll
 
     If that is gone, it is the one that the import stored, unless nothing described it then.
     """
-    files = [note.file for note in journal.imports(store) if note.collection == name]
+    files = [entry.file for entry in journal.imports(store) if entry.collection == name]
     own = [Path(file).parent for file in files[-1:] if Path(file).is_absolute()]
     if described := find_collection(name, [*own, *folders]):
         return described

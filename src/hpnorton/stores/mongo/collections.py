@@ -72,11 +72,11 @@ class MongoCollections:
             stored = list(self._connection.collection(collection.name).find().limit(_SAMPLE_SIZE))
         if not stored:
             return
-        place = f"the collection {collection.name} at {self._connection.shown}"
+        name = f"the collection {collection.name} at {self._connection.shown}"
         if not any(document["_id"] == _key_of(document, collection) for document in stored):
-            self._check_origin(place, collection, stored[0])
+            self._check_origin(name, collection, stored[0])
             raise MisfitError(
-                f"{place} has another key than {', '.join(collection.key)}, as it is described now;"
+                f"{name} has another key than {', '.join(collection.key)}, as it is described now;"
                 f" {ADVICE}"
             )
         for field in collection.fields:
@@ -84,16 +84,16 @@ class MongoCollections:
             if values and not any(_has_type(value, field) for value in values):
                 identity = next(d["_id"] for d in stored if d.get(field.name) is not None)
                 raise MisfitError(
-                    f"{place} has {values[0]!r} as the {field.name} of {identity}, which is not "
+                    f"{name} has {values[0]!r} as the {field.name} of {identity}, which is not "
                     f"{NOUNS[field.type]}, as it is described now; {ADVICE}, or correct the "
                     "values with the program that wrote them"
                 )
 
-    def _check_origin(self, place: str, collection: Collection, document: RawDocument) -> None:
+    def _check_origin(self, name: str, collection: Collection, document: RawDocument) -> None:
         """Raise MisfitError if no import can have written a document."""
         if not isinstance(document["_id"], str | int | float):
             raise MisfitError(
-                f"HPNorton has not made {place}: its documents have an _id of the type "
+                f"HPNorton has not made {name}: its documents have an _id of the type "
                 f"{type(document['_id']).__name__} in place of {', '.join(collection.key)}; save "
                 "them as a CSV file, for example with mongoexport, and import that into another "
                 "database (--uri)"

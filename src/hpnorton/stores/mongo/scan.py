@@ -185,7 +185,7 @@ def _reservoir(documents: Iterator[bytes], size: int) -> list[bytes]:
     """
     chosen = list(islice(documents, size))
     for number, document in enumerate(documents, start=size + 1):
-        place = random.randrange(number)
-        if place < size:
-            chosen[place] = document
+        index = random.randrange(number)
+        if index < size:
+            chosen[index] = document
     return chosen
