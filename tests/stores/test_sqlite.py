@@ -235,7 +235,7 @@ TABLES = {
 @costly(60)
 @given(data=st.data())
 @pytest.mark.parametrize("table", TABLES)
-def test_tables_made_by_hand(sqlite_uri: str, path: Path, table: str, data: st.DataObject) -> None:
+def test_tables_made_by_hand(path: Path, table: str, data: st.DataObject) -> None:
     """Into a table that another tool has made records go as into one of ours."""
     path.unlink(missing_ok=True)
     kind = KINDS["integer" if table.startswith("numbers") else "text"]
