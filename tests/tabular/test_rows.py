@@ -191,3 +191,9 @@ def test_analysis_counts_odd_rows_apart(
     assert table.endswith(
         "\n2 rows, and besides 3 blank, 2 that repeat the header, 1 with wrong quotes\n"
     )
+
+
+def test_the_first_row_may_be_at_fault() -> None:
+    """A quote that is never closed in the first row gives no block without rows before it."""
+    ((rows, misquoted),) = parse_rows('"\n', is_row_a_line=False, max_rows=1)
+    assert len(rows) == 1 and list(misquoted) == [0]

@@ -107,7 +107,8 @@ def _parse_records(text: str, max_rows: int) -> Iterator[ParsedRows]:
             yield ParsedRows(rows)
             count += len(rows)
     except csv.Error:  # `rows` holds those before it
-        yield ParsedRows(rows)
+        if rows:
+            yield ParsedRows(rows)
         yield from _parse_one_by_one(_records(text)[count + len(rows) :], max_rows)
 
 
