@@ -391,3 +391,18 @@ def test_a_log_that_has_grown_long_is_emptied(path: Path, store: SqliteStore) ->
             write(number)
         assert min(sizes[60:]) == 0 and max(sizes[90:]) < 2**19
         assert reader.execute("SELECT count(*) FROM customers").fetchone() == (120,)
+
+
+def test_a_table_that_is_made_again_may_have_another_key(store: SqliteStore) -> None:
+    """Where the key is the rowid, a key above the new ones does not make these look stored."""
+    of_texts = KINDS["text"].collection("thing")
+    store.ensure(of_texts)
+    texts = [(f"k{number}", None, None) for number in range(200)]
+    assert len(store.write(batch_of(of_texts, *texts), INSERT).taken) == 0
+    store.drop_collection("thing")
+    of_numbers = KINDS["integer"].collection("thing")
+    store.ensure(of_numbers)
+    store.write(batch_of(of_numbers, (1000, None, None)), INSERT)
+    numbers = [(number, None, None) for number in (1000, *range(100))]
+    written = store.write(batch_of(of_numbers, *numbers), INSERT)
+    assert list(written.taken) == [0]

@@ -32,6 +32,10 @@ class SqliteBatches:
         self._connection = connection
         self._rowids: dict[str, str | None] = {}  # by table, for all batches of an import
 
+    def forget(self, table: str) -> None:
+        """Forget what is known of a table, which is made or dropped now."""
+        self._rowids.pop(table, None)
+
     def write(self, batch: Batch, mode: Mode) -> Written:
         """Insert the records whose keys are new; with Mode.UPSERT, replace what else differs.
 
@@ -42,11 +46,8 @@ class SqliteBatches:
             return Written(0)
         with self._connection.transaction():
             if len(batch) >= self.min_sampled and not self._are_stored(batch.sample()):
-                table = batch.collection.name
-                if table not in self._rowids:
-                    self._rowids[table] = self._ascending_rowid(table)
-                rowid = self._rowids[table]
-                last = self._last(table, rowid) if rowid else _MAX_ROWID
+                rowid = self._ascending_rowid(batch.collection.name)
+                last = self._last(batch.collection.name, rowid) if rowid else _MAX_ROWID
                 if rowid and last < _MAX_ROWID:
                     return self._insert_first(batch, mode, rowid, last)
             return self._look_first(batch, mode)
@@ -107,6 +108,11 @@ class SqliteBatches:
 
     def _ascending_rowid(self, table: str) -> str | None:
         """Return the name of a table's rowid, if that ascends from one new row to the next."""
+        if table not in self._rowids:
+            self._rowids[table] = self._find_ascending_rowid(table)
+        return self._rowids[table]
+
+    def _find_ascending_rowid(self, table: str) -> str | None:
         types = self._connection.run(
             "SELECT type FROM pragma_table_info(?) WHERE pk > 0", (table,)
         ).fetchall()

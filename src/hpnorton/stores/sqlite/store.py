@@ -41,7 +41,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
     def __init__(self, path: str, *, create: bool, patience: float = LOCK_SECONDS) -> None:
         self.connection = SqliteConnection(path, create=create, patience=patience)
         self.batches = SqliteBatches(self.connection)
-        self._changes = SqliteChanges(self.connection)
+        self.changes = SqliteChanges(self.connection)
         self._tables = SqliteTables(self.connection)
 
     def close(self) -> None:
@@ -77,6 +77,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
     def ensure(self, collection: Collection, *, with_indexes: bool = True) -> None:
         """Create the table and its indexes, or add what it lacks; write nothing otherwise."""
         self._tables.ensure(collection, with_indexes=with_indexes)
+        self.batches.forget(collection.name)
 
     def check_fit(self, collection: Collection) -> None:
         """Raise MisfitError if there is a table of that name that cannot hold the records."""
@@ -179,6 +180,7 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         with self.connection.transaction():
             self.connection.run(f"DROP TABLE IF EXISTS {sql.quote(collection)}")
             self.connection.schema.forget()
+            self.batches.forget(collection)
 
     def delete(self, collection: str, *where: Condition) -> None:
         """Delete the rows that meet all conditions; none if there is no such table."""
@@ -205,25 +207,25 @@ class SqliteStore:  # pylint: disable=too-many-public-methods # as the protocol
         self, collection: str, key: str, stock: str, only: Value = None
     ) -> Iterator[StockRow]:
         """Yield the stock of each record, by key; `last_entry` is None."""
-        return self._changes.stocks(collection, key, stock, only)
+        return self.changes.stocks(collection, key, stock, only)
 
     def set_stock(
         self, record: RecordKey, seen: Value, stock: Value, moved_total: int | None = None
     ) -> None:
         """Replace a stock that is still as it was `seen`."""
-        self._changes.set_stock(record, seen, stock, moved_total)
+        self.changes.set_stock(record, seen, stock, moved_total)
 
     def correct_stock(self, batch: Batch) -> None:
         """Replace the first stock by that of the batch, and add the difference to the stock."""
-        self._changes.correct_stock(batch)
+        self.changes.correct_stock(batch)
 
     def last_numbers(self, records: Sequence[RecordKey]) -> list[int]:
         """Return the number of the last entry in each record's history; 0 if it has none."""
-        return self._changes.last_numbers(records)
+        return self.changes.last_numbers(records)
 
     def post(self, changes: Sequence[Change]) -> list[int]:
         """Write entries with their changes; return the positions of those not written."""
-        return self._changes.post(changes)
+        return self.changes.post(changes)
 
     def unfinished(self) -> list[str]:
         """Return nothing: entry and change are one transaction."""
